@@ -1,0 +1,95 @@
+#include "base/cpu.h"
+
+#include <sched.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const level_names[SLB_CPU_LEVELS] = {"c", "avx2", "vnni", "amx", "neon"};
+
+const char *slb_cpu_level_name(SlbCpuLevel level)
+{
+    return level_names[level];
+}
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* State that the operating system saves on a context switch (XCR0). */
+enum { XCR0_AVX = 0x06, XCR0_AVX512 = 0xe6 };
+
+static uint64_t xcr0(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) return 0;
+    __asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return ((uint64_t)d << 32) | a;
+}
+
+static bool has_avx2(void)
+{
+    unsigned a, b, c, d, c1;
+    if (!__get_cpuid(1, &a, &b, &c1, &d) || !(c1 & bit_FMA)) return false;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    return (b & bit_AVX2) && (xcr0() & XCR0_AVX) == XCR0_AVX;
+}
+
+static bool has_avx512(void)
+{
+    unsigned a, b, c, d;
+    const unsigned want = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    if (!has_avx2() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    return (b & want) == want && (c & bit_AVX512VNNI) && (xcr0() & XCR0_AVX512) == XCR0_AVX512;
+}
+
+static bool has_bf16(void)
+{
+    unsigned a, b, c, d;
+    return has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16);
+}
+
+bool slb_cpu_has(SlbCpuLevel level)
+{
+    switch (level) {
+    case SLB_CPU_C: return true;
+    case SLB_CPU_AVX2: return has_avx2();
+    case SLB_CPU_AVX512: return has_avx512();
+    default: return false; /* no AMX kernels in this build yet */
+    }
+}
+#else
+static bool has_bf16(void)
+{
+    return false;
+}
+
+bool slb_cpu_has(SlbCpuLevel level)
+{
+    return level == SLB_CPU_C;
+}
+#endif
+
+bool slb_cpu_detect(SlbCpu *cpu)
+{
+    SlbCpuLevel best = SLB_CPU_C;
+    for (int l = 0; l < SLB_CPU_LEVELS; l++)
+        if (slb_cpu_has((SlbCpuLevel)l)) best = (SlbCpuLevel)l;
+    *cpu = (SlbCpu){.level = best, .bf16 = best >= SLB_CPU_AVX512 && has_bf16()};
+    const char *wanted = getenv("SLBSR_CPU");
+    if (!wanted || !*wanted) return true;
+    for (int l = 0; l < SLB_CPU_LEVELS; l++) {
+        if (strcmp(wanted, level_names[l]) != 0 || !slb_cpu_has((SlbCpuLevel)l)) continue;
+        cpu->level = (SlbCpuLevel)l;
+        cpu->bf16 = cpu->bf16 && l >= SLB_CPU_AVX512;
+        return true;
+    }
+    return false;
+}
+
+int slb_cpu_count(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int n = CPU_COUNT(&set);
+    return n > 0 ? n : 1;
+}

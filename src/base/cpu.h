@@ -1,0 +1,35 @@
+/* What the processor and the operating system offer. */
+#ifndef SLBSR_BASE_CPU_H
+#define SLBSR_BASE_CPU_H
+
+#include <stdbool.h>
+
+/* Kernel levels. On x86-64 they are ordered: a level includes those before it. */
+typedef enum SlbCpuLevel {
+    SLB_CPU_C,      /* plain C: SSE2 on x86-64, baseline elsewhere */
+    SLB_CPU_AVX2,   /* AVX2 and FMA */
+    SLB_CPU_AVX512, /* AVX-512 F, BW, DQ, VL, VNNI (Ice Lake, Zen 4 and later); named "vnni" */
+    SLB_CPU_AMX,    /* the above and AMX tile, int8, bf16 */
+    SLB_CPU_NEON,
+    SLB_CPU_LEVELS,
+} SlbCpuLevel;
+
+typedef struct SlbCpu {
+    SlbCpuLevel level; /* what to use: the highest there is, or what SLBSR_CPU asks for */
+    bool bf16;         /* AVX512-BF16 may be used at this level */
+} SlbCpu;
+
+/* "c", "avx2", "vnni", "amx", "neon". */
+const char *slb_cpu_level_name(SlbCpuLevel level);
+
+/* True when this machine can run kernels of `level`: asks CPUID and, for the wide registers, XCR0. */
+bool slb_cpu_has(SlbCpuLevel level);
+
+/* What to use. The environment variable SLBSR_CPU (a level's name) lowers the level; a name that is
+ * unknown or that the machine lacks gives false, with *cpu the highest there is. */
+bool slb_cpu_detect(SlbCpu *cpu);
+
+/* Logical processors this process may run on (sched affinity), at least 1. */
+int slb_cpu_count(void);
+
+#endif

@@ -1,0 +1,266 @@
+#include "base/io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static SlbStatus read_all(FILE *file, const char *path, size_t limit_bytes, SlbStatus status,
+                          unsigned char **data, size_t *bytes, SlbError *err)
+{
+    size_t room = 1 << 16, used = 0;
+    unsigned char *buffer = slb_alloc(room + 1, 1);
+    while (buffer) {
+        used += fread(buffer + used, 1, room - used, file);
+        if (ferror(file)) {
+            slb_free(buffer);
+            return slb_fail(err, status, "%s: cannot be read: %s", path, strerror(errno));
+        }
+        if (used > limit_bytes) {
+            slb_free(buffer);
+            return slb_fail(err, status, "%s: larger than the limit of %zu bytes", path,
+                            limit_bytes);
+        }
+        if (used < room) {
+            buffer[used] = 0;
+            *data = buffer;
+            *bytes = used;
+            return SLB_OK;
+        }
+        unsigned char *larger = slb_alloc(room * 2 + 1, 1);
+        if (larger) memcpy(larger, buffer, used);
+        slb_free(buffer);
+        buffer = larger;
+        room *= 2;
+    }
+    return slb_fail_memory(err, path);
+}
+
+SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
+                        unsigned char **data, size_t *bytes, SlbError *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file) return slb_fail(err, status, "%s: cannot be opened: %s", path, strerror(errno));
+    struct stat st;
+    SlbStatus s;
+    if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode))
+        s = slb_fail(err, status, "%s: is a folder, a file is expected", path);
+    else
+        s = read_all(file, path, limit_bytes, status, data, bytes, err);
+    fclose(file);
+    return s;
+}
+
+/* The names that a signal handler has to remove. A slot is taken and released with atomic exchanges,
+ * so the handler sees either a whole name or none. */
+enum { MAX_OPEN = 64 };
+static char *volatile pending[MAX_OPEN];
+
+static void pending_add(char *name)
+{
+    for (int i = 0; i < MAX_OPEN; i++) {
+        char *empty = NULL;
+        if (__atomic_compare_exchange_n(&pending[i], &empty, name, 0, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            return;
+    }
+}
+
+static void pending_remove(char *name)
+{
+    for (int i = 0; i < MAX_OPEN; i++) {
+        char *mine = name;
+        if (__atomic_compare_exchange_n(&pending[i], &mine, NULL, 0, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            return;
+    }
+}
+
+void slb_output_abort_all(void)
+{
+    for (int i = 0; i < MAX_OPEN; i++)
+        if (pending[i]) unlink(pending[i]);
+}
+
+static void forget(SlbOutput *out)
+{
+    if (out->temporary) pending_remove(out->temporary);
+    free(out->temporary);
+    free(out->path);
+    *out = (SlbOutput){0};
+}
+
+static SlbStatus exists_error(const char *path, SlbError *err)
+{
+    return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to overwrite it", path);
+}
+
+SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbError *err)
+{
+    struct stat st;
+    *out = (SlbOutput){.overwrite = overwrite};
+    if (stat(path, &st) == 0) {
+        if (S_ISDIR(st.st_mode))
+            return slb_fail(err, SLB_E_OUTPUT, "%s: is a folder, a file name is expected", path);
+        if (!overwrite) return exists_error(path, err);
+    }
+    out->path = strdup(path);
+    size_t bytes = strlen(path) + 32;
+    out->temporary = malloc(bytes);
+    if (!out->path || !out->temporary) {
+        free(out->path);
+        free(out->temporary);
+        *out = (SlbOutput){0};
+        return slb_fail_memory(err, path);
+    }
+    /* A hidden name in the same folder, so that rename never crosses file systems. */
+    const char *slash = strrchr(path, '/');
+    int folder = slash ? (int)(slash - path + 1) : 0;
+    snprintf(out->temporary, bytes, "%.*s.%s.%lx.tmp", folder, path, path + folder,
+             (unsigned long)getpid());
+    pending_add(out->temporary);
+    int fd = open(out->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    out->file = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (!out->file) {
+        slb_fail(err, SLB_E_OUTPUT, "%s: cannot be created: %s", path, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+            unlink(out->temporary);
+        }
+        forget(out);
+        return SLB_E_OUTPUT;
+    }
+    return SLB_OK;
+}
+
+static void sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path + 1)) : strdup(".");
+    if (!folder) return;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!fsync(fd); /* some file systems refuse; the data itself is synced already */
+        close(fd);
+    }
+    free(folder);
+}
+
+/* link() fails where the name exists, which rename() does not: no overwriting by a race. */
+static int publish(const SlbOutput *out)
+{
+    if (out->overwrite) return rename(out->temporary, out->path);
+    if (link(out->temporary, out->path) == 0) return unlink(out->temporary);
+    if (errno == EEXIST) return -1;
+    struct stat st; /* a file system without hard links */
+    if (lstat(out->path, &st) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return rename(out->temporary, out->path);
+}
+
+SlbStatus slb_output_commit(SlbOutput *out, SlbError *err)
+{
+    int failed = fflush(out->file) != 0 || ferror(out->file) || fsync(fileno(out->file)) != 0;
+    int why = errno;
+    if (fclose(out->file) != 0 && !failed) {
+        failed = 1;
+        why = errno;
+    }
+    out->file = NULL;
+    SlbStatus status = SLB_OK;
+    if (failed) {
+        status = slb_fail(err, SLB_E_OUTPUT, "%s: cannot be written: %s", out->path,
+                          strerror(why ? why : EIO));
+    } else if (publish(out) != 0) {
+        status = errno == EEXIST ? exists_error(out->path, err)
+                                 : slb_fail(err, SLB_E_OUTPUT, "%s: cannot be put in place: %s",
+                                            out->path, strerror(errno));
+    } else {
+        sync_folder(out->path);
+    }
+    if (status != SLB_OK) unlink(out->temporary);
+    forget(out);
+    return status;
+}
+
+void slb_output_abort(SlbOutput *out)
+{
+    if (out->file) fclose(out->file);
+    if (out->temporary) unlink(out->temporary);
+    forget(out);
+}
+
+static bool has_extension(const char *name, const char *extensions)
+{
+    const char *dot = strrchr(name, '.');
+    if (!dot || dot == name) return false;
+    size_t length = strlen(++dot);
+    for (const char *e = extensions; *e;) {
+        size_t n = strcspn(e, "|");
+        if (n == length && strncasecmp(e, dot, n) == 0) return true;
+        e += n + (e[n] == '|');
+    }
+    return false;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Appends "folder/name" to the array; 0 when memory is out. */
+static int append_name(char ***names, size_t *count, const char *folder, const char *name)
+{
+    if ((*count & (*count - 1)) == 0) { /* grow at powers of two */
+        char **larger = realloc(*names, (*count ? *count * 2 : 1) * sizeof **names);
+        if (!larger) return 0;
+        *names = larger;
+    }
+    size_t length = strlen(folder);
+    const char *separator = length && folder[length - 1] == '/' ? "" : "/";
+    size_t bytes = length + strlen(name) + 2;
+    char *full = malloc(bytes);
+    if (!full) return 0;
+    snprintf(full, bytes, "%s%s%s", folder, separator, name);
+    (*names)[(*count)++] = full;
+    return 1;
+}
+
+SlbStatus slb_list_folder(const char *path, const char *extensions, char ***names, size_t *count,
+                          SlbError *err)
+{
+    *names = NULL;
+    *count = 0;
+    DIR *folder = opendir(path);
+    if (!folder)
+        return slb_fail(err, SLB_E_INPUT, "%s: cannot be opened as a folder: %s", path,
+                        strerror(errno));
+    int ok = 1;
+    for (struct dirent *e; ok && (e = readdir(folder));)
+        if (e->d_name[0] != '.' && has_extension(e->d_name, extensions))
+            ok = append_name(names, count, path, e->d_name);
+    closedir(folder);
+    if (!ok) {
+        slb_free_names(*names, *count);
+        *names = NULL;
+        *count = 0;
+        return slb_fail_memory(err, path);
+    }
+    if (*count) qsort(*names, *count, sizeof **names, by_bytes);
+    return SLB_OK;
+}
+
+void slb_free_names(char **names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) free(names[i]);
+    free(names);
+}

@@ -1,0 +1,49 @@
+/* Whole files in, whole files out. */
+#ifndef SLBSR_BASE_IO_H
+#define SLBSR_BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/status.h"
+
+/* Reads the file at `path` into *data (slb_alloc; the caller frees it; one extra zero byte stands behind
+ * the contents) and its size to *bytes. `limit_bytes` bounds what is read. `status` is what a
+ * failure is called (SLB_E_INPUT or SLB_E_MODEL). Nothing to free on failure. */
+SLB_MUST_CHECK SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
+                                       unsigned char **data, size_t *bytes, SlbError *err);
+
+/* A file that appears whole or not at all: written under a temporary name in the same folder, then
+ * synced and renamed. */
+typedef struct SlbOutput {
+    FILE *file;      /* write here */
+    char *path;      /* the final name */
+    char *temporary; /* the name while it is being written */
+    bool overwrite;
+} SlbOutput;
+
+/* Opens *out for `path`. Without `overwrite`, an existing file at `path` is an SLB_E_OUTPUT (looked at
+ * now and once more at the end). On failure there is nothing to close. */
+SLB_MUST_CHECK SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite,
+                                         SlbError *err);
+
+/* Flushes, syncs and renames; closes *out in any case. On failure no file is left behind and what
+ * stood at the final name is untouched. Detects write errors (a full disk) of all earlier writes. */
+SLB_MUST_CHECK SlbStatus slb_output_commit(SlbOutput *out, SlbError *err);
+
+/* Closes *out and removes the temporary file. Safe after commit and on a zeroed SlbOutput. */
+void slb_output_abort(SlbOutput *out);
+
+/* Removes the temporary files of all open outputs; async-signal-safe, for a signal handler that ends
+ * the process. */
+void slb_output_abort_all(void);
+
+/* The files in folder `path` whose names end (ignoring case) in one of the `|`-separated
+ * `extensions`, e.g. "png|jpg"; without sub-folders, sorted by byte order. *names is an array of
+ * *count strings "path/name"; free with slb_free_names. A missing folder is SLB_E_INPUT. */
+SLB_MUST_CHECK SlbStatus slb_list_folder(const char *path, const char *extensions, char ***names,
+                                         size_t *count, SlbError *err);
+void slb_free_names(char **names, size_t count);
+
+#endif

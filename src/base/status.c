@@ -1,0 +1,23 @@
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+SlbStatus slb_fail(SlbError *err, SlbStatus status, const char *format, ...)
+{
+    if (!err) return status;
+    err->status = status;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    for (char *c = err->message; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+    return status;
+}
+
+SlbStatus slb_fail_memory(SlbError *err, const char *what)
+{
+    return slb_fail(err, SLB_E_MEMORY, "out of memory: %s; try a smaller image or fewer threads",
+                    what);
+}

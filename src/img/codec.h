@@ -1,0 +1,68 @@
+/* Reading and writing picture files, row by row; the format of an input is told by its content, that of
+ * an output by its extension. To add a format: one codec_*.c and one row in the table of codec.c. */
+#ifndef SLBSR_IMG_CODEC_H
+#define SLBSR_IMG_CODEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "img/image.h"
+
+typedef struct SlbReadLimits {
+    uint64_t max_pixels; /* width * height; 0: the default, 2^30 */
+} SlbReadLimits;
+
+typedef struct SlbWriteOptions {
+    bool overwrite;
+    int jpeg_quality; /* 1..100; 0: the default, 95 (4:4:4) */
+    int png_level;    /* zlib level 1..9; 0: the default, 6 */
+} SlbWriteOptions;
+
+typedef struct SlbReader SlbReader;
+
+/* Opens a PNG, JPEG or PNM file and reads its header. SLB_E_INPUT when the file is missing, is no
+ * picture, is damaged, is empty (0x0) or exceeds the limits (limits may be NULL). On success the
+ * caller closes *reader. */
+SLB_MUST_CHECK SlbStatus slb_reader_open(const char *path, const SlbReadLimits *limits,
+                                         SlbReader **reader, SlbError *err);
+const SlbImageInfo *slb_reader_info(const SlbReader *reader);
+/* The embedded ICC profile, NULL when there is none; owned by the reader. */
+const unsigned char *slb_reader_icc(const SlbReader *reader, size_t *bytes);
+/* The next `rows` rows, top to bottom. Asking for more than are left is SLB_E_USAGE. A truncated or
+ * corrupted file is SLB_E_INPUT: half a picture is never given out as a whole one. */
+SLB_MUST_CHECK SlbStatus slb_reader_rows(SlbReader *reader, void *rows_out, size_t stride_bytes,
+                                         uint32_t rows, SlbError *err);
+void slb_reader_close(SlbReader *reader); /* NULL is allowed */
+
+typedef struct SlbWriter SlbWriter;
+
+/* Checks that the extension of `path` is one of a format that can be written (png, jpg, jpeg, jpe, pnm, pgm,
+ * ppm, pam, bmp, tga) and can hold `info`; opens a temporary file beside it. JPEG and BMP have no
+ * alpha and 8 bits only: `info` must fit already (SLB_E_OUTPUT otherwise, with what to do); see
+ * slb_format_fits. */
+SLB_MUST_CHECK SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info,
+                                         const unsigned char *icc, size_t icc_bytes,
+                                         const SlbWriteOptions *options, SlbWriter **writer,
+                                         SlbError *err);
+SLB_MUST_CHECK SlbStatus slb_writer_rows(SlbWriter *writer, const void *rows_in,
+                                         size_t stride_bytes, uint32_t rows, SlbError *err);
+/* Completes the file under its final name (base/io.h); frees the writer in any case. Fewer rows than
+ * info->height is SLB_E_USAGE and leaves no file. */
+SLB_MUST_CHECK SlbStatus slb_writer_finish(SlbWriter *writer, SlbError *err);
+void slb_writer_abort(SlbWriter *writer); /* leaves no file; NULL is allowed */
+
+/* Reduces *info to what the format of `path` can hold: channels without alpha, depth 8. False when the
+ * extension is unknown. */
+bool slb_format_fits(const char *path, SlbImageInfo *info);
+
+/* Extensions of the formats that are read, for slb_list_folder: "png|jpg|...". */
+extern const char *const slb_read_extensions;
+
+/* Whole pictures, on top of the above. The image is the caller's to free. */
+SLB_MUST_CHECK SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits,
+                                        SlbImage *image, SlbError *err);
+/* Alpha is dropped (composited on white) and 16 bits are rounded to 8 where the format needs it. */
+SLB_MUST_CHECK SlbStatus slb_image_save(const char *path, const SlbImage *image,
+                                        const SlbWriteOptions *options, SlbError *err);
+
+#endif
