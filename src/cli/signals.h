@@ -1,0 +1,15 @@
+/* Signals that end the program, and what has to be tidied before. */
+#ifndef SLBSR_CLI_SIGNALS_H
+#define SLBSR_CLI_SIGNALS_H
+
+#include <signal.h>
+
+/* From now on SIGINT, SIGTERM, SIGHUP and SIGPIPE remove the temporary files of open outputs and end the process
+ * with exit code 128 + n; one that is ignored already (nohup) stays so. A file that
+ * grows past the process's limit becomes a write error instead of a signal. */
+void cli_signals_install(void);
+
+/* Nonzero while a progress bar stands on the terminal's line: the handler wipes it. */
+extern volatile sig_atomic_t cli_bar_drawn;
+
+#endif
