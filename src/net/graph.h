@@ -1,5 +1,5 @@
-/* Networks as text (nets/README.md has the grammar) and as a list of nodes in the order of execution.
- * To add a layer type: one row in the table of graph.c. */
+/* Networks as text (nets/README.md has the grammar) and as a list of nodes in the order of
+ * execution. To add a layer type: one row in the table of graph.c. */
 #ifndef SLBSR_NET_GRAPH_H
 #define SLBSR_NET_GRAPH_H
 
@@ -10,8 +10,8 @@
 
 typedef enum SlbOp {
     SLB_OP_INPUT, /* input y bicubic: one channel, Y / 255, already at output resolution */
-    SLB_OP_CONV,  /* conv CHANNELS KxK full|low [norm] [relu]: zero padding, stride 1, K is 1 or 3 */
-    SLB_OP_ADD,   /* add NAME: the sum of the current and a named tensor of the same shape */
+    SLB_OP_CONV, /* conv CHANNELS KxK full|low [norm] [relu]: zero padding, stride 1, K is 1 or 3 */
+    SLB_OP_ADD,  /* add NAME: the sum of the current and a named tensor of the same shape */
     SLB_OPS,
 } SlbOp;
 
@@ -24,9 +24,10 @@ typedef struct SlbNode {
     bool low;      /* conv: its weights are the searched, low-bit ones */
     bool norm;     /* conv: learned scale per output channel behind low-bit weights */
     bool relu;     /* conv: followed by max(0, x) */
-    int conv;      /* conv: its number among the convolutions, from 0: conv00, conv01, ...; else -1 */
+    int conv; /* conv: its number among the convolutions, from 0: conv00, conv01, ...; else -1 */
     int consumers; /* nodes that read it */
-    int radius;    /* pixels of input that reach beyond it on each side: the receptive field up to here */
+    int radius; /* pixels of input that reach beyond it on each side: the receptive field up to here
+                 */
 } SlbNode;
 
 typedef struct SlbGraph {
@@ -42,8 +43,8 @@ enum {
     SLB_MAX_NET_BYTES = 1 << 16,
 };
 
-/* Parses `bytes` bytes of text; `name` is what messages call it (a file name). SLB_E_MODEL with the line's
- * number when the text is wrong. On success the caller frees *graph. */
+/* Parses `bytes` bytes of text; `name` is what messages call it (a file name). SLB_E_MODEL with the
+ * line's number when the text is wrong. On success the caller frees *graph. */
 SLB_MUST_CHECK SlbStatus slb_graph_parse(const char *text, size_t bytes, const char *name,
                                          SlbGraph **graph, SlbError *err);
 

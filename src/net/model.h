@@ -16,7 +16,8 @@ typedef struct SlbConvParams {
     uint8_t *level; /* [O][I][K][K], one index a byte, bits < 32, else NULL */
     float *scale;   /* [O], bits < 32, else NULL */
     float *bias;    /* [O], always */
-    float in_step;  /* step of the unsigned 8-bit codes of its input (value = code * step); 0: float input */
+    float in_step;  /* step of the unsigned 8-bit codes of its input (value = code * step); 0: float
+                       input */
 } SlbConvParams;
 
 typedef struct SlbModel {
@@ -24,22 +25,27 @@ typedef struct SlbModel {
     SlbConvParams *conv; /* [graph->conv_count] */
     int weight_bits;     /* of the low layers: 32, 4, 2 or 1 */
     int act_bits;        /* of the inputs of low layers: 32 (float) or 8 */
-    char *scales;        /* "2,3,4": the factors it was trained for */
-    char *command;       /* the command line that made it */
-    char *figures;       /* validation figures, free text */
+    /* Owned, of malloc (strdup); NULL when a model is made, then written as "": */
+    char *scales;  /* "2,3,4": the factors it was trained for; "" when unknown */
+    char *command; /* the command line that made it */
+    char *figures; /* validation figures, free text */
 } SlbModel;
 
-/* A model without values: parameters zeroed, shapes and bits from the graph. Owned by the caller. */
+/* A model without values: parameters zeroed, shapes and bits from the graph. Owned by the caller.
+ */
 SLB_MUST_CHECK SlbStatus slb_model_create(const SlbGraph *graph, int weight_bits, SlbModel **model,
                                           SlbError *err);
 
-/* Reads the file at `path`, or parses it from memory (which need not outlive the call). `net` (may be NULL) is used where the file
- * carries no network text of its own, as foreign float weights ("conv00.weight", ...) do; it is copied. Wrong
- * shapes, missing or unknown tensors, NaN and infinities are SLB_E_MODEL. The caller frees *model. */
+/* Reads the file at `path`, or parses it from memory (which need not outlive the call). `net` (may
+ * be NULL) is used where the file carries no network text of its own, as foreign float weights
+ * ("conv00.weight", ...) do; it is copied. Wrong shapes, missing or unknown tensors, NaN and
+ * infinities are SLB_E_MODEL. The caller frees *model. */
 SLB_MUST_CHECK SlbStatus slb_model_load(const char *path, const SlbGraph *net, SlbModel **model,
                                         SlbError *err);
 SLB_MUST_CHECK SlbStatus slb_model_parse(const unsigned char *data, size_t bytes, const char *name,
                                          const SlbGraph *net, SlbModel **model, SlbError *err);
+/* Refuses what slb_model_load would refuse: values that are not finite (SLB_E_MODEL), bits that do
+ * not fit each other (SLB_E_USAGE). */
 SLB_MUST_CHECK SlbStatus slb_model_save(const SlbModel *model, const char *path, bool overwrite,
                                         SlbError *err);
 void slb_model_free(SlbModel *model); /* NULL is allowed */

@@ -1,5 +1,5 @@
-/* safetensors files: 8-byte little-endian header length, JSON header, raw data. Limits are checked before
- * anything is allocated. */
+/* safetensors files: 8-byte little-endian header length, JSON header, raw data. Limits are checked
+ * before anything is allocated. */
 #ifndef SLBSR_NET_SAFETENSORS_H
 #define SLBSR_NET_SAFETENSORS_H
 
@@ -19,13 +19,15 @@ typedef struct SlbTensor {
     int dims;
     size_t shape[SLB_MAX_DIMS];
     size_t bytes;
-    const void *data; /* in the file's buffer when read (maybe unaligned: copy it); the caller's when written */
+    const void *data; /* in the file's buffer when read (maybe unaligned: copy it); the caller's
+                         when written */
 } SlbTensor;
 
 typedef struct SlbTensorFile SlbTensorFile;
 
-/* Parses a file in memory; takes `data` over (slb_free) on success only when `own` is set; tensors point
- * into it. `name` is for messages. SLB_E_MODEL for anything that is not exactly a valid file. */
+/* Parses a file in memory; takes `data` over (slb_free) on success only when `own` is set; tensors
+ * point into it. `name` is for messages. SLB_E_MODEL for anything that is not exactly a valid file.
+ */
 SLB_MUST_CHECK SlbStatus slb_tensors_parse(const unsigned char *data, size_t bytes, int own,
                                            const char *name, SlbTensorFile **file, SlbError *err);
 /* Reads and parses the file at `path` (at most 1 GiB). */
@@ -42,8 +44,9 @@ typedef struct SlbMeta {
     const char *key, *value;
 } SlbMeta;
 
-/* Writes atomically (base/io.h), overwriting. Metadata gets a "crc32" of the data section besides `meta`; reading
- * checks it where it is present. The header is padded with spaces to a multiple of 8 bytes. */
+/* Writes atomically (base/io.h), overwriting. Metadata gets a "crc32" of the data section besides
+ * `meta`; reading checks it where it is present. The header is padded with spaces to a multiple of
+ * 8 bytes. */
 SLB_MUST_CHECK SlbStatus slb_tensors_write(const char *path, const SlbTensor *tensors, size_t count,
                                            const SlbMeta *meta, size_t meta_count, bool overwrite,
                                            SlbError *err);

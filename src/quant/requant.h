@@ -1,6 +1,7 @@
-/* The integer semantics, defined once for all kernels (design, section 5): activations are unsigned 8-bit codes
- * (value = code * step), weights odd integers (levels.h), sums int32 with the bias added as int32, then one
- * float multiply per output channel, rounded to nearest even and saturated. No fused multiply-add. */
+/* The integer semantics, defined once for all kernels (design, section 5): activations are unsigned
+ * 8-bit codes (value = code * step), weights odd integers (levels.h), sums int32 with the bias
+ * added as int32, then one float multiply per output channel, rounded to nearest even and
+ * saturated. No fused multiply-add. */
 #ifndef SLBSR_QUANT_REQUANT_H
 #define SLBSR_QUANT_REQUANT_H
 
@@ -16,8 +17,9 @@ typedef struct SlbRequant {
     float *multiplier; /* acc_step / out_step: to output codes; acc_step alone for float output */
 } SlbRequant;
 
-/* acc_step[o] = in_step * scale[o] / (n - 1). A negative scale is allowed. A scale of 0 gives multiplier 0 and
- * is SLB_E_MODEL only when its bias cannot be expressed. out_step 0: float output. */
+/* acc_step[o] = in_step * scale[o] / (n - 1). A negative scale is allowed. A scale of 0 gives
+ * multiplier 0 and is SLB_E_MODEL only when its bias cannot be expressed. out_step 0: float output.
+ */
 SLB_MUST_CHECK SlbStatus slb_requant_create(const SlbConvParams *conv, float out_step,
                                             SlbRequant *requant, SlbError *err);
 void slb_requant_free(SlbRequant *requant);
