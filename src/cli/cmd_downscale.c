@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/picture.h"
 #include "img/codec.h"
 #include "img/resize.h"
 
@@ -19,25 +20,13 @@ static const Option options[] = {
     {0},
 };
 
-/* Drops columns on the right and rows at the bottom, in place. */
-static SlbStatus crop_to_multiple(SlbImage *image, const char *name, int scale, SlbError *err)
-{
-    uint32_t n = (uint32_t)scale;
-    if (image->info.width < n || image->info.height < n)
-        return slb_fail(err, SLB_E_INPUT, "%s: %ux%u pixels cannot be made %d times smaller", name,
-                        image->info.width, image->info.height, scale);
-    image->info.width -= image->info.width % n;
-    image->info.height -= image->info.height % n;
-    return SLB_OK;
-}
-
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
     const char *input = invocation->operands[0], *output = invocation->operands[1];
     SlbImage large = {0}, small = {0};
     SlbStatus s = slb_image_load(input, NULL, &large, err);
-    if (s == SLB_OK) s = crop_to_multiple(&large, input, set->scale, err);
+    if (s == SLB_OK) s = cli_crop_to_multiple(&large, input, set->scale, err);
     if (s == SLB_OK)
         s = slb_resize_image(&large, 1, (uint32_t)set->scale, (SlbEdge)set->edge, &small, err);
     if (s == SLB_OK) {
@@ -55,7 +44,8 @@ const Command cmd_downscale = {
     .min_operands = 2,
     .max_operands = 2,
     .summary = "Make a picture smaller by a whole factor, as test sets are made",
-    .notes = "Bicubic (a = -0.5), antialiased, rounded after each axis: the samples that MATLAB's imresize "
+    .notes = "Bicubic (a = -0.5), antialiased, rounded after each axis: the samples that MATLAB's "
+             "imresize "
              "gives. The picture is cropped to a multiple of the factor first.",
     .example = "slbsr downscale photo.png small.png --scale 2\n"
                "slbsr downscale HR/baby.png X3/baby.png --scale 3 --edge replicate -y",

@@ -32,6 +32,11 @@ static SlbStatus probe_output(const char *path, const SlbImageInfo *in, int scal
 {
     SlbImageInfo info = *in;
     SlbWriter *writer;
+    uint32_t most = UINT32_MAX / (uint32_t)scale;
+    if (in->width > most || in->height > most)
+        return slb_fail(err, SLB_E_OUTPUT,
+                        "%s: %ux%u pixels times %d are more than a picture can have", path,
+                        in->width, in->height, scale);
     info.width *= (uint32_t)scale;
     info.height *= (uint32_t)scale;
     (void)slb_format_fits(path, &info); /* an unknown extension is the writer's to tell */
@@ -41,7 +46,8 @@ static SlbStatus probe_output(const char *path, const SlbImageInfo *in, int scal
     if (info.channels < in->channels)
         fprintf(stderr, "slbsr: %s: note: this format has no alpha: put on white\n", path);
     if (info.depth < in->depth)
-        fprintf(stderr, "slbsr: %s: note: this format has 8 bits a sample: rounded from 16\n", path);
+        fprintf(stderr, "slbsr: %s: note: this format has 8 bits a sample: rounded from 16\n",
+                path);
     return SLB_OK;
 }
 
@@ -49,8 +55,8 @@ static void note_untrained_scale(const SlbModel *model, int scale)
 {
     char digit[2] = {(char)('0' + scale), 0};
     if (model->scales && *model->scales && !strstr(model->scales, digit))
-        fprintf(stderr, "slbsr: note: this model was trained for scale %s, not %d\n",
-                model->scales, scale);
+        fprintf(stderr, "slbsr: note: this model was trained for scale %s, not %d\n", model->scales,
+                scale);
 }
 
 static SlbStatus upscale(const Settings *set, const SlbPlan *plan, const SlbImage *in,
@@ -96,12 +102,15 @@ const Command cmd_upscale = {
     .min_operands = 2,
     .max_operands = 2,
     .summary = "Make a picture larger",
-    .notes = "The network works on brightness; colour and alpha are enlarged bicubically. Bit depth, grey, alpha "
-             "and ICC profile are kept where the format of OUTPUT can hold them.\n"
-             "INPUT may be PNG, JPEG or PNM, told by its content; the format of OUTPUT follows its extension "
-             "(png, jpg, pnm, pgm, ppm, pam, bmp, tga). OUTPUT appears whole or not at all.\n"
-             "Models with 8-bit activations run on integer kernels, which give the same pixels on every "
-             "machine, unless --float is given. SLBSR_CPU=c|avx2|vnni|amx|neon forces a kernel level.",
+    .notes =
+        "The network works on brightness; colour and alpha are enlarged bicubically. Bit depth, "
+        "grey, alpha "
+        "and ICC profile are kept where the format of OUTPUT can hold them.\n"
+        "INPUT may be PNG, JPEG or PNM, told by its content; the format of OUTPUT follows its "
+        "extension "
+        "(png, jpg, pnm, pgm, ppm, pam, bmp, tga). OUTPUT appears whole or not at all.\n"
+        "Models with 8-bit activations run on integer kernels, which give the same pixels on every "
+        "machine, unless --float is given. SLBSR_CPU=c|avx2|vnni|amx|neon forces a kernel level.",
     .example = "slbsr upscale photo.jpg large.png\n"
                "slbsr upscale photo.png large.png --bits 1 -s 4 -y\n"
                "slbsr upscale photo.png large.png --model my.safetensors",

@@ -6,7 +6,8 @@
 SlbStatus cli_open_model(const ModelChoice *choice, SlbModel **model, SlbError *err)
 {
     if (choice->bits && choice->model)
-        return slb_fail(err, SLB_E_USAGE, "--bits and --model exclude each other; give one of them");
+        return slb_fail(err, SLB_E_USAGE,
+                        "--bits and --model exclude each other; give one of them");
     if (choice->net && !choice->model)
         return slb_fail(err, SLB_E_USAGE,
                         "--net: belongs to --model FILE; built-in models carry their network");

@@ -232,14 +232,13 @@ typedef struct Words {
 } Words;
 
 /* Stores an option whose value may stand in `inline_value` or in the next word. */
-static SlbStatus take_option(const Command *command, const Option *option,
-                             const char *inline_value, Words *words, void *settings, SlbError *err)
+static SlbStatus take_option(const Command *command, const Option *option, const char *inline_value,
+                             Words *words, void *settings, SlbError *err)
 {
     char name[40];
     const char *text = inline_value;
     if (option->kind == OPTION_FLAG) {
-        if (text)
-            return slb_fail(err, SLB_E_USAGE, "%s: takes no value", shown_name(option, name));
+        if (text) return slb_fail(err, SLB_E_USAGE, "%s: takes no value", shown_name(option, name));
     } else if (!text) {
         if (words->at + 1 >= words->argc)
             return slb_fail(err, SLB_E_USAGE, "%s: needs a value", shown_name(option, name));
@@ -305,7 +304,8 @@ static SlbStatus check_operands(const Invocation *invocation, SlbError *err)
             return slb_fail(err, SLB_E_USAGE,
                             "-: standard input and output are not supported yet; give file names");
     if (n > command->max_operands)
-        return slb_fail(err, SLB_E_USAGE, "%s: one argument too many; usage: slbsr %s [OPTION...]%s%s",
+        return slb_fail(err, SLB_E_USAGE,
+                        "%s: one argument too many; usage: slbsr %s [OPTION...]%s%s",
                         invocation->operands[command->max_operands], command->name,
                         *command->operands ? " " : "", command->operands);
     if (n < command->min_operands)
@@ -384,10 +384,10 @@ static void print_option(const Option *option, FILE *out)
 {
     char left[80], right[512];
     const char *value = option->value ? option->value : option->choices ? option->choices : "";
-    int at = snprintf(left, sizeof left, "  %c%c%c --%s%s%s", option->letter ? '-' : ' ',
-                      option->letter ? option->letter : ' ', option->letter ? ',' : ' ',
-                      option->name, option->kind == OPTION_FLAG ? "" : " ",
-                      option->kind == OPTION_FLAG ? "" : value);
+    int at =
+        snprintf(left, sizeof left, "  %c%c%c --%s%s%s", option->letter ? '-' : ' ',
+                 option->letter ? option->letter : ' ', option->letter ? ',' : ' ', option->name,
+                 option->kind == OPTION_FLAG ? "" : " ", option->kind == OPTION_FLAG ? "" : value);
     int used = snprintf(right, sizeof right, "%s", option->help);
     if (option->min != 0 || option->max != 0)
         used += snprintf(right + used, sizeof right - (size_t)used, " (%.12g to %.12g)",

@@ -41,7 +41,8 @@ int progress_update(void *user, uint64_t done, uint64_t total)
     if (!first && done < total && seconds_between(&progress->updated, &now) < 0.1) return 0;
     progress->updated = now;
     enum { CELLS = 30 };
-    static const char full[] = "##############################", none[] = "..............................";
+    static const char full[] = "##############################",
+                      none[] = "..............................";
     double part = (double)done / (double)total;
     int filled = (int)(part * CELLS);
     double elapsed = seconds_between(&progress->started, &now);

@@ -1,0 +1,235 @@
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cpu.h"
+#include "base/embed.h"
+#include "cli/commands.h"
+#include "cli/model_choice.h"
+#include "img/codec.h"
+#include "infer/builtin.h"
+
+typedef struct Settings {
+    ModelChoice choice; /* `model` is the operand */
+    bool kernels;
+} Settings;
+
+static const Option options[] = {
+    {'k', "kernels", OPTION_FLAG, offsetof(Settings, kernels), NULL, NULL, 0, 0, NULL, false,
+     "which kernel serves each layer of a model on this machine"},
+    {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NAME|FILE", NULL, 0, 0, NULL, false,
+     "the network of a weight file that carries none: a name (vdsr) or a .net file"},
+    {0, "float", OPTION_FLAG, offsetof(Settings, choice.use_float), NULL, NULL, 0, 0, NULL, false,
+     "with --kernels: as for upscale --float"},
+    {0},
+};
+
+static const SlbBuiltin *find_builtin(const char *name)
+{
+    size_t count;
+    const SlbBuiltin *all = slb_builtins(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i].name, name) == 0) return &all[i];
+    return NULL;
+}
+
+static size_t conv_parameters(const SlbConvParams *conv)
+{
+    size_t o = (size_t)conv->out_channels;
+    size_t weights = o * (size_t)conv->in_channels * (size_t)(conv->kernel * conv->kernel);
+    return weights + o + (conv->scale ? o : 0);
+}
+
+/* Multiplications for one pixel of output. */
+static size_t conv_macs(const SlbConvParams *conv)
+{
+    return (size_t)conv->out_channels * (size_t)conv->in_channels *
+           (size_t)(conv->kernel * conv->kernel);
+}
+
+static void print_layers(const SlbModel *model, const SlbPlan *plan)
+{
+    printf("\n%-8s %-12s %-6s %6s %6s %11s %10s%s\n", "layer", "channels", "kernel", "bits",
+           "input", "parameters", "MAC/pixel", plan ? "  runs as" : "");
+    for (int i = 0; i < model->graph->conv_count; i++) {
+        const SlbConvParams *c = &model->conv[i];
+        char name[16], channels[32], kernel[16];
+        snprintf(name, sizeof name, "conv%02d", i);
+        snprintf(channels, sizeof channels, "%d -> %d", c->in_channels, c->out_channels);
+        snprintf(kernel, sizeof kernel, "%dx%d", c->kernel, c->kernel);
+        printf("%-8s %-12s %-6s %6d %6s %11zu %10zu%s%s\n", name, channels, kernel, c->bits,
+               c->in_step > 0.0f ? "8 bit" : "float", conv_parameters(c), conv_macs(c),
+               plan ? "  " : "", plan ? slb_plan_kernel(plan, i) : "");
+    }
+}
+
+static void print_text(const char *label, const char *text)
+{
+    if (text && *text) printf("%-16s %s\n", label, text);
+}
+
+static void print_model(const char *name, size_t bytes, const SlbModel *model, const SlbPlan *plan)
+{
+    size_t parameters = 0, macs = 0;
+    int radius = slb_graph_radius(model->graph);
+    for (int i = 0; i < model->graph->conv_count; i++) {
+        parameters += conv_parameters(&model->conv[i]);
+        macs += conv_macs(&model->conv[i]);
+    }
+    printf("%-16s %s\n", "model", name);
+    printf("%-16s %d bit%s\n", "weights", model->weight_bits, model->weight_bits == 1 ? "" : "s");
+    if (model->act_bits == 8)
+        printf("%-16s 8 bits\n", "activations");
+    else
+        printf("%-16s float\n", "activations");
+    print_text("scales", model->scales);
+    printf("%-16s %zu\n", "parameters", parameters);
+    printf("%-16s %zu\n", "MAC per pixel", macs);
+    printf("%-16s %dx%d pixels\n", "receptive field", 2 * radius + 1, 2 * radius + 1);
+    printf("%-16s %zu\n", "bytes", bytes);
+    print_text("figures", model->figures);
+    print_text("made by", model->command);
+    print_layers(model, plan);
+}
+
+static SlbStatus info_model(const Settings *set, const char *name, SlbError *err)
+{
+    ModelChoice choice = set->choice;
+    SlbModel *model = NULL;
+    SlbPlan *plan = NULL;
+    const SlbBuiltin *builtin = find_builtin(name);
+    struct stat st;
+    size_t bytes = builtin ? builtin->bytes : stat(name, &st) == 0 ? (size_t)st.st_size : 0;
+    choice.model = name;
+    choice.threads = 1;
+    SlbStatus s = cli_open_model(&choice, &model, err);
+    if (s == SLB_OK && set->kernels) s = cli_make_plan(&choice, model, &plan, err);
+    if (s == SLB_OK) print_model(name, bytes, model, plan);
+    slb_plan_free(plan);
+    slb_model_free(model);
+    return s;
+}
+
+static SlbStatus info_network(const char *name, SlbError *err)
+{
+    SlbGraph *graph;
+    SlbModel *model = NULL;
+    SlbStatus s = slb_graph_open(name, &graph, err);
+    if (s != SLB_OK) return s;
+    s = slb_model_create(graph, 32, &model, err); /* for the shapes alone */
+    if (s == SLB_OK) {
+        int radius = slb_graph_radius(graph);
+        printf("%-16s %s\n%-16s %dx%d pixels\n", "network", name, "receptive field", 2 * radius + 1,
+               2 * radius + 1);
+        print_layers(model, NULL);
+        printf("\n%s", graph->text);
+    }
+    slb_model_free(model);
+    slb_graph_free(graph);
+    return s;
+}
+
+static SlbStatus info_picture(const char *path, SlbError *err)
+{
+    static const char *const kinds[] = {"", "grey", "grey + alpha", "RGB", "RGB + alpha"};
+    SlbReader *reader;
+    SlbStatus s = slb_reader_open(path, NULL, &reader, err);
+    if (s != SLB_OK) return s;
+    const SlbImageInfo *info = slb_reader_info(reader);
+    size_t icc_bytes = 0;
+    const unsigned char *icc = slb_reader_icc(reader, &icc_bytes);
+    printf("%s: picture, %ux%u, %s, %d bits a sample", path, info->width, info->height,
+           kinds[info->channels], info->depth);
+    if (icc) printf(", ICC profile of %zu bytes", icc_bytes);
+    putchar('\n');
+    slb_reader_close(reader);
+    return SLB_OK;
+}
+
+/* Files are told by what they hold: a safetensors file has '{' behind its 8-byte length. */
+static bool holds_model(const char *path)
+{
+    unsigned char head[9];
+    FILE *file = fopen(path, "rb");
+    if (!file) return false;
+    bool yes = fread(head, 1, sizeof head, file) == sizeof head && head[8] == '{' && head[7] == 0;
+    fclose(file);
+    return yes;
+}
+
+static bool is_network(const char *name)
+{
+    size_t n = strlen(name);
+    if (n > 4 && strcmp(name + n - 4, ".net") == 0) return true;
+    for (const SlbEmbed *e = slb_embed; e->name; e++)
+        if (strlen(e->name) == n + 4 && strncmp(e->name, name, n) == 0 &&
+            strcmp(e->name + n, ".net") == 0)
+            return true;
+    return false;
+}
+
+static SlbStatus list_models(const Settings *set, SlbError *err)
+{
+    size_t count;
+    const SlbBuiltin *all = slb_builtins(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (set->kernels) {
+            putchar('\n');
+            SlbStatus s = info_model(set, all[i].name, err);
+            if (s != SLB_OK) return s;
+            continue;
+        }
+        SlbModel *model;
+        SlbStatus s = slb_model_open(all[i].name, NULL, &model, err);
+        if (s != SLB_OK) return s;
+        printf("%-16s %s: %d-bit weights, %s activations, scales %s, %zu bytes\n", "model",
+               all[i].name, model->weight_bits, model->act_bits == 8 ? "8-bit" : "float",
+               model->scales ? model->scales : "not told", all[i].bytes);
+        slb_model_free(model);
+    }
+    return SLB_OK;
+}
+
+static SlbStatus info_program(const Settings *set, SlbError *err)
+{
+    SlbCpu cpu;
+    (void)slb_cpu_detect(&cpu);
+    printf("%-16s %s\n", "version", SLBSR_VERSION);
+    printf("%-16s %s (this machine has:", "kernels", slb_cpu_level_name(cpu.level));
+    for (int l = 0; l < SLB_CPU_LEVELS; l++)
+        if (slb_cpu_has((SlbCpuLevel)l)) printf(" %s", slb_cpu_level_name((SlbCpuLevel)l));
+    printf(")\n%-16s %d\n", "processors", slb_cpu_count());
+    for (const SlbEmbed *e = slb_embed; e->name; e++) {
+        const char *dot = strrchr(e->name, '.');
+        if (dot && strcmp(dot, ".net") == 0)
+            printf("%-16s %.*s\n", "network", (int)(dot - e->name), e->name);
+    }
+    return list_models(set, err);
+}
+
+static SlbStatus run(const Invocation *invocation, SlbError *err)
+{
+    const Settings *set = invocation->settings;
+    if (invocation->operand_count == 0) return info_program(set, err);
+    const char *name = invocation->operands[0];
+    if (find_builtin(name) || set->choice.net || holds_model(name))
+        return info_model(set, name, err);
+    return is_network(name) ? info_network(name, err) : info_picture(name, err);
+}
+
+const Command cmd_info = {
+    .name = "info",
+    .operands = "[FILE|NAME]",
+    .max_operands = 1,
+    .summary = "Tell about a model, a network, a picture or this program",
+    .notes =
+        "A model: its bits, parameters, work, receptive field, where it comes from and its layers. "
+        "A network: "
+        "its layers and its text. A picture: its size and depth. Nothing: the version, the kernel "
+        "levels of this machine and what is built in.",
+    .example = "slbsr info\n"
+               "slbsr info photo.png\n"
+               "slbsr info my.safetensors --kernels",
+    .options = options,
+    .settings_bytes = sizeof(Settings),
+    .run = run,
+};

@@ -1,0 +1,13 @@
+#include "cli/picture.h"
+
+SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, SlbError *err)
+{
+    uint32_t n = (uint32_t)scale;
+    SlbImageInfo *info = &image->info;
+    if (info->width < n || info->height < n)
+        return slb_fail(err, SLB_E_INPUT, "%s: %ux%u pixels: too small to be made %d times smaller",
+                        name, info->width, info->height, scale);
+    info->width -= info->width % n;
+    info->height -= info->height % n;
+    return SLB_OK;
+}
