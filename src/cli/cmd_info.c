@@ -221,11 +221,9 @@ const Command cmd_info = {
     .operands = "[FILE|NAME]",
     .max_operands = 1,
     .summary = "Tell about a model, a network, a picture or this program",
-    .notes =
-        "A model: its bits, parameters, work, receptive field, where it comes from and its layers. "
-        "A network: "
-        "its layers and its text. A picture: its size and depth. Nothing: the version, the kernel "
-        "levels of this machine and what is built in.",
+    .notes = "A model: its bits, parameters, work, receptive field, where it comes from and its "
+             "layers. A network: its layers and its text. A picture: its size and depth. Nothing: "
+             "the version, the kernel levels of this machine and what is built in.",
     .example = "slbsr info\n"
                "slbsr info photo.png\n"
                "slbsr info my.safetensors --kernels",

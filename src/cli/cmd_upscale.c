@@ -25,8 +25,8 @@ static const Option options[] = {
     {0},
 };
 
-/* Says what OUTPUT's format cannot keep, and complains about one that cannot be written, before the long work
- * rather than after it. */
+/* Says what OUTPUT's format cannot keep, and complains about one that cannot be written, before the
+ * long work rather than after it. */
 static SlbStatus probe_output(const char *path, const SlbImageInfo *in, int scale,
                               const SlbWriteOptions *how, SlbError *err)
 {
@@ -102,15 +102,15 @@ const Command cmd_upscale = {
     .min_operands = 2,
     .max_operands = 2,
     .summary = "Make a picture larger",
-    .notes =
-        "The network works on brightness; colour and alpha are enlarged bicubically. Bit depth, "
-        "grey, alpha "
-        "and ICC profile are kept where the format of OUTPUT can hold them.\n"
-        "INPUT may be PNG, JPEG or PNM, told by its content; the format of OUTPUT follows its "
-        "extension "
-        "(png, jpg, pnm, pgm, ppm, pam, bmp, tga). OUTPUT appears whole or not at all.\n"
-        "Models with 8-bit activations run on integer kernels, which give the same pixels on every "
-        "machine, unless --float is given. SLBSR_CPU=c|avx2|vnni|amx|neon forces a kernel level.",
+    .notes = "The network works on brightness; colour and alpha are enlarged bicubically. Bit "
+             "depth, grey, alpha and ICC profile are kept where the format of OUTPUT can hold "
+             "them.\n"
+             "INPUT may be PNG, JPEG or PNM, told by its content; the format of OUTPUT follows its "
+             "extension (png, jpg, pnm, pgm, ppm, pam, bmp, tga). OUTPUT appears whole or not at "
+             "all.\n"
+             "Models with 8-bit activations run on integer kernels, which give the same pixels on "
+             "every machine, unless --float is given. SLBSR_CPU=c|avx2|vnni|amx|neon forces a "
+             "kernel level.",
     .example = "slbsr upscale photo.jpg large.png\n"
                "slbsr upscale photo.png large.png --bits 1 -s 4 -y\n"
                "slbsr upscale photo.png large.png --model my.safetensors",

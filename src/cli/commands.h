@@ -1,5 +1,5 @@
-/* The commands, for the table in main.c: one file cmd_*.c each. To add one: such a file, a line here and a
- * row in main.c. */
+/* The commands, for the table in main.c: one file cmd_*.c each. To add one: such a file, a line
+ * here and a row in main.c. */
 #ifndef SLBSR_CLI_COMMANDS_H
 #define SLBSR_CLI_COMMANDS_H
 

@@ -56,7 +56,8 @@ static void begin_table(const EvalReport *report, const char *set, int scale)
     printf("%-*s", NAME_COLUMN, "");
     if (report->model) printf("%9s %7s  ", "PSNR", "SSIM");
     printf("%12s %7s", "bicubic PSNR", "SSIM");
-    printf(report->model ? "%9s\n" : "\n", "gain dB");
+    if (report->model) printf("%9s", "gain dB");
+    putchar('\n');
 }
 
 SlbStatus eval_report_begin(EvalReport *report, const char *set, int scale, SlbError *err)

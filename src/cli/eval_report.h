@@ -1,4 +1,5 @@
-/* What slbsr eval writes on standard output: a table as the measurements come, or JSON at the end. */
+/* What slbsr eval writes on standard output: a table as the measurements come, or JSON at the end.
+ */
 #ifndef SLBSR_CLI_EVAL_REPORT_H
 #define SLBSR_CLI_EVAL_REPORT_H
 

@@ -1,4 +1,5 @@
-/* slbsr: the program. Finds the command, takes its line apart, runs it and turns its status into an exit code. */
+/* slbsr: the program. Finds the command, takes its line apart, runs it and turns its status into an
+ * exit code. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,8 +46,8 @@ static SlbStatus unknown_command(const char *word, SlbError *err)
     return slb_fail(err, SLB_E_USAGE, "%s: unknown command; 'slbsr --help' lists them", word);
 }
 
-/* A file that is opened must never become descriptor 0, 1 or 2, or messages would go into it. The stand-ins
- * cannot be written to, so output to a closed descriptor is still an error. */
+/* A file that is opened must never become descriptor 0, 1 or 2, or messages would go into it. The
+ * stand-ins cannot be written to, so output to a closed descriptor is still an error. */
 static void reserve_standard_files(void)
 {
     for (int fd = 0; fd <= 2; fd++)

@@ -15,58 +15,22 @@ typedef struct ModelChoice {
 } ModelChoice;
 
 /* Rows for the option table of a command whose settings have a ModelChoice named `choice`. */
+/* clang-format off */
 #define MODEL_CHOICE_OPTIONS(Settings, bits_fallback)                                              \
-    {'b',                                                                                          \
-     "bits",                                                                                       \
-     OPTION_INT,                                                                                   \
-     offsetof(Settings, choice.bits),                                                              \
-     NULL,                                                                                         \
-     "1|2|4|32",                                                                                   \
-     0,                                                                                            \
-     0,                                                                                            \
-     NULL,                                                                                         \
-     false,                                                                                        \
-     "bits of a weight: takes the built-in model of that width" bits_fallback},                    \
-        {'m',                                                                                      \
-         "model",                                                                                  \
-         OPTION_TEXT,                                                                              \
-         offsetof(Settings, choice.model),                                                         \
-         "NAME|FILE",                                                                              \
-         NULL,                                                                                     \
-         0,                                                                                        \
-         0,                                                                                        \
-         NULL,                                                                                     \
-         false,                                                                                    \
-         "a built-in model by name (slbsr info lists them) or a model file"},                      \
-        {0,                                                                                        \
-         "net",                                                                                    \
-         OPTION_TEXT,                                                                              \
-         offsetof(Settings, choice.net),                                                           \
-         "NAME|FILE",                                                                              \
-         NULL,                                                                                     \
-         0,                                                                                        \
-         0,                                                                                        \
-         NULL,                                                                                     \
-         false,                                                                                    \
-         "the network of a weight file that carries none: a name (vdsr) or a .net file"},          \
-        {0,                                                                                        \
-         "float",                                                                                  \
-         OPTION_FLAG,                                                                              \
-         offsetof(Settings, choice.use_float),                                                     \
-         NULL,                                                                                     \
-         NULL,                                                                                     \
-         0,                                                                                        \
-         0,                                                                                        \
-         NULL,                                                                                     \
-         false,                                                                                    \
-         "compute in float32 where the model has 8-bit activations"},                              \
-    {                                                                                              \
-        'j', "threads", OPTION_INT, offsetof(Settings, choice.threads), "N", NULL, 1, 1024, NULL,  \
-            false, "threads; without it one for each processor"                                    \
-    }
+    {'b', "bits", OPTION_INT, offsetof(Settings, choice.bits), NULL, "1|2|4|32", 0, 0, NULL,       \
+     false, "bits of a weight: takes the built-in model of that width" bits_fallback},             \
+    {'m', "model", OPTION_TEXT, offsetof(Settings, choice.model), "NAME|FILE", NULL, 0, 0, NULL,   \
+     false, "a built-in model by name (slbsr info lists them) or a model file"},                   \
+    {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NAME|FILE", NULL, 0, 0, NULL, false,  \
+     "the network of a weight file that carries none: a name (vdsr) or a .net file"},              \
+    {0, "float", OPTION_FLAG, offsetof(Settings, choice.use_float), NULL, NULL, 0, 0, NULL,        \
+     false, "compute in float32 where the model has 8-bit activations"},                           \
+    {'j', "threads", OPTION_INT, offsetof(Settings, choice.threads), "N", NULL, 1, 1024, NULL,     \
+     false, "threads; without it one for each processor"}
+/* clang-format on */
 
-/* Opens the model that was chosen; --bits and --model exclude each other (SLB_E_USAGE), and one of them must
- * be there. The caller frees *model. */
+/* Opens the model that was chosen; --bits and --model exclude each other (SLB_E_USAGE), and one of
+ * them must be there. The caller frees *model. */
 SLB_MUST_CHECK SlbStatus cli_open_model(const ModelChoice *choice, SlbModel **model, SlbError *err);
 
 /* The model as reports call it: what stood behind --model, or "built-in, N bits". */

@@ -363,7 +363,8 @@ SlbStatus cli_parse(const Command *command, int argc, char **argv, void *setting
 
 enum { HELP_WIDTH = 80, HELP_COLUMN = 27 };
 
-/* Prints `text` in lines that begin at `column` and end before HELP_WIDTH; `at` is where the cursor stands. */
+/* Prints `text` in lines that begin at `column` and end before HELP_WIDTH; `at` is where the cursor
+ * stands. */
 static void print_wrapped(FILE *out, const char *text, int at, int column)
 {
     for (const char *word = text + strspn(text, " "); *word; word += strspn(word, " ")) {

@@ -1,5 +1,5 @@
-/* Options as tables: parsing, --help, defaults and range errors all come from the rows. To add an option: a field in
- * the command's settings and a row in its table. */
+/* Options as tables: parsing, --help, defaults and range errors all come from the rows. To add an
+ * option: a field in the command's settings and a row in its table. */
 #ifndef SLBSR_CLI_OPTIONS_H
 #define SLBSR_CLI_OPTIONS_H
 
@@ -72,17 +72,19 @@ struct Invocation {
     Request request;
 };
 
-/* Takes argv (the words behind the command's name) apart: options into *settings (zeroed by the caller),
- * the rest into invocation->operands, which point into argv, reordered. Stops early at -h, --help, -V
- * and --version, with invocation->request saying which. SLB_E_USAGE with a line that says what to do. */
+/* Takes argv (the words behind the command's name) apart: options into *settings (zeroed by the
+ * caller), the rest into invocation->operands, which point into argv, reordered. Stops early at -h,
+ * --help, -V and --version, with invocation->request saying which. SLB_E_USAGE with a line that
+ * says what to do. */
 SLB_MUST_CHECK SlbStatus cli_parse(const Command *command, int argc, char **argv, void *settings,
                                    Invocation *invocation, SlbError *err);
 
-/* What -h prints (usage and options) and, with `all`, what --help prints (notes and examples too). */
+/* What -h prints (usage and options) and, with `all`, what --help prints (notes and examples too).
+ */
 void cli_print_help(const Command *command, bool all, FILE *out);
 
-/* True when `word` is close enough to `name` to be a slip of the finger: at most two edits (insert, delete,
- * change, swap) and fewer than half of its letters, or a beginning of `name`. */
+/* True when `word` is close enough to `name` to be a slip of the finger: at most two edits (insert,
+ * delete, change, swap) and fewer than half of its letters, or a beginning of `name`. */
 bool cli_resembles(const char *word, const char *name);
 
 #endif

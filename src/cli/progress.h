@@ -15,8 +15,8 @@ typedef struct Progress {
 
 void progress_start(Progress *progress, const char *label);
 
-/* An SlbProgress (infer/plan.h) with a Progress as `user`; draws at most ten times a second, with the time that is
- * left once it can be told. Never cancels. */
+/* An SlbProgress (infer/plan.h) with a Progress as `user`; draws at most ten times a second, with
+ * the time that is left once it can be told. Never cancels. */
 int progress_update(void *user, uint64_t done, uint64_t total);
 
 /* Wipes the bar; before anything else is printed. Safe to call twice. */

@@ -4,8 +4,8 @@
 
 #include <signal.h>
 
-/* From now on SIGINT, SIGTERM, SIGHUP and SIGPIPE remove the temporary files of open outputs and end the process
- * with exit code 128 + n; one that is ignored already (nohup) stays so. A file that
+/* From now on SIGINT, SIGTERM, SIGHUP and SIGPIPE remove the temporary files of open outputs and
+ * end the process with exit code 128 + n; one that is ignored already (nohup) stays so. A file that
  * grows past the process's limit becomes a write error instead of a signal. */
 void cli_signals_install(void);
 
