@@ -19,8 +19,7 @@ typedef struct SlbAxis {
     double *weight;  /* [out_size][taps], each row sums to 1 */
 } SlbAxis;
 
-/* Output size ceil(in_size * numerator / denominator); scale = numerator / denominator. With `offset`
- * output coordinates begin at that output sample (for a part of a larger picture): 0 normally.
+/* Output size ceil(in_size * numerator / denominator); scale = numerator / denominator.
  * Freed with slb_axis_free. */
 SLB_MUST_CHECK SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator,
                                           uint32_t denominator, SlbEdge edge, SlbAxis *axis,
@@ -33,7 +32,8 @@ SLB_MUST_CHECK SlbStatus slb_resize_f64(const double *in, const SlbAxis *rows, c
                                         double *out, SlbError *err);
 
 /* A whole 8- or 16-bit picture, every channel alike, rounded to the sample type after the first
- * (vertical) pass and after the second: MATLAB's result for integer images. */
+ * (vertical) pass and after the second: MATLAB's result for integer images. The ICC profile is copied. *out
+ * is the caller's to free; nothing to free on failure. */
 struct SlbImage;
 SLB_MUST_CHECK SlbStatus slb_resize_image(const struct SlbImage *in, uint32_t numerator,
                                           uint32_t denominator, SlbEdge edge, struct SlbImage *out,

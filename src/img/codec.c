@@ -1,0 +1,352 @@
+#include "img/codec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "img/codec_format.h"
+
+/* All formats. When one is added, its extensions go into slb_read_extensions too if it is read. */
+static const SlbFormat *const formats[] = {
+    &slb_format_png, &slb_format_jpeg, &slb_format_pnm, &slb_format_pgm,
+    &slb_format_ppm, &slb_format_pam,  &slb_format_bmp, &slb_format_tga,
+};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+const char *const slb_read_extensions = "png|jpg|jpeg|jpe|pnm|pbm|pgm|ppm|pam";
+static const char writable[] = "png, jpg, pnm, pgm, ppm, pam, bmp or tga";
+
+static bool one_of(const char *word, const char *list)
+{
+    size_t length = strlen(word);
+    for (const char *e = list; *e;) {
+        size_t n = strcspn(e, "|");
+        if (n == length && strncasecmp(e, word, n) == 0) return true;
+        e += n + (e[n] == '|');
+    }
+    return false;
+}
+
+static const SlbFormat *format_to_write(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    for (int i = 0; dot && i < FORMATS; i++)
+        if (formats[i]->channels && one_of(dot + 1, formats[i]->extensions)) return formats[i];
+    return NULL;
+}
+
+/* ---- Reading ---- */
+
+SlbStatus slb_read_damaged(const SlbReader *reader, const char *why, SlbError *err)
+{
+    return slb_fail(err, SLB_E_INPUT, "%s: damaged %s file: %s; get a whole copy of it",
+                    reader->path, reader->format->name, why);
+}
+
+SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int channels, int depth,
+                        SlbError *err)
+{
+    if (!width || !height)
+        return slb_fail(err, SLB_E_INPUT, "%s: an empty picture of %llu x %llu pixels",
+                        reader->path, (unsigned long long)width, (unsigned long long)height);
+    if (width > INT32_MAX || height > INT32_MAX || width > reader->max_pixels / height)
+        return slb_fail(err, SLB_E_INPUT,
+                        "%s: %llu x %llu pixels are over the limit of %llu pixels", reader->path,
+                        (unsigned long long)width, (unsigned long long)height,
+                        (unsigned long long)reader->max_pixels);
+    reader->info = (SlbImageInfo){(uint32_t)width, (uint32_t)height, channels, depth};
+    return SLB_OK;
+}
+
+SlbStatus slb_read_icc(SlbReader *reader, const void *icc, size_t bytes, SlbError *err)
+{
+    reader->icc = slb_alloc(bytes, 1);
+    if (!reader->icc) return slb_fail_memory(err, "a colour profile");
+    memcpy(reader->icc, icc, bytes);
+    reader->icc_bytes = bytes;
+    return SLB_OK;
+}
+
+static SlbStatus open_file(SlbReader *r, SlbError *err)
+{
+    struct stat st;
+    r->file = fopen(r->path, "rb");
+    if (!r->file)
+        return slb_fail(err, SLB_E_INPUT, "%s: cannot be opened: %s", r->path, strerror(errno));
+    if (fstat(fileno(r->file), &st) == 0 && S_ISDIR(st.st_mode))
+        return slb_fail(err, SLB_E_INPUT, "%s: is a folder, a picture file is expected", r->path);
+    return SLB_OK;
+}
+
+static SlbStatus sniff(SlbReader *r, SlbError *err)
+{
+    unsigned char head[16];
+    size_t bytes = fread(head, 1, sizeof head, r->file);
+    if (ferror(r->file) || fseek(r->file, 0, SEEK_SET) != 0)
+        return slb_fail(err, SLB_E_INPUT, "%s: cannot be read: %s", r->path, strerror(errno));
+    if (!bytes) return slb_fail(err, SLB_E_INPUT, "%s: the file is empty", r->path);
+    for (int i = 0; i < FORMATS; i++)
+        if (formats[i]->sniff && formats[i]->sniff(head, bytes)) {
+            r->format = formats[i];
+            return SLB_OK;
+        }
+    return slb_fail(err, SLB_E_INPUT,
+                    "%s: is no PNG, JPEG or PNM picture, whatever its name says; convert it to PNG",
+                    r->path);
+}
+
+SlbStatus slb_reader_open(const char *path, const SlbReadLimits *limits, SlbReader **reader,
+                          SlbError *err)
+{
+    *reader = NULL;
+    SlbReader *r = slb_calloc(1, sizeof *r);
+    if (!r) return slb_fail_memory(err, path);
+    r->max_pixels = limits && limits->max_pixels ? limits->max_pixels : (uint64_t)1 << 30;
+    r->path = strdup(path);
+    SlbStatus status = r->path ? SLB_OK : slb_fail_memory(err, path);
+    if (status == SLB_OK) status = open_file(r, err);
+    if (status == SLB_OK) status = sniff(r, err);
+    if (status == SLB_OK) status = r->format->read_open(r, err);
+    if (status != SLB_OK)
+        slb_reader_close(r);
+    else
+        *reader = r;
+    return status;
+}
+
+const SlbImageInfo *slb_reader_info(const SlbReader *reader)
+{
+    return &reader->info;
+}
+
+const unsigned char *slb_reader_icc(const SlbReader *reader, size_t *bytes)
+{
+    *bytes = reader->icc_bytes;
+    return reader->icc;
+}
+
+SlbStatus slb_reader_rows(SlbReader *reader, void *rows_out, size_t stride_bytes, uint32_t rows,
+                          SlbError *err)
+{
+    uint32_t left = reader->info.height - reader->row;
+    if (rows > left)
+        return slb_fail(err, SLB_E_USAGE, "%s: %u rows were asked for, %u are left", reader->path,
+                        rows, left);
+    if (!rows) return SLB_OK;
+    SlbStatus status = reader->format->read_rows(reader, rows_out, stride_bytes, rows, err);
+    /* After damage nothing more is given out: the decoder's state is undefined. */
+    reader->row = status == SLB_OK ? reader->row + rows : reader->info.height;
+    return status;
+}
+
+void slb_reader_close(SlbReader *reader)
+{
+    if (!reader) return;
+    if (reader->format) reader->format->read_close(reader);
+    if (reader->file) fclose(reader->file);
+    free(reader->path);
+    slb_free(reader->icc);
+    slb_free(reader);
+}
+
+SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits, SlbImage *image,
+                         SlbError *err)
+{
+    SlbReader *reader;
+    *image = (SlbImage){0};
+    SlbStatus status = slb_reader_open(path, limits, &reader, err);
+    if (status != SLB_OK) return status;
+    status = slb_image_alloc(image, reader->info, err);
+    if (status == SLB_OK)
+        status =
+            slb_reader_rows(reader, image->data, image->stride_bytes, reader->info.height, err);
+    if (status == SLB_OK) {
+        image->icc = reader->icc; /* handed over */
+        image->icc_bytes = reader->icc_bytes;
+        reader->icc = NULL;
+    } else {
+        slb_image_free(image);
+    }
+    slb_reader_close(reader);
+    return status;
+}
+
+/* ---- Writing ---- */
+
+SlbStatus slb_write_failed(const SlbWriter *writer, int system_error, const char *why,
+                           SlbError *err)
+{
+    return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be written: %s", writer->output.path,
+                    system_error ? strerror(system_error) : why);
+}
+
+bool slb_format_fits(const char *path, SlbImageInfo *info)
+{
+    const SlbFormat *format = format_to_write(path);
+    if (!format) return false;
+    bool alpha = format->channels == 4;
+    if (!alpha && (info->channels == 2 || info->channels == 4)) info->channels--;
+    if (info->depth > format->depth) info->depth = format->depth;
+    return true;
+}
+
+static SlbStatus check_fit(const SlbFormat *format, const char *path, const SlbImageInfo *info,
+                           SlbError *err)
+{
+    SlbImageInfo fit = *info;
+    if (!format)
+        return slb_fail(err, SLB_E_OUTPUT,
+                        "%s: the extension says no format that can be written; use %s", path,
+                        writable);
+    if (info->width > format->max_side || info->height > format->max_side)
+        return slb_fail(err, SLB_E_OUTPUT,
+                        "%s: %u x %u pixels are too many for %s; write PNG instead", path,
+                        info->width, info->height, format->name);
+    if (format->channels == 1 && info->channels > 2)
+        return slb_fail(err, SLB_E_OUTPUT, "%s: %s holds no colour; write PPM or PNG instead", path,
+                        format->name);
+    slb_format_fits(path, &fit);
+    if (fit.channels != info->channels)
+        return slb_fail(err, SLB_E_OUTPUT,
+                        "%s: %s holds no transparency; drop it or write PNG instead", path,
+                        format->name);
+    if (fit.depth != info->depth)
+        return slb_fail(err, SLB_E_OUTPUT, "%s: %s holds 8 bits only; reduce them or write PNG",
+                        path, format->name);
+    return SLB_OK;
+}
+
+static SlbStatus check_write(const SlbFormat *format, const char *path, const SlbImageInfo *info,
+                             const SlbWriteOptions *o, SlbError *err)
+{
+    if (!info->width || !info->height || info->channels < 1 || info->channels > 4 ||
+        (info->depth != 8 && info->depth != 16))
+        return slb_fail(err, SLB_E_USAGE, "%s: no picture: %u x %u, %d channels of %d bits", path,
+                        info->width, info->height, info->channels, info->depth);
+    if (o->jpeg_quality < 1 || o->jpeg_quality > 100 || o->png_level < 1 || o->png_level > 9)
+        return slb_fail(err, SLB_E_USAGE,
+                        "%s: JPEG quality %d or PNG level %d is out of range (1..100, 1..9)", path,
+                        o->jpeg_quality, o->png_level);
+    return check_fit(format, path, info, err);
+}
+
+SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info, const unsigned char *icc,
+                          size_t icc_bytes, const SlbWriteOptions *options, SlbWriter **writer,
+                          SlbError *err)
+{
+    *writer = NULL;
+    const SlbFormat *format = format_to_write(path);
+    SlbWriteOptions o = options ? *options : (SlbWriteOptions){0};
+    if (!o.jpeg_quality) o.jpeg_quality = 95;
+    if (!o.png_level) o.png_level = 6;
+    SlbStatus status = check_write(format, path, info, &o, err);
+    if (status != SLB_OK) return status;
+    SlbWriter *w = slb_calloc(1, sizeof *w);
+    if (!w) return slb_fail_memory(err, path);
+    *w = (SlbWriter){.format = format,
+                     .info = *info,
+                     .options = o,
+                     .icc = icc,
+                     .icc_bytes = icc ? icc_bytes : 0};
+    status = slb_output_open(&w->output, path, o.overwrite, err);
+    if (status == SLB_OK) status = format->write_open(w, err);
+    if (status != SLB_OK)
+        slb_writer_abort(w);
+    else
+        *writer = w;
+    return status;
+}
+
+SlbStatus slb_writer_rows(SlbWriter *writer, const void *rows_in, size_t stride_bytes,
+                          uint32_t rows, SlbError *err)
+{
+    uint32_t left = writer->info.height - writer->row;
+    if (rows > left)
+        return slb_fail(err, SLB_E_USAGE, "%s: %u rows too many", writer->output.path, rows - left);
+    if (!rows) return SLB_OK;
+    SlbStatus status = writer->format->write_rows(writer, rows_in, stride_bytes, rows, err);
+    if (status == SLB_OK) writer->row += rows;
+    return status;
+}
+
+SlbStatus slb_writer_finish(SlbWriter *writer, SlbError *err)
+{
+    SlbStatus status = SLB_OK;
+    if (writer->row != writer->info.height)
+        status = slb_fail(err, SLB_E_USAGE, "%s: %u of %u rows were written", writer->output.path,
+                          writer->row, writer->info.height);
+    if (status == SLB_OK) status = writer->format->write_end(writer, err);
+    if (status == SLB_OK) {
+        writer->format->write_close(writer);
+        writer->state = NULL;
+        status = slb_output_commit(&writer->output, err);
+    }
+    slb_writer_abort(writer);
+    return status;
+}
+
+void slb_writer_abort(SlbWriter *writer)
+{
+    if (!writer) return;
+    writer->format->write_close(writer);
+    slb_output_abort(&writer->output);
+    slb_free(writer);
+}
+
+static uint32_t sample_at(const unsigned char *row, size_t i, int depth)
+{
+    return depth == 8 ? row[i] : ((const uint16_t *)(const void *)row)[i];
+}
+
+/* One row without alpha (composited on white) and in the depth of `to`. */
+static void reduce_row(const unsigned char *in, const SlbImageInfo *from, const SlbImageInfo *to,
+                       unsigned char *out)
+{
+    size_t cf = (size_t)from->channels, ct = (size_t)to->channels;
+    uint64_t peak = from->depth == 8 ? 255 : 65535;
+    for (size_t x = 0; x < to->width; x++) {
+        uint64_t alpha = cf > ct ? sample_at(in, x * cf + ct, from->depth) : peak;
+        for (size_t c = 0; c < ct; c++) {
+            uint64_t v = sample_at(in, x * cf + c, from->depth);
+            v = (v * alpha + peak * (peak - alpha) + peak / 2) / peak;
+            if (from->depth == to->depth && to->depth == 16)
+                ((uint16_t *)(void *)out)[x * ct + c] = (uint16_t)v;
+            else
+                out[x * ct + c] = (uint8_t)(from->depth == 16 ? (v + 128) / 257 : v);
+        }
+    }
+}
+
+static SlbStatus write_reduced(SlbWriter *writer, const SlbImage *image, SlbError *err)
+{
+    unsigned char *row = slb_alloc(slb_row_bytes(&writer->info), 1);
+    SlbStatus status = row ? SLB_OK : slb_fail_memory(err, "a row of a picture");
+    for (size_t y = 0; status == SLB_OK && y < image->info.height; y++) {
+        reduce_row(image->data + y * image->stride_bytes, &image->info, &writer->info, row);
+        status = slb_writer_rows(writer, row, 0, 1, err);
+    }
+    slb_free(row);
+    return status;
+}
+
+SlbStatus slb_image_save(const char *path, const SlbImage *image, const SlbWriteOptions *options,
+                         SlbError *err)
+{
+    SlbWriter *writer;
+    SlbImageInfo info = image->info;
+    (void)slb_format_fits(path, &info); /* an unknown extension fails in slb_writer_open */
+    SlbStatus status =
+        slb_writer_open(path, &info, image->icc, image->icc_bytes, options, &writer, err);
+    if (status != SLB_OK) return status;
+    if (info.channels != image->info.channels || info.depth != image->info.depth)
+        status = write_reduced(writer, image, err);
+    else
+        status = slb_writer_rows(writer, image->data, image->stride_bytes, info.height, err);
+    if (status == SLB_OK) return slb_writer_finish(writer, err);
+    slb_writer_abort(writer);
+    return status;
+}

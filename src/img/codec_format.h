@@ -1,0 +1,75 @@
+/* What a picture format gives to codec.c, and what it gets. For the codec_*.c files alone. */
+#ifndef SLBSR_IMG_CODEC_FORMAT_H
+#define SLBSR_IMG_CODEC_FORMAT_H
+
+#include <stdio.h>
+
+#include "base/io.h"
+#include "img/codec.h"
+
+typedef struct SlbFormat {
+    const char *name;       /* for messages: "PNG" */
+    const char *extensions; /* without dots, "|" between them */
+    int channels;           /* the most that can be written; 0: the format is read only */
+    int depth;              /* the most that can be written */
+    uint64_t max_side;      /* the largest width or height that can be written */
+
+    /* NULL when the format is written only. True when the first bytes of a file are of this format. */
+    bool (*sniff)(const unsigned char *head, size_t bytes);
+    /* Reads the header: fills reader->info (and icc), keeps what it needs in reader->state. The file
+     * stands at its beginning. On failure and at the end codec.c calls read_close. */
+    SlbStatus (*read_open)(SlbReader *reader, SlbError *err);
+    /* rows <= what is left. Must see damage up to the end of the file with the last row. */
+    SlbStatus (*read_rows)(SlbReader *reader, unsigned char *out, size_t stride_bytes,
+                           uint32_t rows, SlbError *err);
+    void (*read_close)(SlbReader *reader); /* safe when state is NULL */
+
+    /* Likewise. info fits the format and the file is open. */
+    SlbStatus (*write_open)(SlbWriter *writer, SlbError *err);
+    SlbStatus (*write_rows)(SlbWriter *writer, const unsigned char *in, size_t stride_bytes,
+                            uint32_t rows, SlbError *err);
+    SlbStatus (*write_end)(SlbWriter *writer, SlbError *err); /* all rows are written */
+    void (*write_close)(SlbWriter *writer);                   /* safe when state is NULL */
+} SlbFormat;
+
+extern const SlbFormat slb_format_png, slb_format_jpeg, slb_format_pnm, slb_format_pgm,
+    slb_format_ppm, slb_format_pam, slb_format_bmp, slb_format_tga;
+
+struct SlbReader {
+    const SlbFormat *format;
+    char *path;
+    FILE *file;
+    SlbImageInfo info;
+    uint64_t max_pixels;
+    unsigned char *icc; /* slb_alloc or NULL */
+    size_t icc_bytes;
+    uint32_t row; /* rows given out so far */
+    void *state;  /* of the format */
+};
+
+struct SlbWriter {
+    const SlbFormat *format;
+    SlbOutput output;
+    SlbImageInfo info;
+    SlbWriteOptions options;  /* with the defaults filled in */
+    const unsigned char *icc; /* the caller's; used in write_open alone */
+    size_t icc_bytes;
+    uint32_t row; /* rows taken so far */
+    void *state;  /* of the format */
+};
+
+/* "FILE: damaged PNG file: WHY; ..." */
+SlbStatus slb_read_damaged(const SlbReader *reader, const char *why, SlbError *err);
+
+/* Checks the size in a header against zero and against the limit, and fills reader->info. */
+SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int channels, int depth,
+                        SlbError *err);
+
+/* Copies an ICC profile into the reader. */
+SlbStatus slb_read_icc(SlbReader *reader, const void *icc, size_t bytes, SlbError *err);
+
+/* "FILE: cannot be written: WHY" with the system's reason where there is one, else `why`. */
+SlbStatus slb_write_failed(const SlbWriter *writer, int system_error, const char *why,
+                           SlbError *err);
+
+#endif

@@ -1,0 +1,236 @@
+/* JPEG by libjpeg-turbo. Its errors come back by longjmp, and so do the warnings that mean lost pixels: libjpeg
+ * would go on and fill the rest with grey. Every function that calls setjmp keeps what changes after
+ * it in the state, never in a local variable. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include "base/mem.h"
+#include "img/codec_format.h"
+
+/* A small file of very many scans would keep the decoder busy for hours. */
+enum { MAX_SCANS = 500 };
+
+typedef struct JpegState {
+    struct jpeg_error_mgr errors; /* first: libjpeg hands out a pointer to it */
+    struct jpeg_progress_mgr progress;
+    jmp_buf back;
+    union {
+        struct jpeg_common_struct common;
+        struct jpeg_decompress_struct in;
+        struct jpeg_compress_struct out;
+    } jpeg;
+    bool created;
+    int system_error;
+    JOCTET *profile; /* malloc, by libjpeg */
+    char message[JMSG_LENGTH_MAX];
+} JpegState;
+
+static void on_error(j_common_ptr jpeg)
+{
+    JpegState *s = (JpegState *)(void *)jpeg->err;
+    s->system_error = errno;
+    s->errors.format_message(jpeg, s->message);
+    longjmp(s->back, 1);
+}
+
+static void on_message(j_common_ptr jpeg, int level)
+{
+    if (level >= 0) return;
+    int code = jpeg->err->msg_code;
+    /* Oddities of marker segments; the pixels are whole. */
+    if (code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR || code == JWRN_BOGUS_ICC) return;
+    on_error(jpeg);
+}
+
+static void on_progress(j_common_ptr jpeg)
+{
+    JpegState *s = (JpegState *)(void *)jpeg->err;
+    if (!jpeg->is_decompressor || s->jpeg.in.input_scan_number <= MAX_SCANS) return;
+    snprintf(s->message, sizeof s->message, "it has more than %d scans", MAX_SCANS);
+    longjmp(s->back, 1);
+}
+
+static JpegState *new_state(void)
+{
+    JpegState *s = slb_calloc(1, sizeof *s);
+    if (!s) return NULL;
+    jpeg_std_error(&s->errors);
+    s->errors.error_exit = on_error;
+    s->errors.emit_message = on_message;
+    s->progress.progress_monitor = on_progress;
+    return s;
+}
+
+static void free_state(JpegState *s)
+{
+    if (!s) return;
+    if (s->created) jpeg_destroy(&s->jpeg.common);
+    free(s->profile);
+    slb_free(s);
+}
+
+static bool no_memory(const JpegState *s)
+{
+    return s->errors.msg_code == JERR_OUT_OF_MEMORY;
+}
+
+/* ---- Reading ---- */
+
+static bool sniff_jpeg(const unsigned char *head, size_t bytes)
+{
+    return bytes >= 3 && head[0] == 0xff && head[1] == 0xd8 && head[2] == 0xff;
+}
+
+static SlbStatus read_failed(SlbReader *r, SlbError *err)
+{
+    JpegState *s = r->state;
+    if (no_memory(s)) return slb_fail_memory(err, r->path);
+    if (ferror(r->file))
+        return slb_fail(err, SLB_E_INPUT, "%s: cannot be read: %s", r->path,
+                        strerror(s->system_error));
+    return slb_read_damaged(r, s->message, err);
+}
+
+static SlbStatus read_profile(SlbReader *r, JpegState *s, SlbError *err)
+{
+    unsigned int bytes = 0;
+    if (!jpeg_read_icc_profile(&s->jpeg.in, &s->profile, &bytes)) return SLB_OK;
+    SlbStatus status = slb_read_icc(r, s->profile, bytes, err);
+    free(s->profile);
+    s->profile = NULL;
+    return status;
+}
+
+static SlbStatus choose_colours(SlbReader *r, JpegState *s, SlbError *err)
+{
+    J_COLOR_SPACE space = s->jpeg.in.jpeg_color_space;
+    if (space == JCS_CMYK || space == JCS_YCCK)
+        return slb_fail(err, SLB_E_INPUT, "%s: a CMYK picture; convert it to RGB first", r->path);
+    if (space != JCS_GRAYSCALE && space != JCS_YCbCr && space != JCS_RGB)
+        return slb_fail(err, SLB_E_INPUT, "%s: a JPEG of unknown colours; convert it to RGB first",
+                        r->path);
+    s->jpeg.in.out_color_space = space == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
+    return SLB_OK;
+}
+
+static SlbStatus read_open(SlbReader *r, SlbError *err)
+{
+    JpegState *s = r->state = new_state();
+    if (!s) return slb_fail_memory(err, r->path);
+    struct jpeg_decompress_struct *in = &s->jpeg.in;
+    in->err = &s->errors;
+    if (setjmp(s->back)) return read_failed(r, err);
+    jpeg_create_decompress(in);
+    s->created = true;
+    in->progress = &s->progress;
+    jpeg_stdio_src(in, r->file);
+    jpeg_save_markers(in, JPEG_APP0 + 2, 0xffff); /* the ICC profile */
+    (void)jpeg_read_header(in, TRUE);
+    SlbStatus status = choose_colours(r, s, err);
+    int channels = in->out_color_space == JCS_GRAYSCALE ? 1 : 3;
+    if (status == SLB_OK)
+        status = slb_read_size(r, in->image_width, in->image_height, channels, 8, err);
+    if (status == SLB_OK) status = read_profile(r, s, err);
+    if (status == SLB_OK) (void)jpeg_start_decompress(in);
+    return status;
+}
+
+static SlbStatus read_rows(SlbReader *r, unsigned char *out, size_t stride_bytes, uint32_t rows,
+                           SlbError *err)
+{
+    JpegState *s = r->state;
+    if (setjmp(s->back)) return read_failed(r, err);
+    for (size_t i = 0; i < rows; i++) {
+        JSAMPROW row = out + i * stride_bytes;
+        (void)jpeg_read_scanlines(&s->jpeg.in, &row, 1); /* a file never suspends */
+    }
+    if (r->row + rows == r->info.height) (void)jpeg_finish_decompress(&s->jpeg.in);
+    return SLB_OK;
+}
+
+static void read_close(SlbReader *r)
+{
+    free_state(r->state);
+    r->state = NULL;
+}
+
+/* ---- Writing ---- */
+
+static SlbStatus write_failed(const SlbWriter *w, SlbError *err)
+{
+    JpegState *s = w->state;
+    if (no_memory(s)) return slb_fail_memory(err, w->output.path);
+    return slb_write_failed(w, ferror(w->output.file) ? s->system_error : 0, s->message, err);
+}
+
+static SlbStatus write_open(SlbWriter *w, SlbError *err)
+{
+    JpegState *s = w->state = new_state();
+    if (!s) return slb_fail_memory(err, w->output.path);
+    struct jpeg_compress_struct *out = &s->jpeg.out;
+    out->err = &s->errors;
+    if (setjmp(s->back)) return write_failed(w, err);
+    jpeg_create_compress(out);
+    s->created = true;
+    jpeg_stdio_dest(out, w->output.file);
+    out->image_width = w->info.width;
+    out->image_height = w->info.height;
+    out->input_components = w->info.channels;
+    out->in_color_space = w->info.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(out);
+    jpeg_set_quality(out, w->options.jpeg_quality, TRUE);
+    for (int c = 0; c < out->num_components; c++)
+        out->comp_info[c].h_samp_factor = out->comp_info[c].v_samp_factor = 1; /* 4:4:4 */
+    jpeg_start_compress(out, TRUE);
+    if (w->icc_bytes && w->icc_bytes <= 255u * 65519u) /* what 255 marker segments hold */
+        jpeg_write_icc_profile(out, w->icc, (unsigned int)w->icc_bytes);
+    return SLB_OK;
+}
+
+static SlbStatus write_rows(SlbWriter *w, const unsigned char *in, size_t stride_bytes,
+                            uint32_t rows, SlbError *err)
+{
+    JpegState *s = w->state;
+    if (setjmp(s->back)) return write_failed(w, err);
+    for (size_t i = 0; i < rows; i++) {
+        JSAMPROW row = (JSAMPROW)(uintptr_t)(in + i * stride_bytes); /* libjpeg only reads it */
+        (void)jpeg_write_scanlines(&s->jpeg.out, &row, 1);
+    }
+    return SLB_OK;
+}
+
+static SlbStatus write_end(SlbWriter *w, SlbError *err)
+{
+    JpegState *s = w->state;
+    if (setjmp(s->back)) return write_failed(w, err);
+    jpeg_finish_compress(&s->jpeg.out);
+    return SLB_OK;
+}
+
+static void write_close(SlbWriter *w)
+{
+    free_state(w->state);
+    w->state = NULL;
+}
+
+const SlbFormat slb_format_jpeg = {
+    .name = "JPEG",
+    .extensions = "jpg|jpeg|jpe",
+    .channels = 3,
+    .depth = 8,
+    .max_side = 65500,
+    .sniff = sniff_jpeg,
+    .read_open = read_open,
+    .read_rows = read_rows,
+    .read_close = read_close,
+    .write_open = write_open,
+    .write_rows = write_rows,
+    .write_end = write_end,
+    .write_close = write_close,
+};

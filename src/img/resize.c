@@ -1,0 +1,223 @@
+#include "img/resize.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "img/image.h"
+
+/* Keys' cubic with a = -0.5. */
+static double cubic(double x)
+{
+    double a = fabs(x), a2 = a * a, a3 = a2 * a;
+    if (a <= 1) return 1.5 * a3 - 2.5 * a2 + 1;
+    if (a <= 2) return -0.5 * a3 + 2.5 * a2 - 4 * a + 2;
+    return 0;
+}
+
+static uint32_t edge_index(int64_t i, uint32_t size, SlbEdge edge)
+{
+    if (edge == SLB_EDGE_REPLICATE) return i < 0 ? 0 : i >= size ? size - 1 : (uint32_t)i;
+    int64_t period = 2 * (int64_t)size, m = i % period;
+    if (m < 0) m += period;
+    return (uint32_t)(m < size ? m : period - 1 - m);
+}
+
+/* Fills the weights of output `out`, as MATLAB's imresize computes them (0-based coordinates). */
+static void fill_taps(SlbAxis *axis, uint32_t out, double scale, SlbEdge edge)
+{
+    double narrow = scale < 1 ? scale : 1; /* shrinking widens the kernel: antialiasing */
+    double u = (out + 1) / scale + 0.5 * (1 - 1 / scale);
+    double left = floor(u - 4 / narrow / 2), sum = 0;
+    uint32_t *index = axis->index + (size_t)out * axis->taps;
+    double *weight = axis->weight + (size_t)out * axis->taps;
+    for (uint32_t t = 0; t < axis->taps; t++) {
+        weight[t] = narrow * cubic(narrow * (u - (left + t)));
+        index[t] = edge_index((int64_t)left + t - 1, axis->in_size, edge);
+        sum += weight[t];
+    }
+    for (uint32_t t = 0; t < axis->taps; t++) weight[t] /= sum;
+}
+
+static int column_is_zero(const SlbAxis *axis, uint32_t tap)
+{
+    for (uint32_t i = 0; i < axis->out_size; i++)
+        if (axis->weight[(size_t)i * axis->taps + tap] != 0) return 0;
+    return 1;
+}
+
+/* The generous ceil(width) + 2 taps leave columns at the ends that no output needs. */
+static void trim_taps(SlbAxis *axis)
+{
+    uint32_t first = 0, end = axis->taps, old = axis->taps;
+    while (end - first > 1 && column_is_zero(axis, end - 1)) end--;
+    while (end - first > 1 && column_is_zero(axis, first)) first++;
+    axis->taps = end - first;
+    for (size_t i = 0; i < axis->out_size; i++) {
+        size_t to = i * axis->taps, from = i * old + first;
+        memmove(axis->weight + to, axis->weight + from, axis->taps * sizeof *axis->weight);
+        memmove(axis->index + to, axis->index + from, axis->taps * sizeof *axis->index);
+    }
+}
+
+SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator, uint32_t denominator, SlbEdge edge,
+                           SlbAxis *axis, SlbError *err)
+{
+    *axis = (SlbAxis){0};
+    if (!in_size || !numerator || !denominator)
+        return slb_fail(err, SLB_E_USAGE, "a size of %u cannot be scaled by %u/%u", in_size,
+                        numerator, denominator);
+    uint64_t out = ((uint64_t)in_size * numerator + denominator - 1) / denominator;
+    double scale = (double)numerator / denominator, width = 4 / (scale < 1 ? scale : 1);
+    if (out > INT32_MAX || width > 1e8)
+        return slb_fail(err, SLB_E_USAGE, "a size of %u scaled by %u/%u is out of range", in_size,
+                        numerator, denominator);
+    *axis = (SlbAxis){in_size, (uint32_t)out, (uint32_t)ceil(width) + 2, NULL, NULL};
+    axis->index = slb_alloc(out, axis->taps * sizeof *axis->index);
+    axis->weight = slb_alloc(out, axis->taps * sizeof *axis->weight);
+    if (!axis->index || !axis->weight) {
+        slb_axis_free(axis);
+        return slb_fail_memory(err, "the weights of a resize");
+    }
+    for (uint32_t i = 0; i < axis->out_size; i++) fill_taps(axis, i, scale, edge);
+    trim_taps(axis);
+    return SLB_OK;
+}
+
+void slb_axis_free(SlbAxis *axis)
+{
+    slb_free(axis->index);
+    slb_free(axis->weight);
+    *axis = (SlbAxis){0};
+}
+
+/* One row after the horizontal pass; `channels` interleaved samples in and out. Sums go from the first
+ * tap to the last, here and in the vertical pass: the result never depends on the compiler. */
+static void horizontal(const double *row, const SlbAxis *cols, size_t channels, double *out)
+{
+    const uint32_t *index = cols->index;
+    const double *weight = cols->weight;
+    for (uint32_t x = 0; x < cols->out_size; x++, index += cols->taps, weight += cols->taps)
+        for (size_t c = 0; c < channels; c++) {
+            double sum = 0;
+            for (uint32_t t = 0; t < cols->taps; t++)
+                sum += weight[t] * row[index[t] * channels + c];
+            *out++ = sum;
+        }
+}
+
+static void add_f64(double *restrict sum, const double *restrict in, double weight, size_t n)
+{
+    for (size_t i = 0; i < n; i++) sum[i] += weight * in[i];
+}
+
+static void add_u8(double *restrict sum, const uint8_t *restrict in, double weight, size_t n)
+{
+    for (size_t i = 0; i < n; i++) sum[i] += weight * in[i];
+}
+
+static void add_u16(double *restrict sum, const uint16_t *restrict in, double weight, size_t n)
+{
+    for (size_t i = 0; i < n; i++) sum[i] += weight * in[i];
+}
+
+SlbStatus slb_resize_f64(const double *in, const SlbAxis *rows, const SlbAxis *cols, double *out,
+                         SlbError *err)
+{
+    size_t n = cols->in_size;
+    double *row = slb_alloc(n, sizeof *row);
+    if (!row) return slb_fail_memory(err, "a row of a resize");
+    for (uint32_t y = 0; y < rows->out_size; y++) {
+        const uint32_t *index = rows->index + (size_t)y * rows->taps;
+        const double *weight = rows->weight + (size_t)y * rows->taps;
+        memset(row, 0, n * sizeof *row);
+        for (uint32_t t = 0; t < rows->taps; t++) add_f64(row, in + index[t] * n, weight[t], n);
+        horizontal(row, cols, 1, out + (size_t)y * cols->out_size);
+    }
+    slb_free(row);
+    return SLB_OK;
+}
+
+/* To whole numbers of 0..peak, halves upwards. */
+static void round_row(double *row, size_t n, double peak)
+{
+    for (size_t i = 0; i < n; i++) {
+        double v = row[i] < 0 ? 0 : row[i] > peak ? peak : row[i];
+        row[i] = (double)(int32_t)(v + 0.5);
+    }
+}
+
+static void vertical(const SlbImage *in, const SlbAxis *rows, uint32_t y, double *row)
+{
+    size_t n = (size_t)in->info.width * (size_t)in->info.channels;
+    memset(row, 0, n * sizeof *row);
+    for (size_t t = (size_t)y * rows->taps; t < ((size_t)y + 1) * rows->taps; t++) {
+        const unsigned char *from = in->data + rows->index[t] * in->stride_bytes;
+        if (in->info.depth == 8)
+            add_u8(row, from, rows->weight[t], n);
+        else
+            add_u16(row, (const uint16_t *)(const void *)from, rows->weight[t], n);
+    }
+}
+
+static void store_row(SlbImage *out, uint32_t y, const double *row)
+{
+    size_t n = (size_t)out->info.width * (size_t)out->info.channels;
+    unsigned char *to = out->data + y * out->stride_bytes;
+    if (out->info.depth == 8)
+        for (size_t i = 0; i < n; i++) to[i] = (uint8_t)(int32_t)row[i];
+    else
+        for (size_t i = 0; i < n; i++) ((uint16_t *)(void *)to)[i] = (uint16_t)(int32_t)row[i];
+}
+
+static SlbStatus resize_rows(const SlbImage *in, const SlbAxis *rows, const SlbAxis *cols,
+                             SlbImage *out, SlbError *err)
+{
+    size_t channels = (size_t)in->info.channels;
+    double peak = in->info.depth == 8 ? 255 : 65535;
+    double *wide = slb_alloc(in->info.width, channels * sizeof *wide);
+    double *done = slb_alloc(out->info.width, channels * sizeof *done);
+    SlbStatus status = wide && done ? SLB_OK : slb_fail_memory(err, "a row of a resize");
+    for (uint32_t y = 0; status == SLB_OK && y < out->info.height; y++) {
+        vertical(in, rows, y, wide);
+        round_row(wide, in->info.width * channels, peak);
+        horizontal(wide, cols, channels, done);
+        round_row(done, out->info.width * channels, peak);
+        store_row(out, y, done);
+    }
+    slb_free(wide);
+    slb_free(done);
+    return status;
+}
+
+static SlbStatus copy_icc(const SlbImage *in, SlbImage *out, SlbError *err)
+{
+    if (!in->icc) return SLB_OK;
+    out->icc = slb_alloc(in->icc_bytes, 1);
+    if (!out->icc) return slb_fail_memory(err, "a colour profile");
+    memcpy(out->icc, in->icc, in->icc_bytes);
+    out->icc_bytes = in->icc_bytes;
+    return SLB_OK;
+}
+
+SlbStatus slb_resize_image(const SlbImage *in, uint32_t numerator, uint32_t denominator,
+                           SlbEdge edge, SlbImage *out, SlbError *err)
+{
+    SlbAxis rows = {0}, cols = {0};
+    *out = (SlbImage){0};
+    SlbStatus status = slb_axis_bicubic(in->info.height, numerator, denominator, edge, &rows, err);
+    if (status == SLB_OK)
+        status = slb_axis_bicubic(in->info.width, numerator, denominator, edge, &cols, err);
+    if (status == SLB_OK) {
+        SlbImageInfo info = in->info;
+        info.width = cols.out_size;
+        info.height = rows.out_size;
+        status = slb_image_alloc(out, info, err);
+    }
+    if (status == SLB_OK) status = copy_icc(in, out, err);
+    if (status == SLB_OK) status = resize_rows(in, &rows, &cols, out, err);
+    if (status != SLB_OK) slb_image_free(out);
+    slb_axis_free(&rows);
+    slb_axis_free(&cols);
+    return status;
+}
