@@ -69,12 +69,12 @@ static SlbStatus run_on_luma(const SlbPlan *plan, const SlbLumaPair *pair, doubl
     return s;
 }
 
-static SlbStatus measure_vdsr(const Eval *eval, const SlbImage *hr, int scale, EvalRow *row,
-                              SlbError *err)
+static SlbStatus measure_vdsr(const Eval *eval, const SlbImage *hr, const char *path, int scale,
+                              EvalRow *row, SlbError *err)
 {
     SlbLumaPair pair = {0};
     double *plane = NULL;
-    SlbStatus s = slb_luma_pair(hr, scale, row->name, &pair, err);
+    SlbStatus s = slb_luma_pair(hr, scale, path, &pair, err);
     if (s != SLB_OK) return s;
     s = slb_luma_score(&pair, pair.bicubic, scale, true, &row->bicubic, err);
     if (s == SLB_OK && eval->plan) {
@@ -100,11 +100,12 @@ static SlbStatus score_rgb(const double *truth, const SlbImage *image, int scale
     return s;
 }
 
-static SlbStatus measure_rgb(const Eval *eval, SlbImage *hr, int scale, EvalRow *row, SlbError *err)
+static SlbStatus measure_rgb(const Eval *eval, SlbImage *hr, const char *path, int scale,
+                             EvalRow *row, SlbError *err)
 {
     SlbImage lr = {0}, bicubic = {0}, out = {0};
     uint32_t factor = (uint32_t)scale;
-    SlbStatus s = cli_crop_to_multiple(hr, row->name, scale, err);
+    SlbStatus s = cli_crop_to_multiple(hr, path, scale, err);
     if (s != SLB_OK) return s;
     double *truth = slb_alloc((size_t)hr->info.width * hr->info.height, sizeof *truth);
     if (!truth) return slb_fail_memory(err, "luma of a picture");
@@ -135,8 +136,8 @@ static SlbStatus measure(const Eval *eval, const char *path, int scale, EvalRow 
     *row = (EvalRow){.name = base_name(path), .model = {NAN, NAN}, .bicubic = {NAN, NAN}};
     SlbStatus s = slb_image_load(path, NULL, &hr, err);
     if (s != SLB_OK) return s;
-    s = eval->set->protocol == PROTOCOL_RGB ? measure_rgb(eval, &hr, scale, row, err)
-                                            : measure_vdsr(eval, &hr, scale, row, err);
+    s = eval->set->protocol == PROTOCOL_RGB ? measure_rgb(eval, &hr, path, scale, row, err)
+                                            : measure_vdsr(eval, &hr, path, scale, row, err);
     slb_image_free(&hr);
     return s;
 }

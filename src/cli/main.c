@@ -152,13 +152,15 @@ int main(int argc, char **argv)
     reserve_standard_files();
     cli_signals_install();
     SlbStatus s = run(argc, argv, &err);
-    /* What was printed may still wait in the buffer: a full disk shows only now. */
+    /* What was printed may still wait in the buffer: a full disk shows only now. Lost results weigh
+     * more than inputs that failed, which have been told one by one. */
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        SlbStatus lost = slb_fail(s == SLB_OK ? &err : NULL, SLB_E_OUTPUT,
-                                  "standard output: cannot be written: %s",
-                                  errno ? strerror(errno) : "an earlier write failed");
-        if (s == SLB_OK) s = lost;
+        bool first = s == SLB_OK || s == SLB_PARTIAL;
+        SlbStatus lost =
+            slb_fail(first ? &err : NULL, SLB_E_OUTPUT, "standard output: cannot be written: %s",
+                     errno ? strerror(errno) : "an earlier write failed");
+        if (first) s = lost;
     }
     if (s != SLB_OK) fprintf(stderr, "slbsr: %s\n", err.message);
     return (int)s;
