@@ -1,18 +1,29 @@
+/* slbsr train: options to an SlbTrainOptions, and the lines that tell how it goes. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/cpu.h"
 #include "cli/commands.h"
+#include "cli/progress.h"
+#include "cli/signals.h"
+#include "train/train.h"
 
 typedef struct Settings {
     TextList data;
     const char *net, *out, *init, *val;
     IntList scales;
-    int bits, steps, batch, patch, seed, threads;
-    double lr;
+    int bits, steps, warmup, batch, patch, seed, threads;
+    double lr, logit_lr, clip, tmax, anneal_from, anneal_to, checkpoint_minutes;
+    int loss, precision, val_every, val_pictures;
+    bool restart, overwrite;
 } Settings;
 
 static const Option options[] = {
     {'d', "data", OPTION_TEXTS, offsetof(Settings, data), "DIR", NULL, 0, 0, NULL, true,
-     "folder of pictures to train on; may be repeated"},
+     "folder of pictures to train on, or of a set that has them in HR/ or DIV2K_train_HR/; may be "
+     "repeated"},
     {'o', "out", OPTION_TEXT, offsetof(Settings, out), "FILE", NULL, 0, 0, NULL, true,
-     "the model to write (.safetensors); the checkpoint stands beside it"},
+     "the model to write; FILE.ckpt (to go on from) and FILE.csv (the log) stand beside it"},
     {'n', "net", OPTION_TEXT, offsetof(Settings, net), "NAME|FILE", NULL, 0, 0, "vdsr", false,
      "the network: a built-in name or a .net file"},
     {'b', "bits", OPTION_INT, offsetof(Settings, bits), NULL, "1|2|4|32", 0, 0, "2", false,
@@ -29,27 +40,146 @@ static const Option options[] = {
      "patches in a step"},
     {0, "patch", OPTION_INT, offsetof(Settings, patch), "N", NULL, 16, 1024, "41", false,
      "side of a patch, pixels at output resolution"},
-    {0, "lr", OPTION_REAL, offsetof(Settings, lr), "F", NULL, 1e-9, 10, "1e-3", false,
-     "learning rate of Adam at the start"},
+    {0, "lr", OPTION_REAL, offsetof(Settings, lr), "F", NULL, 1e-9, 10, "5e-4", false,
+     "learning rate of Adam after the warm-up; it falls to 1 % along half a cosine"},
+    {0, "warmup", OPTION_INT, offsetof(Settings, warmup), "N", NULL, 0, 100000000, "200", false,
+     "steps in which the rate rises to --lr"},
+    {0, "logit-lr", OPTION_REAL, offsetof(Settings, logit_lr), "F", NULL, 1e-6, 1e6, "1", false,
+     "the rate of the searched weights is --lr times this"},
+    {0, "clip", OPTION_REAL, offsetof(Settings, clip), "F", NULL, 0, 1e9, "0.4", false,
+     "bound of the gradient's norm; 0: none"},
+    {0, "loss", OPTION_CHOICE, offsetof(Settings, loss), NULL, "mse|l1", 0, 0, "mse", false,
+     "what is made small"},
+    {0, "tmax", OPTION_REAL, offsetof(Settings, tmax), "F", NULL, 1, 1e6, "60", false,
+     "sharpness T = 1/tau of the search at its end; it rises exponentially from 1"},
+    {0, "anneal-from", OPTION_REAL, offsetof(Settings, anneal_from), "F", NULL, 0, 1, "0.1", false,
+     "share of the steps after which T rises"},
+    {0, "anneal-to", OPTION_REAL, offsetof(Settings, anneal_to), "F", NULL, 0, 1, "0.8", false,
+     "share of the steps after which T is --tmax and the weights are hard"},
+    {0, "precision", OPTION_CHOICE, offsetof(Settings, precision), NULL, "float32|bf16", 0, 0,
+     "float32", false, "of the inner layers while training"},
+    {0, "val-every", OPTION_INT, offsetof(Settings, val_every), "N", NULL, 1, 100000000, "1000",
+     false, "steps between validations"},
+    {0, "val-pictures", OPTION_INT, offsetof(Settings, val_pictures), "N", NULL, 0, 1000000, "0",
+     false, "validate on the first N pictures; 0: on all"},
+    {0, "checkpoint-minutes", OPTION_REAL, offsetof(Settings, checkpoint_minutes), "F", NULL, 0.01,
+     1e6, "5", false, "time between checkpoints"},
     {0, "seed", OPTION_INT, offsetof(Settings, seed), "N", NULL, 0, 2147483647, "1", false,
      "of everything random"},
+    {0, "restart", OPTION_FLAG, offsetof(Settings, restart), NULL, NULL, 0, 0, NULL, false,
+     "begin anew where a checkpoint stands"},
+    {'y', "overwrite", OPTION_FLAG, offsetof(Settings, overwrite), NULL, NULL, 0, 0, NULL, false,
+     "replace a finished model FILE"},
     {'j', "threads", OPTION_INT, offsetof(Settings, threads), "N", NULL, 1, 1024, NULL, false,
      "threads; without it one for each processor"},
     {0},
 };
 
+/* What the two callbacks need. */
+typedef struct Watch {
+    bool terminal; /* a line of steps is written over by the next one */
+} Watch;
+
+static void print_validation(const SlbTrainReport *report)
+{
+    fprintf(stderr, "step %ld: validation", report->step);
+    for (int i = 0; i < report->scale_count; i++)
+        fprintf(stderr, "%s x%d %.3f (soft %.3f, bicubic %.3f)", i ? "," : "", report->scales[i],
+                report->psnr[i], report->psnr_soft[i], report->bicubic[i]);
+    fputs(" dB\n", stderr);
+}
+
+static void show_report(void *user, const SlbTrainReport *report)
+{
+    const Watch *watch = user;
+    char left[32];
+    progress_format_seconds(report->left, left, sizeof left);
+    fprintf(stderr, "%sstep %ld/%ld  loss %.3e  rate %.2e", watch->terminal ? "\r" : "",
+            report->step, report->steps, report->loss, report->rate);
+    if (report->sharpness > 0) fprintf(stderr, "  T %.2f", report->sharpness);
+    fprintf(stderr, "  left %s%s", left, watch->terminal ? "\033[K" : "\n");
+    cli_bar_drawn = watch->terminal;
+    if (!report->validated) return;
+    if (watch->terminal) fputs("\r\033[K", stderr);
+    print_validation(report);
+}
+
+static void show_note(void *user, const char *line)
+{
+    const Watch *watch = user;
+    fprintf(stderr, "%sslbsr: note: %s\n", watch->terminal ? "\r\033[K" : "", line);
+}
+
+static SlbTrainOptions train_options(const Settings *set, const Invocation *invocation)
+{
+    SlbTrainOptions options_out = {
+        .data = set->data.item,
+        .data_count = set->data.count,
+        .net = set->net,
+        .out = set->out,
+        .init = set->init,
+        .val = set->val,
+        .command = invocation->line,
+        .bits = set->bits,
+        .scale_count = set->scales.count,
+        .steps = set->steps,
+        .warmup = set->warmup,
+        .batch = set->batch,
+        .patch = set->patch,
+        .seed = (uint64_t)set->seed,
+        .rate = set->lr,
+        .logit_rate = set->logit_lr,
+        .clip = set->clip,
+        .sharpness = set->tmax,
+        .anneal_from = set->anneal_from,
+        .anneal_to = set->anneal_to,
+        .loss = (SlbLoss)set->loss,
+        .precision = (SlbPrecision)set->precision,
+        .threads = set->threads ? set->threads : slb_cpu_count(),
+        .val_every = set->val_every,
+        .val_pictures = set->val_pictures,
+        .checkpoint_seconds = set->checkpoint_minutes * 60.0,
+        .restart = set->restart,
+        .overwrite = set->overwrite,
+        .stop = &cli_stop_number,
+        .report = show_report,
+        .report_every = 100,
+        .note = show_note,
+    };
+    for (int i = 0; i < set->scales.count && i < SLB_TRAIN_SCALES; i++)
+        options_out.scales[i] = set->scales.item[i];
+    return options_out;
+}
+
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
-    (void)invocation;
-    return slb_fail(err, SLB_E_UNBUILT, "train: this build has no trainer");
+    const Settings *set = invocation->settings;
+    Watch watch = {.terminal = progress_has_terminal()};
+    SlbTrainOptions how = train_options(set, invocation);
+    if (set->anneal_from > set->anneal_to)
+        return slb_fail(err, SLB_E_USAGE, "--anneal-from: %g lies behind --anneal-to, %g",
+                        set->anneal_from, set->anneal_to);
+    how.user = &watch;
+    cli_signals_ask_first();
+    SlbStatus s = slb_train(&how, err);
+    if (cli_bar_drawn) fputc('\n', stderr);
+    cli_bar_drawn = 0;
+    if (s == SLB_PARTIAL && cli_stop_number)
+        return slb_fail(err, (SlbStatus)(128 + cli_stop_number),
+                        "stopped by signal %d; the checkpoint is written, and the same command "
+                        "goes on from it",
+                        (int)cli_stop_number);
+    return s;
 }
 
 const Command cmd_train = {
     .name = "train",
     .operands = "",
     .summary = "Train a network with low-bit weights (SLB) on folders of pictures",
-    .notes = "Small pictures are made on the fly, bicubically; any folder of pictures will do.",
-    .example = "slbsr train --data DIV2K --net vdsr --bits 32 --out float.safetensors\n"
+    .notes = "Small pictures are made on the fly, bicubically; any folder of pictures will do. "
+             "SIGINT and SIGTERM write a checkpoint first; the same command goes on from it and "
+             "ends with the same bytes as a run that was never stopped.",
+    .example = "slbsr train --data DIV2K --bits 32 --out float.safetensors\n"
                "slbsr train --data DIV2K --bits 2 --init float.safetensors --val photos "
                "--out w2.safetensors",
     .options = options,

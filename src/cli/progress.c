@@ -12,17 +12,22 @@ static double seconds_between(const struct timespec *from, const struct timespec
     return (double)(to->tv_sec - from->tv_sec) + 1e-9 * (double)(to->tv_nsec - from->tv_nsec);
 }
 
+bool progress_has_terminal(void)
+{
+    const char *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
 void progress_start(Progress *progress, const char *label)
 {
-    const char *terminal = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    const char *no_colour = getenv("NO_COLOR");
     *progress = (Progress){.label = label};
-    progress->drawn = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+    progress->drawn = progress_has_terminal();
     progress->colour = !no_colour || !*no_colour;
     clock_gettime(CLOCK_MONOTONIC, &progress->started);
 }
 
-/* "1:02:03", "4:05". */
-static void format_seconds(double seconds, char *text, size_t bytes)
+void progress_format_seconds(double seconds, char *text, size_t bytes)
 {
     long s = (long)(seconds + 0.5);
     if (s >= 3600)
@@ -49,7 +54,7 @@ int progress_update(void *user, uint64_t done, uint64_t total)
     char left[32] = "";
     if (done > 0 && elapsed > 1.0) {
         memcpy(left, "  left ", 8);
-        format_seconds(elapsed * (1.0 - part) / part, left + 7, sizeof left - 7);
+        progress_format_seconds(elapsed * (1.0 - part) / part, left + 7, sizeof left - 7);
     }
     cli_bar_drawn = 1;
     fprintf(stderr, "\r%s [%s%.*s%s%.*s] %3d %%%s\033[K", progress->label,

@@ -3,6 +3,7 @@
 #define SLBSR_CLI_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -12,6 +13,12 @@ typedef struct Progress {
     bool colour;       /* NO_COLOR is not set */
     struct timespec started, updated;
 } Progress;
+
+/* True when standard error is a terminal on which a line can be written over. */
+bool progress_has_terminal(void);
+
+/* "1:02:03" or "4:05". */
+void progress_format_seconds(double seconds, char *text, size_t bytes);
 
 void progress_start(Progress *progress, const char *label);
 

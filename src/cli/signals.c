@@ -5,10 +5,16 @@
 
 #include "base/io.h"
 
-volatile sig_atomic_t cli_bar_drawn;
+volatile sig_atomic_t cli_bar_drawn, cli_stop_number;
+
+static volatile sig_atomic_t ask_first;
 
 static void tidy_and_leave(int number)
 {
+    if (ask_first && !cli_stop_number && number != SIGPIPE) {
+        cli_stop_number = number;
+        return;
+    }
     slb_output_abort_all();
     if (cli_bar_drawn) (void)!write(STDERR_FILENO, "\r\033[K", 4);
     _exit(128 + number);
@@ -17,10 +23,15 @@ static void tidy_and_leave(int number)
 void cli_signals_install(void)
 {
     static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-    struct sigaction leave = {.sa_handler = tidy_and_leave}, old;
+    struct sigaction leave = {.sa_handler = tidy_and_leave, .sa_flags = SA_RESTART}, old;
     sigfillset(&leave.sa_mask);
     for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
         if (sigaction(ending[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(ending[i], &leave, NULL);
     signal(SIGXFSZ, SIG_IGN);
+}
+
+void cli_signals_ask_first(void)
+{
+    ask_first = 1;
 }

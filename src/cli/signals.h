@@ -9,6 +9,13 @@
  * grows past the process's limit becomes a write error instead of a signal. */
 void cli_signals_install(void);
 
+/* From now on the first SIGINT, SIGTERM or SIGHUP only sets cli_stop_number, for a command that can
+ * stop in good order; the second ends the process as above. */
+void cli_signals_ask_first(void);
+
+/* The signal that asks to stop; 0: none. */
+extern volatile sig_atomic_t cli_stop_number;
+
 /* Nonzero while a progress bar stands on the terminal's line: the handler wipes it. */
 extern volatile sig_atomic_t cli_bar_drawn;
 
