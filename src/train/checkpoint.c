@@ -1,0 +1,102 @@
+#include "train/checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/safetensors.h"
+
+enum { FIELDS = 3 };
+static const char *const param_names[SLB_PARAMS] = {"weight", "scale", "bias"};
+static const char *const field_names[FIELDS] = {"value", "moment1", "moment2"};
+
+static float *field(const SlbParam *param, int f)
+{
+    return f == 0 ? param->value : f == 1 ? param->moment1 : param->moment2;
+}
+
+/* Describes all non-empty parameters as tensors; returns their number. */
+static size_t describe(const SlbLayer *layers, int count, SlbTensor *tensors)
+{
+    size_t n = 0;
+    for (int l = 0; l < count; l++)
+        for (int i = 0; i < SLB_PARAMS; i++)
+            for (int f = 0; f < FIELDS; f++) {
+                const SlbParam *p = &layers[l].param[i];
+                if (!p->size) continue;
+                SlbTensor *t = &tensors[n++];
+                *t = (SlbTensor){.dtype = SLB_F32,
+                                 .dims = 1,
+                                 .shape = {p->size},
+                                 .bytes = p->size * sizeof(float),
+                                 .data = field(p, f)};
+                snprintf(t->name, sizeof t->name, "conv%02d.%s.%s", l, param_names[i],
+                         field_names[f]);
+            }
+    return n;
+}
+
+SlbStatus slb_checkpoint_save(const char *path, const char *recipe, const SlbLayer *layers,
+                              int count, long step, SlbError *err)
+{
+    SlbTensor *tensors = slb_calloc((size_t)count * SLB_PARAMS * FIELDS, sizeof *tensors);
+    if (!tensors) return slb_fail_memory(err, path);
+    char number[32];
+    snprintf(number, sizeof number, "%ld", step);
+    const SlbMeta meta[] = {
+        {"format", "slbsr checkpoint 1"}, {"step", number}, {"recipe", recipe}};
+    size_t n = describe(layers, count, tensors);
+    SlbStatus s =
+        slb_tensors_write(path, tensors, n, meta, sizeof meta / sizeof *meta, true, err);
+    slb_free(tensors);
+    return s;
+}
+
+static SlbStatus restore(const SlbTensorFile *file, const char *path, SlbTensor *tensors, size_t n,
+                         SlbError *err)
+{
+    if (slb_tensors_count(file) != n)
+        return slb_fail(err, SLB_E_MODEL, "%s: not a checkpoint of this network", path);
+    for (size_t i = 0; i < n; i++) {
+        const SlbTensor *t = slb_tensors_find(file, tensors[i].name);
+        if (!t || t->dtype != SLB_F32 || t->bytes != tensors[i].bytes)
+            return slb_fail(err, SLB_E_MODEL, "%s: tensor %s is missing or has another size", path,
+                            tensors[i].name);
+        memcpy((void *)tensors[i].data, t->data, t->bytes);
+    }
+    return SLB_OK;
+}
+
+static SlbStatus check(const SlbTensorFile *file, const char *path, const char *recipe, long *step,
+                       SlbError *err)
+{
+    const char *its = slb_tensors_meta(file, "recipe"), *number = slb_tensors_meta(file, "step");
+    if (!its || !number)
+        return slb_fail(err, SLB_E_MODEL, "%s: is no checkpoint; move it away", path);
+    if (strcmp(its, recipe) != 0)
+        return slb_fail(err, SLB_E_USAGE,
+                        "%s: is the checkpoint of a run with other options; give the same "
+                        "options to go on, another --out, or --restart to begin anew",
+                        path);
+    *step = strtol(number, NULL, 10);
+    return SLB_OK;
+}
+
+SlbStatus slb_checkpoint_load(const char *path, const char *recipe, SlbLayer *layers, int count,
+                              long *step, SlbError *err)
+{
+    *step = -1;
+    if (access(path, F_OK) != 0) return SLB_OK;
+    SlbTensorFile *file;
+    SlbStatus s = slb_tensors_open(path, &file, err);
+    if (s != SLB_OK) return s;
+    SlbTensor *tensors = slb_calloc((size_t)count * SLB_PARAMS * FIELDS, sizeof *tensors);
+    if (!tensors) s = slb_fail_memory(err, path);
+    if (s == SLB_OK) s = check(file, path, recipe, step, err);
+    if (s == SLB_OK) s = restore(file, path, tensors, describe(layers, count, tensors), err);
+    slb_free(tensors);
+    slb_tensors_close(file);
+    return s;
+}

@@ -1,0 +1,193 @@
+#include <string.h>
+
+#include "base/mem.h"
+#include "train/engine_internal.h"
+
+/* Tensors narrower than this are input and output: they stay float32 in a bf16 engine. */
+enum { WIDE_CHANNELS = 16 };
+
+static bool is_half(const SlbEngine *e, const SlbNode *n)
+{
+    return e->precision == SLB_BFLOAT16 && n->channels >= WIDE_CHANNELS && n->op != SLB_OP_INPUT;
+}
+
+/* The input keeps its channels; whatever a convolution writes is padded. Sums are as wide as the
+ * wider of their sources. */
+static size_t stride_of(const SlbEngine *e, const Kept *kept, int node)
+{
+    const SlbNode *n = &e->graph->nodes[node];
+    if (n->op == SLB_OP_CONV) return (size_t)slb_out_padded(n->channels);
+    if (n->op == SLB_OP_INPUT) return (size_t)n->channels;
+    size_t a = kept[n->source[0]].stride, b = kept[n->source[1]].stride;
+    return a > b ? a : b;
+}
+
+static int last_reader(const SlbGraph *g, int node)
+{
+    int last = node == g->node_count - 1 ? g->node_count : node;
+    for (int i = node + 1; i < g->node_count; i++)
+        if (g->nodes[i].source[0] == node || g->nodes[i].source[1] == node) last = i;
+    return last;
+}
+
+/* Gives each node a buffer that no living tensor uses; `birth` and `death` are times of a sweep. Returns
+ * the number of buffers. Quadratic in the nodes, of which there are at most SLB_MAX_NODES. */
+static int assign(int count, const int *birth, const int *death, int *buffer)
+{
+    int used = 0;
+    for (int i = 0; i < count; i++) {
+        int b = 0;
+        for (bool taken = birth[i] >= 0; taken; b += taken) {
+            taken = false;
+            for (int j = 0; j < i && !taken; j++)
+                taken = birth[j] >= 0 && buffer[j] == b && birth[j] <= death[i] &&
+                        birth[i] <= death[j];
+        }
+        buffer[i] = birth[i] >= 0 ? b : -1;
+        if (b + 1 > used && birth[i] >= 0) used = b + 1;
+    }
+    return used;
+}
+
+/* Forward-only tensors live until their last reader has run. Gradients live from the first time they are
+ * written in the backward sweep (by their last reader) until their own node's turn. The input has none. */
+static SlbStatus place_tensors(SlbEngine *e, SlbError *err)
+{
+    const SlbGraph *g = e->graph;
+    int n = g->node_count;
+    int *times = slb_calloc((size_t)n, 3 * sizeof *times);
+    if (!times) return slb_fail_memory(err, "a training engine");
+    int *birth = times, *death = times + n, *buffer = times + 2 * n;
+    for (int i = 0; i < n; i++) {
+        birth[i] = i;
+        death[i] = last_reader(g, i);
+    }
+    e->passing_buffers = assign(n, birth, death, buffer);
+    for (int i = 0; i < n; i++) e->passing[i].buffer = buffer[i];
+    for (int i = 0; i < n; i++) {
+        birth[i] = g->nodes[i].op == SLB_OP_INPUT ? -1 : n - last_reader(g, i);
+        death[i] = n - i;
+    }
+    e->grad_buffers = assign(n, birth, death, buffer);
+    for (int i = 0; i < n; i++) e->kept[i].grad = buffer[i];
+    slb_free(times);
+    return SLB_OK;
+}
+
+static void keep_tensors(SlbEngine *e)
+{
+    for (int i = 0; i < e->graph->node_count; i++) {
+        const SlbNode *n = &e->graph->nodes[i];
+        e->kept[i] = (Kept){.half = is_half(e, n), .buffer = i, .grad = -1};
+        e->kept[i].stride = stride_of(e, e->kept, i);
+        e->passing[i] = e->kept[i];
+        size_t bytes = e->kept[i].stride * element_bytes(&e->kept[i]);
+        if (bytes > e->buffer_stride) e->buffer_stride = bytes;
+        if (n->op == SLB_OP_CONV) e->conv_node[n->conv] = n;
+    }
+    for (int i = 0; i < e->graph->node_count; i++) { /* its convolution can close the gate in passing */
+        const SlbNode *n = &e->graph->nodes[i];
+        const SlbNode *source = n->op == SLB_OP_CONV ? &e->graph->nodes[n->source[0]] : NULL;
+        bool same = source && (e->precision == SLB_FLOAT32 || e->kept[n->source[0]].half);
+        if (same && source->relu && source->consumers == 1)
+            e->kept[n->source[0]].gate_fused = true;
+    }
+}
+
+SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const SlbCpu *cpu,
+                            SlbEngine **engine, SlbError *err)
+{
+    if (precision == SLB_BFLOAT16 && !cpu->bf16)
+        return slb_fail(err, SLB_E_UNBUILT,
+                        "training in bf16 needs a processor with AVX512-BF16; use f32");
+    SlbEngine *e = slb_calloc(1, sizeof *e);
+    if (!e) return slb_fail_memory(err, "a training engine");
+    *e = (SlbEngine){.graph = graph, .precision = precision, .cpu = *cpu};
+    e->conv = slb_conv_f32(cpu->level);
+    e->grad = slb_grad_f32(cpu->level);
+    e->kept = slb_calloc((size_t)graph->node_count, sizeof *e->kept);
+    e->passing = slb_calloc((size_t)graph->node_count, sizeof *e->passing);
+    e->conv_node = slb_calloc((size_t)graph->conv_count, sizeof *e->conv_node);
+    SlbStatus s = SLB_E_MEMORY;
+    if (e->kept && e->passing && e->conv_node) {
+        keep_tensors(e);
+        s = place_tensors(e, err);
+    } else {
+        slb_fail_memory(err, "a training engine");
+    }
+    if (s != SLB_OK) {
+        slb_engine_free(e);
+        return s;
+    }
+    *engine = e;
+    return SLB_OK;
+}
+
+void slb_engine_free(SlbEngine *e)
+{
+    if (!e) return;
+    slb_free(e->kept);
+    slb_free(e->passing);
+    slb_free(e->conv_node);
+    slb_free(e);
+}
+
+/* Bytes of one tensor buffer, margins included. */
+static size_t buffer_bytes(const SlbEngine *e, uint32_t width, uint32_t height)
+{
+    size_t pixels = ((size_t)width + 1) * height + 2 * flat_margin(width);
+    size_t wide = e->buffer_stride;
+    if (e->precision == SLB_BFLOAT16) { /* a gradient in bf16 of a narrow tensor is not wider */
+        size_t narrow = SLB_OUT_BLOCK * sizeof(float);
+        if (wide < narrow) wide = narrow;
+    }
+    return pixels * wide + SLB_ALIGN;
+}
+
+/* `count` zeroed buffers and a NULL behind them; NULL when memory is out. */
+static unsigned char **buffers_create(int count, size_t bytes)
+{
+    unsigned char **list = slb_calloc((size_t)count + 1, sizeof *list);
+    for (int i = 0; list && i < count; i++) {
+        list[i] = slb_calloc(bytes, 1);
+        if (list[i]) continue;
+        while (i > 0) slb_free(list[--i]);
+        slb_free(list);
+        return NULL;
+    }
+    return list;
+}
+
+static void buffers_free(unsigned char **list)
+{
+    for (int i = 0; list && list[i]; i++) slb_free(list[i]);
+    slb_free(list);
+}
+
+SlbStatus slb_slot_create(const SlbEngine *engine, uint32_t max_width, uint32_t max_height,
+                          bool backward, SlbSlot **slot, SlbError *err)
+{
+    SlbSlot *s = slb_calloc(1, sizeof *s);
+    if (!s) return slb_fail_memory(err, "the tensors of training");
+    *s = (SlbSlot){.backward = backward, .max_width = max_width, .max_height = max_height};
+    size_t bytes = buffer_bytes(engine, max_width, max_height);
+    s->buffer = buffers_create(
+        backward ? engine->graph->node_count : engine->passing_buffers, bytes);
+    s->grad = buffers_create(backward ? engine->grad_buffers : 0, bytes);
+    s->scratch = slb_calloc(bytes, 2); /* twice: bf16 tensors as floats */
+    if (!s->buffer || !s->grad || !s->scratch) {
+        slb_slot_free(s);
+        return slb_fail_memory(err, "the tensors of training");
+    }
+    *slot = s;
+    return SLB_OK;
+}
+
+void slb_slot_free(SlbSlot *slot)
+{
+    if (!slot) return;
+    buffers_free(slot->buffer);
+    buffers_free(slot->grad);
+    slb_free(slot->scratch);
+    slb_free(slot);
+}

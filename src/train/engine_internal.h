@@ -1,0 +1,126 @@
+/* What engine.c, engine_conv.c and engine_pass.c share. */
+#ifndef SLBSR_TRAIN_ENGINE_INTERNAL_H
+#define SLBSR_TRAIN_ENGINE_INTERNAL_H
+
+#include "kern/conv_bf16.h"
+#include "kern/conv_f32.h"
+#include "kern/conv_grad.h"
+#include "train/engine.h"
+
+/* How a node's tensor is kept. */
+typedef struct Kept {
+    bool half;     /* SlbBf16, else float */
+    size_t stride; /* channels as stored */
+    int buffer;    /* index of the forward buffer it lives in */
+    int grad;      /* index of the gradient buffer, -1 where no gradient is wanted */
+    bool gate_fused; /* its only reader is a convolution, which multiplies by the ReLU's derivative */
+} Kept;
+
+struct SlbEngine {
+    const SlbGraph *graph;
+    SlbPrecision precision;
+    SlbCpu cpu;
+    SlbConvF32Fn conv;
+    SlbGradF32Fn grad;
+    Kept *kept;                 /* [node_count], for training: every node its own buffer */
+    Kept *passing;              /* the same for forward-only slots: buffers are shared */
+    int passing_buffers, grad_buffers;
+    size_t buffer_stride;       /* the largest stride * element size of a tensor, bytes a pixel */
+    const SlbNode **conv_node;  /* [conv_count] */
+};
+
+/* Weights of one convolution. in: channels of its input; out: padded channels of its output. Backward forms have
+ * the taps turned round and in and out exchanged. */
+typedef struct ConvWeights {
+    int taps, in, out;
+    int back_in, back_out; /* channels of the backward-data convolution as it runs: dy to dx */
+    float *forward;        /* slb_pack_f32; NULL where the bf16 form serves */
+    float *backward;       /* [taps][back_in][back_out] */
+    SlbBf16 *forward_half, *backward_half;
+    float *bias;    /* [out] */
+    float *scratch; /* room for either form in floats */
+} ConvWeights;
+
+struct SlbWeights {
+    int count;
+    ConvWeights *conv;
+};
+
+struct SlbGrads {
+    int count;
+    size_t *weight_at, *bias_at; /* where a convolution's gradients begin in data */
+    float *data;
+    size_t size;
+};
+
+struct SlbSlot {
+    bool backward;
+    uint32_t width, height;         /* of the picture in it */
+    uint32_t max_width, max_height;
+    unsigned char **buffer;         /* [nodes or passing_buffers] forward tensors */
+    unsigned char **grad;           /* [grad_buffers] */
+    unsigned char *scratch;         /* one float tensor of the widest layer, in f32 */
+};
+
+/* The flat geometry: pixels of a picture (zero columns included) and those before the first. */
+static inline size_t flat_row(const SlbSlot *slot)
+{
+    return (size_t)slot->width + 1;
+}
+static inline size_t flat_pixels(const SlbSlot *slot)
+{
+    return flat_row(slot) * slot->height;
+}
+static inline size_t flat_margin(size_t width)
+{
+    return width + 4; /* w + 2 are read by a 3x3 window, up to 2 more by pairs of pixels */
+}
+
+static inline const Kept *kept_of(const SlbEngine *engine, const SlbSlot *slot, int node)
+{
+    return slot->backward ? &engine->kept[node] : &engine->passing[node];
+}
+
+static inline size_t element_bytes(const Kept *kept)
+{
+    return kept->half ? sizeof(SlbBf16) : sizeof(float);
+}
+
+/* Address of the first pixel of the picture. The margin before it is rounded up so that it is 64-byte aligned
+ * for strides of 16 and more. */
+static inline unsigned char *pixels_in(const SlbSlot *slot, unsigned char *buffer, const Kept *kept)
+{
+    return buffer + flat_margin(slot->width) * kept->stride * element_bytes(kept);
+}
+static inline void *tensor(const SlbEngine *engine, const SlbSlot *slot, int node)
+{
+    const Kept *kept = kept_of(engine, slot, node);
+    return pixels_in(slot, slot->buffer[kept->buffer], kept);
+}
+
+/* Writes zeros to the margins and to the zero column of a tensor. */
+void slb_zero_border(const SlbSlot *slot, void *pixels, const Kept *kept);
+
+/* One convolution node: output from its source; gradient of its source (added when `add`); gradients of its
+ * weights. */
+void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
+                           int node);
+void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
+                                 int node, bool add);
+void slb_conv_node_backward_weights(const SlbEngine *engine, SlbSlot *slot, int node,
+                                    SlbGrads *grads);
+
+/* Shape of the gradient tensor of a node: as kept, but bf16 wherever the engine computes in bf16. */
+static inline Kept grad_kept(const SlbEngine *engine, int node)
+{
+    Kept k = engine->kept[node];
+    if (engine->precision == SLB_BFLOAT16) k.half = true;
+    return k;
+}
+static inline void *grad_tensor(const SlbEngine *engine, const SlbSlot *slot, int node)
+{
+    Kept k = grad_kept(engine, node);
+    return pixels_in(slot, slot->grad[k.grad], &k);
+}
+
+#endif

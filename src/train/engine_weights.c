@@ -1,0 +1,181 @@
+/* Weights and gradients in the layouts of the kernels. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "train/engine_internal.h"
+
+static int even(int n)
+{
+    return n + (n & 1);
+}
+
+/* Input channels as the weight gradient has them: the bf16 kernel takes whole blocks. */
+static int grad_inputs(const SlbEngine *e, const SlbNode *node)
+{
+    int source = node->source[0], channels = e->graph->nodes[source].channels;
+    return e->kept[source].half ? slb_out_padded(channels) : channels;
+}
+
+static int taps_of(const SlbNode *node)
+{
+    return node->kernel * node->kernel;
+}
+
+static size_t forward_size(const ConvWeights *c)
+{
+    return (size_t)c->taps * (size_t)even(c->in) * (size_t)c->out;
+}
+
+static size_t backward_size(const ConvWeights *c)
+{
+    return (size_t)c->taps * (size_t)c->back_in * (size_t)c->back_out;
+}
+
+static bool conv_weights_create(const SlbEngine *e, const SlbNode *node, ConvWeights *c)
+{
+    const SlbNode *source = &e->graph->nodes[node->source[0]];
+    bool half = e->kept[node->source[0]].half, data = source->op != SLB_OP_INPUT;
+    *c = (ConvWeights){.taps = taps_of(node),
+                       .in = source->channels,
+                       .out = slb_out_padded(node->channels),
+                       .back_in = even(node->channels),
+                       .back_out = slb_out_padded(source->channels)};
+    c->bias = slb_calloc((size_t)c->out, sizeof *c->bias);
+    if (half)
+        c->forward_half = slb_calloc(forward_size(c), sizeof *c->forward_half);
+    else
+        c->forward = slb_calloc(forward_size(c), sizeof *c->forward);
+    if (data && e->precision == SLB_BFLOAT16)
+        c->backward_half = slb_calloc(backward_size(c), sizeof *c->backward_half);
+    else if (data)
+        c->backward = slb_calloc(backward_size(c), sizeof *c->backward);
+    size_t forward = forward_size(c), backward = backward_size(c);
+    c->scratch = slb_calloc(forward > backward ? forward : backward, sizeof *c->scratch);
+    return c->bias && c->scratch && (c->forward || c->forward_half) &&
+           (!data || c->backward || c->backward_half);
+}
+
+SlbStatus slb_weights_create(const SlbEngine *engine, SlbWeights **weights, SlbError *err)
+{
+    SlbWeights *w = slb_calloc(1, sizeof *w);
+    if (!w) return slb_fail_memory(err, "the weights of training");
+    w->count = engine->graph->conv_count;
+    w->conv = slb_calloc((size_t)w->count, sizeof *w->conv);
+    bool ok = w->conv != NULL;
+    for (int i = 0; ok && i < w->count; i++)
+        ok = conv_weights_create(engine, engine->conv_node[i], &w->conv[i]);
+    if (!ok) {
+        slb_weights_free(w);
+        return slb_fail_memory(err, "the weights of training");
+    }
+    *weights = w;
+    return SLB_OK;
+}
+
+void slb_weights_free(SlbWeights *weights)
+{
+    if (!weights) return;
+    for (int i = 0; weights->conv && i < weights->count; i++) {
+        ConvWeights *c = &weights->conv[i];
+        slb_free(c->forward);
+        slb_free(c->backward);
+        slb_free(c->forward_half);
+        slb_free(c->backward_half);
+        slb_free(c->bias);
+        slb_free(c->scratch);
+    }
+    slb_free(weights->conv);
+    slb_free(weights);
+}
+
+/* [taps][back_in][back_out] with turned taps: dx[p][i] = sum_t sum_o dy[p + tap t][o] W[o][i][taps - 1 - t]. */
+static void turn(const float *oihw, const SlbNode *node, int in, const ConvWeights *c, float *out)
+{
+    memset(out, 0, backward_size(c) * sizeof *out);
+    for (int t = 0; t < c->taps; t++)
+        for (int o = 0; o < node->channels; o++)
+            for (int i = 0; i < in; i++)
+                out[((size_t)t * (size_t)c->back_in + (size_t)o) * (size_t)c->back_out +
+                    (size_t)i] = oihw[(o * in + i) * c->taps + c->taps - 1 - t];
+}
+
+void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, const float *weight,
+                     const float *bias)
+{
+    ConvWeights *c = &weights->conv[conv];
+    const SlbNode *node = engine->conv_node[conv];
+    memcpy(c->bias, bias, (size_t)node->channels * sizeof *bias);
+    float *forward = c->forward ? c->forward : c->scratch;
+    slb_pack_f32(weight, node->channels, c->in, node->kernel, forward);
+    if (c->forward_half) slb_pack_bf16(forward, c->taps, c->in, c->out, c->forward_half);
+    if (!c->backward && !c->backward_half) return;
+    float *backward = c->backward ? c->backward : c->scratch;
+    turn(weight, node, c->in, c, backward);
+    if (c->backward_half)
+        slb_pack_bf16(backward, c->taps, c->back_in, c->back_out, c->backward_half);
+}
+
+SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads, SlbError *err)
+{
+    SlbGrads *g = slb_calloc(1, sizeof *g);
+    if (!g) return slb_fail_memory(err, "the gradients of training");
+    g->count = engine->graph->conv_count;
+    g->weight_at = slb_calloc((size_t)g->count, 2 * sizeof *g->weight_at);
+    if (g->weight_at) {
+        g->bias_at = g->weight_at + g->count;
+        for (int i = 0; i < g->count; i++) {
+            const SlbNode *node = engine->conv_node[i];
+            size_t out = (size_t)slb_out_padded(node->channels);
+            g->weight_at[i] = g->size;
+            g->size += (size_t)taps_of(node) * (size_t)grad_inputs(engine, node) * out;
+            g->bias_at[i] = g->size;
+            g->size += out; /* all are multiples of 16 floats: aligned */
+        }
+        g->data = slb_calloc(g->size, sizeof *g->data);
+    }
+    if (!g->data) {
+        slb_grads_free(g);
+        return slb_fail_memory(err, "the gradients of training");
+    }
+    *grads = g;
+    return SLB_OK;
+}
+
+void slb_grads_free(SlbGrads *grads)
+{
+    if (!grads) return;
+    slb_free(grads->weight_at);
+    slb_free(grads->data);
+    slb_free(grads);
+}
+
+void slb_grads_zero(SlbGrads *grads)
+{
+    memset(grads->data, 0, grads->size * sizeof *grads->data);
+}
+
+void slb_grads_reduce(SlbGrads *const *parts, int count, int threads)
+{
+    enum { CHUNK = 4096 };
+    size_t size = parts[0]->size;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (size_t from = 0; from < size; from += CHUNK) {
+        size_t to = size - from < CHUNK ? size : from + CHUNK;
+        for (int p = 1; p < count; p++)
+            for (size_t i = from; i < to; i++) parts[0]->data[i] += parts[p]->data[i];
+    }
+}
+
+void slb_grads_get(const SlbGrads *grads, const SlbEngine *engine, int conv, float *weight,
+                   float *bias)
+{
+    const SlbNode *node = engine->conv_node[conv];
+    int taps = taps_of(node), in = engine->graph->nodes[node->source[0]].channels;
+    size_t rows = (size_t)grad_inputs(engine, node), out = (size_t)slb_out_padded(node->channels);
+    const float *data = grads->data + grads->weight_at[conv];
+    for (int o = 0; o < node->channels; o++)
+        for (int i = 0; i < in; i++)
+            for (int t = 0; t < taps; t++)
+                *weight++ = data[((size_t)t * rows + (size_t)i) * out + (size_t)o];
+    memcpy(bias, grads->data + grads->bias_at[conv], (size_t)node->channels * sizeof *bias);
+}

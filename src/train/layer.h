@@ -1,0 +1,63 @@
+/* The trainable parameters of one convolution, and the methods that turn them into weights. */
+#ifndef SLBSR_TRAIN_LAYER_H
+#define SLBSR_TRAIN_LAYER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/rng.h"
+#include "net/model.h"
+
+/* One array that the optimizer moves. Owned by its layer. */
+typedef struct SlbParam {
+    float *value, *grad, *moment1, *moment2; /* [size] each; moments are Adam's m and v */
+    size_t size;
+    float rate; /* multiplies the learning rate */
+} SlbParam;
+
+enum { SLB_PARAM_WEIGHT, SLB_PARAM_SCALE, SLB_PARAM_BIAS, SLB_PARAMS };
+
+struct SlbMethod;
+
+typedef struct SlbLayer {
+    const struct SlbMethod *method;
+    int bits;                             /* of its weights: 32 or those of levels.h */
+    int out_channels, in_channels, kernel;
+    SlbParam param[SLB_PARAMS];           /* the scale has size 0 where the method has none */
+} SlbLayer;
+
+static inline size_t slb_layer_weights(const SlbLayer *layer)
+{
+    return (size_t)layer->out_channels * (size_t)layer->in_channels *
+           (size_t)(layer->kernel * layer->kernel);
+}
+
+/* How weights are searched. To add a method: one file and one row in method.c. All weights are OIHW. */
+typedef struct SlbMethod {
+    const char *name;
+    /* Trained values per weight at `bits`. */
+    int (*values)(int bits);
+    bool scaled; /* has a learned scale per output channel */
+    /* Sets weight and scale parameters so that the effective weights are close to `weight`. */
+    void (*init)(SlbLayer *layer, const float *weight);
+    /* Effective weights at inverse temperature `sharpness` (paper.md: T = 1 / tau), or those of inference
+     * when `hard`. */
+    void (*weights)(const SlbLayer *layer, double sharpness, bool hard, float *weight);
+    /* Gradients of the parameters from that of the effective weights (added to param[].grad). When
+     * `hard`, the searched values get none. */
+    void (*backward)(const SlbLayer *layer, double sharpness, bool hard, const float *grad);
+    /* The parameters of inference: `conv` has been shaped by slb_model_create. */
+    void (*harden)(const SlbLayer *layer, SlbConvParams *conv);
+} SlbMethod;
+
+extern const SlbMethod slb_method_float, slb_method_slb;
+
+/* Allocates the parameters of a convolution with `in_channels` inputs, zeroed. SLB_E_MEMORY. */
+SLB_MUST_CHECK SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels,
+                                          int weight_bits, SlbError *err);
+void slb_layer_free(SlbLayer *layer);
+
+/* He-normal weights of `gain` (standard deviation gain * sqrt(2 / fan_in)), keyed by seed and conv number. */
+void slb_layer_random(const SlbLayer *layer, uint64_t seed, int conv, float gain, float *weight);
+
+#endif

@@ -1,0 +1,191 @@
+/* Searching for low-bit weights (Yang et al., NeurIPS 2020; paper.md section 1). Every weight has a logit A_k per
+ * level v_k; with T = 1 / tau,
+ *
+ *     P_k = softmax_k(T A),   W_c = sum_k P_k v_k,   dW_c/dA_k = T P_k (v_k - W_c).
+ *
+ * For two levels one logit z = A_2 - A_1 is enough: W_c = tanh(T z / 2).
+ *
+ * The effective weight of output channel o is scale[o] * W_c / mean |W_c|, the mean over the channel: levels reach from
+ * -1 to 1 whatever the float weights were, and |W_c| grows towards 1 as T rises; the division keeps the
+ * channel's gain where it is meanwhile. It is a constant when the weights are hard, and goes into the
+ * scale of the model file. */
+#include <math.h>
+
+#include "quant/levels.h"
+#include "train/layer.h"
+
+enum { MAX_LEVELS = 16 };
+
+static int values(int bits)
+{
+    return bits == 1 ? 1 : slb_levels(bits)->count;
+}
+
+/* W_c of one weight; for more than two levels also the probabilities. */
+static double soft(const SlbLevels *levels, const float *logit, double sharpness,
+                   double probability[MAX_LEVELS])
+{
+    if (levels->bits == 1) return tanh(0.5 * sharpness * (double)logit[0]);
+    double largest = (double)logit[0], sum = 0, mean = 0;
+    for (int k = 1; k < levels->count; k++) largest = fmax(largest, (double)logit[k]);
+    for (int k = 0; k < levels->count; k++) {
+        probability[k] = exp(sharpness * ((double)logit[k] - largest));
+        sum += probability[k];
+    }
+    for (int k = 0; k < levels->count; k++) {
+        probability[k] /= sum;
+        mean += probability[k] * slb_level_value(levels, k);
+    }
+    return mean;
+}
+
+/* The level of inference: the largest logit, the first of equals. */
+static int hardest(const SlbLevels *levels, const float *logit)
+{
+    if (levels->bits == 1) return logit[0] > 0.0f;
+    int best = 0;
+    for (int k = 1; k < levels->count; k++)
+        if (logit[k] > logit[best]) best = k;
+    return best;
+}
+
+/* W_c (or W_q) of output channel o into `out`; returns mean |W|. */
+static double channel(const SlbLayer *layer, int o, double sharpness, bool hard, float *out)
+{
+    const SlbLevels *levels = slb_levels(layer->bits);
+    size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
+    size_t each = (size_t)values(layer->bits);
+    const float *logit = layer->param[SLB_PARAM_WEIGHT].value + (size_t)o * n * each;
+    double probability[MAX_LEVELS], sum = 0;
+    for (size_t j = 0; j < n; j++, logit += each) {
+        double w = hard ? slb_level_value(levels, hardest(levels, logit))
+                        : soft(levels, logit, sharpness, probability);
+        out[j] = (float)w;
+        sum += fabs(w);
+    }
+    return fmax(sum / (double)n, 1e-12);
+}
+
+static void weights(const SlbLayer *layer, double sharpness, bool hard, float *weight)
+{
+    size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
+    for (int o = 0; o < layer->out_channels; o++) {
+        float *w = weight + (size_t)o * n;
+        double mean = channel(layer, o, sharpness, hard, w);
+        float gain = (float)((double)layer->param[SLB_PARAM_SCALE].value[o] / mean);
+        for (size_t j = 0; j < n; j++) w[j] *= gain;
+    }
+}
+
+/* dL/dA of one weight from dL/dW_c. */
+static void logit_grad(const SlbLevels *levels, const float *logit, double sharpness, double dw,
+                       float *grad)
+{
+    double probability[MAX_LEVELS];
+    double w = soft(levels, logit, sharpness, probability);
+    if (levels->bits == 1) {
+        grad[0] += (float)(0.5 * sharpness * (1.0 - w * w) * dw);
+        return;
+    }
+    for (int k = 0; k < levels->count; k++)
+        grad[k] += (float)(sharpness * probability[k] * (slb_level_value(levels, k) - w) * dw);
+}
+
+static void channel_backward(const SlbLayer *layer, int o, double sharpness, bool hard,
+                             const float *grad, float *w)
+{
+    const SlbLevels *levels = slb_levels(layer->bits);
+    size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
+    size_t each = (size_t)values(layer->bits);
+    const SlbParam *logits = &layer->param[SLB_PARAM_WEIGHT], *scale = &layer->param[SLB_PARAM_SCALE];
+    double mean = channel(layer, o, sharpness, hard, w), along = 0;
+    for (size_t j = 0; j < n; j++) along += (double)grad[j] * (double)w[j];
+    along /= mean; /* dL/dscale */
+    scale->grad[o] += (float)along;
+    if (hard) return;
+    double gain = (double)scale->value[o] / mean, share = along / (double)n;
+    for (size_t j = 0; j < n; j++) {
+        double dw = gain * ((double)grad[j] - copysign(share, (double)w[j] * along));
+        if (w[j] == 0.0f) dw = gain * (double)grad[j];
+        size_t at = ((size_t)o * n + j) * each;
+        logit_grad(levels, logits->value + at, sharpness, dw, logits->grad + at);
+    }
+}
+
+static void backward(const SlbLayer *layer, double sharpness, bool hard, const float *grad)
+{
+    size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
+    for (int o = 0; o < layer->out_channels; o++) {
+        float w[SLB_MAX_CHANNELS * 9];
+        channel_backward(layer, o, sharpness, hard, grad + (size_t)o * n, w);
+    }
+}
+
+/* Logits whose softmax at T = 1 has the mean u: A_k = (2 c v_k - v_k^2) / (2 d^2), a bell of width d = 0.6 of the
+ * distance between levels around a centre c, which is found by bisection (the mean grows with c). */
+static void place(const SlbLevels *levels, double u, float *logit)
+{
+    const double width = 0.6 * 2.0 / (levels->count - 1), inverse = 0.5 / (width * width);
+    double low = -4, high = 4, probability[MAX_LEVELS];
+    if (levels->bits == 1) {
+        logit[0] = (float)(2.0 * atanh(u));
+        return;
+    }
+    for (int step = 0; step < 40; step++) {
+        double centre = 0.5 * (low + high);
+        for (int k = 0; k < levels->count; k++) {
+            double v = slb_level_value(levels, k);
+            logit[k] = (float)((2 * centre * v - v * v) * inverse);
+        }
+        if (soft(levels, logit, 1.0, probability) < u)
+            low = centre;
+        else
+            high = centre;
+    }
+}
+
+/* A smooth start: at T = 1, scale * W_c / mean |W_c| is the float weight, but for the few that are larger than
+ * `reach` deviations. With b bits the reach is that of the best uniform quantizer of a normal
+ * distribution (Max 1960: steps of 0.9957 and 0.3352 deviations for 4 and 16 levels); at 1 bit only the
+ * signs matter in the end. */
+static void init(SlbLayer *layer, const float *weight)
+{
+    const SlbLevels *levels = slb_levels(layer->bits);
+    const double reach = levels->bits == 1 ? 2.0 : levels->bits == 2 ? 1.5 * 0.9957 : 7.5 * 0.3352;
+    const double most = 0.95;
+    size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
+    size_t each = (size_t)values(layer->bits);
+    for (int o = 0; o < layer->out_channels; o++) {
+        const float *w = weight + (size_t)o * n;
+        double square = 0, sum = 0;
+        for (size_t j = 0; j < n; j++) square += (double)w[j] * (double)w[j];
+        double unit = fmax(reach * sqrt(square / (double)n), 1e-12);
+        for (size_t j = 0; j < n; j++) {
+            double u = fmin(fmax((double)w[j] / unit, -most), most);
+            sum += fabs(u);
+            place(levels, u, layer->param[SLB_PARAM_WEIGHT].value + ((size_t)o * n + j) * each);
+        }
+        layer->param[SLB_PARAM_SCALE].value[o] = (float)(unit * sum / (double)n);
+    }
+}
+
+static void harden(const SlbLayer *layer, SlbConvParams *conv)
+{
+    const SlbLevels *levels = slb_levels(layer->bits);
+    size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
+    size_t each = (size_t)values(layer->bits);
+    const float *logit = layer->param[SLB_PARAM_WEIGHT].value;
+    for (size_t i = 0; i < slb_layer_weights(layer); i++)
+        conv->level[i] = (uint8_t)hardest(levels, logit + i * each);
+    for (int o = 0; o < layer->out_channels; o++) {
+        double sum = 0;
+        for (size_t j = 0; j < n; j++)
+            sum += fabs(slb_level_value(levels, conv->level[(size_t)o * n + j]));
+        double scale = (double)layer->param[SLB_PARAM_SCALE].value[o];
+        conv->scale[o] = (float)(scale * (double)n / sum);
+    }
+}
+
+const SlbMethod slb_method_slb = {
+    "slb", values, true, init, weights, backward, harden,
+};

@@ -1,0 +1,207 @@
+#include "train/run.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "train/calibrate.h"
+#include "train/checkpoint.h"
+#include "train/optimizer.h"
+
+enum { STREAM_PATCH = 2, STREAM_SCALE = 4 };
+
+static long share_of(const Run *run, double share)
+{
+    return (long)(share * (double)run->options->steps);
+}
+
+bool run_is_hard(const Run *run)
+{
+    return run->options->bits < 32 && run->step >= share_of(run, run->options->anneal_to);
+}
+
+double run_sharpness(const Run *run)
+{
+    return slb_sharpness_at(run->step, share_of(run, run->options->anneal_from),
+                            share_of(run, run->options->anneal_to), run->options->sharpness);
+}
+
+double run_rate(const Run *run)
+{
+    return slb_rate_at(run->step, run->options->steps, run->options->warmup, run->options->rate);
+}
+
+/* Weights of all layers into *weights, for `engine`. */
+static void set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weights, bool hard)
+{
+    double sharpness = run_sharpness(run);
+#pragma omp parallel for schedule(static, 1) num_threads(run->options->threads)
+    for (int i = 0; i < run->graph->conv_count; i++) {
+        const SlbLayer *layer = &run->layer[i];
+        layer->method->weights(layer, sharpness, hard, run->effective[i]);
+        slb_weights_set(weights, engine, i, run->effective[i],
+                        layer->param[SLB_PARAM_BIAS].value);
+    }
+}
+
+/* Patch `i` of the batch of this step. Scales go round, from a random start each step. */
+static SlbStatus patch(const Run *run, int i, float *in, float *target, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    SlbRng rng = slb_rng(o->seed, STREAM_SCALE, (uint64_t)run->step);
+    uint64_t first = slb_rng_below(&rng, (uint64_t)o->scale_count);
+    SlbPatchKey key = {.seed = o->seed,
+                       .stream = STREAM_PATCH,
+                       .index = (uint64_t)run->step * (uint64_t)o->batch + (uint64_t)i,
+                       .scale = o->scales[(first + (uint64_t)i) % (uint64_t)o->scale_count],
+                       .side = o->patch};
+    return slb_dataset_patch(&run->dataset, &key, in, target, err);
+}
+
+/* The pictures of one part of the batch, in order. */
+static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, double *loss, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    size_t pixels = (size_t)o->patch * (size_t)o->patch;
+    float *in = slb_alloc(pixels, 2 * sizeof *in);
+    SlbStatus s = in ? SLB_OK : slb_fail_memory(err, "a training patch");
+    slb_grads_zero(run->part[p]);
+    int from = p * o->batch / run->parts, to = (p + 1) * o->batch / run->parts;
+    for (int i = from; s == SLB_OK && i < to; i++) {
+        s = patch(run, i, in, in + pixels, err);
+        if (s != SLB_OK) break;
+        slb_forward(run->engine, run->weights, slot, in, (uint32_t)o->patch, (uint32_t)o->patch);
+        *loss += slb_backward(run->engine, run->weights, slot, in + pixels, o->loss,
+                              (double)pixels * o->batch, run->part[p]);
+    }
+    slb_free(in);
+    return s;
+}
+
+static SlbStatus batch(Run *run, double *loss, SlbError *err)
+{
+    double part_loss[MAX_BATCH_PARTS] = {0};
+    SlbStatus status = SLB_OK;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(run->options->threads)
+    for (int p = 0; p < run->parts; p++) {
+        SlbError mine;
+        SlbStatus s = run_part(run, p, run->slot[omp_get_thread_num()], &part_loss[p], &mine);
+        if (s == SLB_OK) continue;
+#pragma omp critical
+        {
+            status = s;
+            if (err) *err = mine;
+        }
+    }
+    *loss = 0;
+    for (int p = 0; p < run->parts; p++) *loss += part_loss[p];
+    return status;
+}
+
+static void parameter_grads(Run *run, bool hard)
+{
+    double sharpness = run_sharpness(run);
+#pragma omp parallel for schedule(static, 1) num_threads(run->options->threads)
+    for (int i = 0; i < run->graph->conv_count; i++) {
+        SlbLayer *layer = &run->layer[i];
+        slb_grads_get(run->part[0], run->engine, i, run->effective[i],
+                      layer->param[SLB_PARAM_BIAS].grad);
+        layer->method->backward(layer, sharpness, hard, run->effective[i]);
+    }
+}
+
+SlbStatus run_step(Run *run, double *loss, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    bool hard = run_is_hard(run);
+    set_weights(run, run->engine, run->weights, hard);
+    SlbStatus s = batch(run, loss, err);
+    if (s != SLB_OK) return s;
+    slb_grads_reduce(run->part, run->parts, o->threads);
+    parameter_grads(run, hard);
+    double norm = slb_grad_norm(run->layer, run->graph->conv_count);
+    if (!isfinite(*loss) || !isfinite(norm))
+        return slb_fail(err, SLB_E_DIVERGED,
+                        "%s: training diverged at step %ld: the loss is not finite; "
+                        "try a lower --lr",
+                        o->out, run->step);
+    double shrink = o->clip > 0 && norm > o->clip ? o->clip / norm : 1.0;
+    slb_adam(run->layer, run->graph->conv_count, run->step + 1, run_rate(run), shrink, hard,
+             o->threads);
+    run->step++;
+    return SLB_OK;
+}
+
+SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err)
+{
+    const SlbEngine *engine = slb_validation_engine(run->validation);
+    set_weights(run, engine, run->hard, true);
+    SlbStatus s = slb_validation_run(run->validation, run->hard, psnr, err);
+    if (s != SLB_OK) return s;
+    memcpy(psnr_soft, psnr, (size_t)run->options->scale_count * sizeof *psnr);
+    if (run->options->bits == 32 || run_is_hard(run)) return SLB_OK;
+    set_weights(run, engine, run->soft, false);
+    return slb_validation_run(run->validation, run->soft, psnr_soft, err);
+}
+
+/* The 8-bit steps of the low layers' inputs, from the hard weights. */
+static SlbStatus calibrate(Run *run, SlbModel *model, SlbError *err)
+{
+    enum { PATCHES = 192 };
+    const SlbTrainOptions *o = run->options;
+    SlbEngine *engine = NULL;
+    SlbWeights *weights = NULL;
+    float *step = slb_calloc((size_t)run->graph->conv_count, sizeof *step);
+    SlbStatus s = step ? SLB_OK : slb_fail_memory(err, "the calibration");
+    if (s == SLB_OK) s = slb_engine_create(run->graph, SLB_FLOAT32, &run->cpu, &engine, err);
+    if (s == SLB_OK) s = slb_weights_create(engine, &weights, err);
+    if (s == SLB_OK) {
+        set_weights(run, engine, weights, true);
+        s = slb_calibrate(engine, run->graph, weights, &run->dataset, o->scales, o->scale_count,
+                          o->patch, PATCHES, o->seed, step, err);
+    }
+    for (int i = 0; s == SLB_OK && i < run->graph->conv_count; i++)
+        model->conv[i].in_step = step[i];
+    model->act_bits = 8;
+    slb_weights_free(weights);
+    slb_engine_free(engine);
+    slb_free(step);
+    return s;
+}
+
+static SlbStatus describe(const Run *run, SlbModel *model, const char *figures, SlbError *err)
+{
+    char scales[32] = "";
+    for (int i = 0; i < run->options->scale_count; i++)
+        snprintf(scales + strlen(scales), sizeof scales - strlen(scales), "%s%d", i ? "," : "",
+                 run->options->scales[i]);
+    model->scales = strdup(scales);
+    model->command = strdup(run->options->command ? run->options->command : "");
+    model->figures = strdup(figures);
+    return model->scales && model->command && model->figures ? SLB_OK
+                                                             : slb_fail_memory(err, "the model");
+}
+
+SlbStatus run_finish(Run *run, const char *figures, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    SlbModel *model = NULL;
+    SlbStatus s = slb_model_create(run->graph, o->bits, &model, err);
+    if (s != SLB_OK) return s;
+    for (int i = 0; i < run->graph->conv_count; i++) {
+        const SlbLayer *layer = &run->layer[i];
+        layer->method->harden(layer, &model->conv[i]);
+        memcpy(model->conv[i].bias, layer->param[SLB_PARAM_BIAS].value,
+               layer->param[SLB_PARAM_BIAS].size * sizeof(float));
+    }
+    if (o->bits < 32) s = calibrate(run, model, err);
+    if (s == SLB_OK) s = describe(run, model, figures, err);
+    if (s == SLB_OK) s = slb_model_save(model, o->out, o->overwrite, err);
+    if (s == SLB_OK) unlink(run->checkpoint_path);
+    slb_model_free(model);
+    return s;
+}

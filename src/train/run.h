@@ -1,0 +1,50 @@
+/* What belongs to one training run; shared by trainer.c (the loop) and run.c (setting up, stepping, finishing). */
+#ifndef SLBSR_TRAIN_RUN_H
+#define SLBSR_TRAIN_RUN_H
+
+#include "train/dataset.h"
+#include "train/layer.h"
+#include "train/train.h"
+#include "train/validate.h"
+
+/* A batch is summed in so many parts at most, whatever the number of threads, so that it does not change the
+ * result. */
+enum { MAX_BATCH_PARTS = 16 };
+
+typedef struct Run {
+    const SlbTrainOptions *options;
+    SlbCpu cpu;
+    SlbGraph *graph;
+    SlbLayer *layer;    /* [graph->conv_count] */
+    float **effective;  /* [conv_count] OIHW: weights, then their gradients */
+    SlbEngine *engine;
+    SlbWeights *weights;
+    SlbDataset dataset;
+    SlbValidation *validation;   /* NULL without --val */
+    SlbWeights *hard, *soft;     /* for the validation's engine */
+    SlbSlot **slot; /* [threads] */
+    SlbGrads *part[MAX_BATCH_PARTS];
+    int parts;
+    long step;                   /* steps done */
+    char *recipe, *checkpoint_path, *log_path; /* malloc */
+} Run;
+
+/* Everything up to the first step, a checkpoint included. On failure *run can and must be freed. */
+SLB_MUST_CHECK SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err);
+void run_free(Run *run);
+
+/* One step; *loss is the batch's. SLB_E_MEMORY. */
+SLB_MUST_CHECK SlbStatus run_step(Run *run, double *loss, SlbError *err);
+
+/* PSNR by scale with hard and with soft weights. */
+SLB_MUST_CHECK SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err);
+
+/* Calibrates the activations, writes the model and removes the checkpoint. */
+SLB_MUST_CHECK SlbStatus run_finish(Run *run, const char *figures, SlbError *err);
+
+/* Where the schedule is: for the step that comes next. */
+bool run_is_hard(const Run *run);
+double run_sharpness(const Run *run);
+double run_rate(const Run *run);
+
+#endif

@@ -1,0 +1,226 @@
+/* Setting a run up: pictures, network, start values, buffers, checkpoint. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "train/checkpoint.h"
+#include "train/run.h"
+
+/* Everything that decides the result, so that a checkpoint goes on only with its own run. */
+static char *recipe_of(const SlbTrainOptions *o, const char *net_text, SlbPrecision precision)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *f = open_memstream(&text, &bytes);
+    if (!f) return NULL;
+    fprintf(f, "bits %d batch %d patch %d steps %ld warmup %ld seed %llu rate %.17g logits %.17g ",
+            o->bits, o->batch, o->patch, o->steps, o->warmup, (unsigned long long)o->seed, o->rate,
+            o->logit_rate);
+    fprintf(f, "clip %.17g sharpness %.17g anneal %.17g %.17g loss %d precision %d scales", o->clip,
+            o->sharpness, o->anneal_from, o->anneal_to, (int)o->loss, (int)precision);
+    for (int i = 0; i < o->scale_count; i++) fprintf(f, " %d", o->scales[i]);
+    fprintf(f, " init %s data", o->init ? o->init : "-");
+    for (int i = 0; i < o->data_count; i++) fprintf(f, " %s", o->data[i]);
+    fprintf(f, "\n%s", net_text);
+    if (fclose(f) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static char *beside(const char *path, const char *suffix)
+{
+    char *name = malloc(strlen(path) + strlen(suffix) + 1);
+    if (name) sprintf(name, "%s%s", path, suffix);
+    return name;
+}
+
+static void note(const SlbTrainOptions *o, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void note(const SlbTrainOptions *o, const char *format, ...)
+{
+    char line[SLB_MESSAGE_BYTES + 128];
+    if (!o->note) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    o->note(o->user, line);
+}
+
+static SlbStatus create_layers(Run *run, SlbError *err)
+{
+    const SlbGraph *g = run->graph;
+    run->layer = slb_calloc((size_t)g->conv_count, sizeof *run->layer);
+    run->effective = slb_calloc((size_t)g->conv_count, sizeof *run->effective);
+    if (!run->layer || !run->effective) return slb_fail_memory(err, "the network's parameters");
+    for (int i = 0; i < g->node_count; i++) {
+        const SlbNode *n = &g->nodes[i];
+        if (n->op != SLB_OP_CONV) continue;
+        SlbLayer *layer = &run->layer[n->conv];
+        SlbStatus s = slb_layer_create(layer, n, g->nodes[n->source[0]].channels,
+                                       run->options->bits, err);
+        if (s != SLB_OK) return s;
+        layer->param[SLB_PARAM_SCALE].rate = n->norm ? 1.0f : 0.0f;
+        if (layer->bits < 32)
+            layer->param[SLB_PARAM_WEIGHT].rate = (float)run->options->logit_rate;
+        run->effective[n->conv] = slb_calloc(slb_layer_weights(layer), sizeof(float));
+        if (!run->effective[n->conv]) return slb_fail_memory(err, "the network's parameters");
+    }
+    return SLB_OK;
+}
+
+/* Fresh parameters: He-normal, but the layer that ends in the picture starts small, so that the untrained network is
+ * close to bicubic. */
+static void init_random(Run *run)
+{
+    const float gain_of_output = 0.1f;
+    for (int i = 0; i < run->graph->conv_count; i++) {
+        SlbLayer *layer = &run->layer[i];
+        bool output = i == run->graph->conv_count - 1;
+        slb_layer_random(layer, run->options->seed, i, output ? gain_of_output : 1.0f,
+                         run->effective[i]);
+        layer->method->init(layer, run->effective[i]);
+    }
+}
+
+static SlbStatus init_from(Run *run, const char *path, SlbError *err)
+{
+    SlbModel *model;
+    SlbStatus s = slb_model_load(path, run->graph, &model, err);
+    if (s != SLB_OK) return s;
+    bool fits = model->graph->conv_count == run->graph->conv_count;
+    for (int i = 0; fits && i < run->graph->conv_count; i++) {
+        const SlbConvParams *c = &model->conv[i];
+        SlbLayer *layer = &run->layer[i];
+        fits = c->out_channels == layer->out_channels && c->in_channels == layer->in_channels &&
+               c->kernel == layer->kernel;
+        if (!fits) break;
+        slb_conv_effective(c, run->effective[i]);
+        layer->method->init(layer, run->effective[i]);
+        memcpy(layer->param[SLB_PARAM_BIAS].value, c->bias, (size_t)c->out_channels * sizeof(float));
+    }
+    slb_model_free(model);
+    if (fits) return SLB_OK;
+    return slb_fail(err, SLB_E_MODEL,
+                    "%s: its layers differ from those of %s; start from a model of that network",
+                    path, run->options->net);
+}
+
+static SlbStatus load_data(Run *run, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    SlbDataset *d = &run->dataset;
+    int largest = 0;
+    for (int i = 0; i < o->scale_count; i++)
+        if (o->scales[i] > largest) largest = o->scales[i];
+    SlbStatus s = slb_dataset_load(o->data, o->data_count, (uint32_t)(o->patch + largest),
+                                   o->threads, d, err);
+    if (s != SLB_OK) return s;
+    note(o, "training on %zu pictures, %.1f megapixels", d->count,
+         (double)d->area_before[d->count] / 1e6);
+    if (d->too_small) note(o, "%zu pictures passed over: smaller than a patch", d->too_small);
+    if (d->unreadable)
+        note(o, "%zu files passed over that cannot be read, the first: %s", d->unreadable,
+             d->first_unreadable.message);
+    return SLB_OK;
+}
+
+static SlbStatus create_validation(Run *run, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    if (!o->val) return SLB_OK;
+    SlbStatus s = slb_validation_create(o->val, o->val_pictures, run->graph, o->scales,
+                                        o->scale_count, &run->cpu, o->threads, &run->validation,
+                                        err);
+    if (s != SLB_OK) return s;
+    const SlbEngine *engine = slb_validation_engine(run->validation);
+    s = slb_weights_create(engine, &run->hard, err);
+    return s == SLB_OK ? slb_weights_create(engine, &run->soft, err) : s;
+}
+
+static SlbStatus create_engine(Run *run, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    uint32_t side = (uint32_t)o->patch;
+    SlbStatus s = slb_engine_create(run->graph, o->precision, &run->cpu, &run->engine, err);
+    if (s == SLB_OK) s = slb_weights_create(run->engine, &run->weights, err);
+    run->parts = o->batch < MAX_BATCH_PARTS ? o->batch : MAX_BATCH_PARTS;
+    for (int p = 0; s == SLB_OK && p < run->parts; p++)
+        s = slb_grads_create(run->engine, &run->part[p], err);
+    run->slot = slb_calloc((size_t)o->threads, sizeof *run->slot);
+    if (s == SLB_OK && !run->slot) s = slb_fail_memory(err, "the tensors of training");
+    for (int t = 0; s == SLB_OK && t < o->threads; t++)
+        s = slb_slot_create(run->engine, side, side, true, &run->slot[t], err);
+    return s;
+}
+
+/* Start values, or those of the checkpoint. */
+static SlbStatus start(Run *run, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    long done = -1;
+    if (!o->restart) {
+        SlbStatus s = slb_checkpoint_load(run->checkpoint_path, run->recipe, run->layer,
+                                          run->graph->conv_count, &done, err);
+        if (s != SLB_OK) return s;
+    }
+    if (done < 0 && !o->overwrite && access(o->out, F_OK) == 0)
+        return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to train anew", o->out);
+    if (done >= 0) {
+        run->step = done;
+        note(o, "going on from step %ld (%s)", done, run->checkpoint_path);
+        return SLB_OK;
+    }
+    if (o->init) return init_from(run, o->init, err);
+    init_random(run);
+    return SLB_OK;
+}
+
+SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
+{
+    *run = (Run){.options = options};
+    if (!slb_cpu_detect(&run->cpu))
+        return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU names a level this machine does not have");
+    SlbStatus s = slb_graph_open(options->net, &run->graph, err);
+    if (s != SLB_OK) return s;
+    run->recipe = recipe_of(options, run->graph->text, options->precision);
+    run->checkpoint_path = beside(options->out, ".ckpt");
+    run->log_path = beside(options->out, ".csv");
+    if (!run->recipe || !run->checkpoint_path || !run->log_path)
+        return slb_fail_memory(err, "the training run");
+    s = create_layers(run, err);
+    if (s == SLB_OK) s = start(run, err);
+    if (s == SLB_OK) s = load_data(run, err);
+    if (s == SLB_OK) s = create_engine(run, err);
+    return s == SLB_OK ? create_validation(run, err) : s;
+}
+
+void run_free(Run *run)
+{
+    for (int i = 0; run->graph && i < run->graph->conv_count; i++) {
+        if (run->layer) slb_layer_free(&run->layer[i]);
+        if (run->effective) slb_free(run->effective[i]);
+    }
+    for (int t = 0; run->slot && t < run->options->threads; t++) slb_slot_free(run->slot[t]);
+    for (int p = 0; p < MAX_BATCH_PARTS; p++) slb_grads_free(run->part[p]);
+    slb_free(run->slot);
+    slb_free(run->layer);
+    slb_free(run->effective);
+    slb_weights_free(run->weights);
+    slb_weights_free(run->hard);
+    slb_weights_free(run->soft);
+    slb_validation_free(run->validation);
+    slb_engine_free(run->engine);
+    slb_dataset_free(&run->dataset);
+    slb_graph_free(run->graph);
+    free(run->recipe);
+    free(run->checkpoint_path);
+    free(run->log_path);
+    *run = (Run){0};
+}

@@ -1,0 +1,67 @@
+/* Training: from folders of pictures to a model file. */
+#ifndef SLBSR_TRAIN_TRAIN_H
+#define SLBSR_TRAIN_TRAIN_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "train/engine.h"
+
+enum { SLB_TRAIN_SCALES = 3 };
+
+/* How a run is going, after a step. Pointers are valid during the call. */
+typedef struct SlbTrainReport {
+    long step, steps;
+    double loss;      /* mean over the steps since the last report, of samples in 0..1 */
+    double rate;      /* learning rate */
+    double sharpness; /* T = 1 / tau; 0 once the weights are hard (and for float weights) */
+    double seconds;   /* of this process, since the first step */
+    double left;      /* estimated seconds to the end */
+    bool validated;   /* the fields below are set */
+    int scale_count;
+    const int *scales;
+    const double *psnr;      /* [scale_count] of the weights of inference, in float32; dB */
+    const double *psnr_soft; /* of W_c, the weights of training; equal to psnr once hard */
+    const double *bicubic;
+} SlbTrainReport;
+
+typedef struct SlbTrainOptions {
+    const char *const *data; /* folders of pictures, or of DIV2K_train_HR or HR in them */
+    int data_count;
+    const char *net;  /* name or path, for slb_graph_open */
+    const char *out;  /* model file; OUT.ckpt and OUT.csv stand beside it */
+    const char *init; /* model to start from, or NULL */
+    const char *val;  /* folder of pictures to validate on, or NULL */
+    const char *command; /* goes into the model file */
+    int bits;            /* 32, 4, 2, 1 */
+    int scales[SLB_TRAIN_SCALES], scale_count;
+    long steps, warmup;
+    int batch, patch; /* patches a step; their side in pixels at output resolution */
+    uint64_t seed;
+    double rate;         /* Adam's learning rate after warm-up; falls to 1 % of it by a cosine */
+    double logit_rate;   /* the logits' learning rate is this times `rate` */
+    double clip;         /* bound of the gradient's norm; 0: none */
+    double sharpness;    /* T rises exponentially from 1 to this ... */
+    double anneal_from, anneal_to; /* ... between these shares of the steps; then weights are hard */
+    SlbLoss loss;
+    SlbPrecision precision;
+    int threads;
+    long val_every;       /* steps between validations */
+    int val_pictures;     /* at most so many, the first by name; 0: all */
+    double checkpoint_seconds;
+    bool restart;         /* ignore and replace a checkpoint */
+    bool overwrite;       /* a finished model at `out` may be replaced */
+    const volatile sig_atomic_t *stop; /* nonzero: save a checkpoint and return SLB_PARTIAL; NULL: never */
+    void (*report)(void *user, const SlbTrainReport *report); /* NULL: none */
+    long report_every; /* steps */
+    void (*note)(void *user, const char *line); /* what is worth knowing, e.g. files passed over; NULL: none */
+    void *user;
+} SlbTrainOptions;
+
+/* Trains, or goes on from OUT.ckpt when that belongs to the same recipe (everything above that changes the
+ * result), and writes the model. The result does not depend on `threads` or on interruptions. SLB_PARTIAL: stopped by
+ * `stop`, the checkpoint is written. SLB_E_DIVERGED: the loss is not finite any more. */
+SLB_MUST_CHECK SlbStatus slb_train(const SlbTrainOptions *options, SlbError *err);
+
+#endif

@@ -1,0 +1,136 @@
+/* The loop of a training run: steps, reports, validation, checkpoints. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "train/checkpoint.h"
+#include "train/run.h"
+#include "train/trainlog.h"
+
+typedef struct Clock {
+    double started, saved;
+    long first_step;
+} Clock;
+
+/* Means over the steps since the last report, and what the last validation gave. */
+typedef struct Progress {
+    double loss_sum;
+    long loss_count;
+    double psnr[SLB_TRAIN_SCALES], psnr_soft[SLB_TRAIN_SCALES];
+    bool any_validation;
+} Progress;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static SlbStatus save(const Run *run, Clock *clock, SlbError *err)
+{
+    clock->saved = now();
+    return slb_checkpoint_save(run->checkpoint_path, run->recipe, run->layer,
+                               run->graph->conv_count, run->step, err);
+}
+
+static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progress *p,
+                                bool validated)
+{
+    const SlbTrainOptions *o = run->options;
+    double seconds = now() - clock->started;
+    bool soft = o->bits < 32 && !run_is_hard(run);
+    return (SlbTrainReport){
+        .step = run->step,
+        .steps = o->steps,
+        .loss = p->loss_count ? p->loss_sum / (double)p->loss_count : 0,
+        .rate = run_rate(run),
+        .sharpness = soft ? run_sharpness(run) : 0,
+        .seconds = seconds,
+        .left = seconds / (double)(run->step - clock->first_step) * (double)(o->steps - run->step),
+        .validated = validated,
+        .scale_count = o->scale_count,
+        .scales = o->scales,
+        .psnr = p->psnr,
+        .psnr_soft = p->psnr_soft,
+        .bicubic = validated ? slb_validation_bicubic(run->validation) : NULL,
+    };
+}
+
+/* After a step: validation and report where they are due. */
+static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    bool last = run->step == o->steps;
+    bool validate = run->validation && (last || run->step % o->val_every == 0);
+    if (!validate && !last && run->step % o->report_every != 0) return SLB_OK;
+    if (validate) {
+        SlbStatus s = run_validate(run, p->psnr, p->psnr_soft, err);
+        if (s != SLB_OK) return s;
+        p->any_validation = true;
+    }
+    SlbTrainReport report = report_of(run, clock, p, validate);
+    p->loss_sum = 0;
+    p->loss_count = 0;
+    if (o->report) o->report(o->user, &report);
+    return slb_trainlog_add(run->log_path, &report, err);
+}
+
+static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    while (run->step < o->steps) {
+        double loss;
+        SlbStatus s = run_step(run, &loss, err);
+        if (s != SLB_OK) return s;
+        p->loss_sum += loss;
+        p->loss_count++;
+        s = look(run, clock, p, err);
+        if (s != SLB_OK) return s;
+        bool stop = o->stop && *o->stop;
+        if (stop || now() - clock->saved >= o->checkpoint_seconds) s = save(run, clock, err);
+        if (s != SLB_OK) return s;
+        if (stop && run->step < o->steps)
+            return slb_fail(err, SLB_PARTIAL, "%s: stopped at step %ld of %ld; the same command "
+                            "goes on", o->out, run->step, o->steps);
+    }
+    return SLB_OK;
+}
+
+/* "x2 36.90 (bicubic 33.60), ..." */
+static void figures_of(const Run *run, const Progress *p, char *text, size_t bytes)
+{
+    const SlbTrainOptions *o = run->options;
+    text[0] = 0;
+    for (int i = 0; p->any_validation && i < o->scale_count; i++)
+        snprintf(text + strlen(text), bytes - strlen(text), "%sx%d %.4f dB (bicubic %.4f)",
+                 i ? ", " : "validation: ", o->scales[i], p->psnr[i],
+                 slb_validation_bicubic(run->validation)[i]);
+}
+
+static SlbStatus train(Run *run, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    Clock clock = {.started = now(), .saved = now(), .first_step = run->step};
+    Progress progress = {0};
+    char figures[256];
+    SlbStatus s =
+        slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->step, err);
+    if (s == SLB_OK) s = loop(run, &clock, &progress, err);
+    if (s == SLB_OK && run->validation && !progress.any_validation) { /* resumed at the end */
+        s = run_validate(run, progress.psnr, progress.psnr_soft, err);
+        progress.any_validation = s == SLB_OK;
+    }
+    if (s != SLB_OK) return s;
+    figures_of(run, &progress, figures, sizeof figures);
+    return run_finish(run, figures, err);
+}
+
+SlbStatus slb_train(const SlbTrainOptions *options, SlbError *err)
+{
+    Run run;
+    SlbStatus s = run_create(&run, options, err);
+    if (s == SLB_OK) s = train(&run, err);
+    run_free(&run);
+    return s;
+}

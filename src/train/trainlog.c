@@ -1,0 +1,70 @@
+#include "train/trainlog.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+
+enum { MAX_LOG_BYTES = 1 << 28 };
+
+static void write_header(FILE *file, const int *scales, int scale_count)
+{
+    fprintf(file, "step,seconds,loss,rate,sharpness");
+    for (int i = 0; i < scale_count; i++)
+        fprintf(file, ",psnr_x%d,psnr_soft_x%d,bicubic_x%d", scales[i], scales[i], scales[i]);
+    fprintf(file, "\n");
+}
+
+/* Copies the header and the rows up to `step` of an older file. */
+static void copy_rows(FILE *file, const char *text, long step)
+{
+    for (const char *line = text; *line;) {
+        size_t length = strcspn(line, "\n");
+        if (line[length] != '\n') return; /* a row that was cut off */
+        if (line == text || strtol(line, NULL, 10) <= step) fwrite(line, 1, length + 1, file);
+        line += length + 1;
+    }
+}
+
+SlbStatus slb_trainlog_begin(const char *path, const int *scales, int scale_count, long step,
+                             SlbError *err)
+{
+    unsigned char *old = NULL;
+    size_t bytes = 0;
+    if (step > 0 && slb_read_file(path, MAX_LOG_BYTES, SLB_E_INPUT, &old, &bytes, NULL) != SLB_OK)
+        old = NULL; /* a log that is gone begins anew */
+    SlbOutput out;
+    SlbStatus s = slb_output_open(&out, path, true, err);
+    if (s == SLB_OK) {
+        if (old && bytes)
+            copy_rows(out.file, (const char *)old, step);
+        else
+            write_header(out.file, scales, scale_count);
+        s = slb_output_commit(&out, err);
+    }
+    slb_free(old);
+    return s;
+}
+
+SlbStatus slb_trainlog_add(const char *path, const SlbTrainReport *report, SlbError *err)
+{
+    FILE *file = fopen(path, "a");
+    if (!file)
+        return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    fprintf(file, "%ld,%.1f,%.9g,%.6g,%.6g", report->step, report->seconds, report->loss,
+            report->rate, report->sharpness);
+    for (int i = 0; i < report->scale_count; i++) {
+        if (report->validated)
+            fprintf(file, ",%.4f,%.4f,%.4f", report->psnr[i], report->psnr_soft[i],
+                    report->bicubic[i]);
+        else
+            fprintf(file, ",,,");
+    }
+    fprintf(file, "\n");
+    int failed = ferror(file);
+    if (fclose(file) != 0 || failed)
+        return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be written: %s", path, strerror(errno));
+    return SLB_OK;
+}

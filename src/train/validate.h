@@ -1,0 +1,26 @@
+/* PSNR of a network on a set of pictures by the VDSR protocol (img/protocol.h), in float32. */
+#ifndef SLBSR_TRAIN_VALIDATE_H
+#define SLBSR_TRAIN_VALIDATE_H
+
+#include "train/engine.h"
+
+typedef struct SlbValidation SlbValidation;
+
+/* Loads the first `most` pictures of a folder (0: all) and prepares them for the scales. `graph` must outlive it. */
+SLB_MUST_CHECK SlbStatus slb_validation_create(const char *folder, int most, const SlbGraph *graph,
+                                               const int *scales, int scale_count,
+                                               const SlbCpu *cpu, int threads,
+                                               SlbValidation **validation, SlbError *err);
+void slb_validation_free(SlbValidation *validation); /* NULL is allowed */
+
+/* Mean PSNR of the bicubic pictures, by scale; owned by the validation. */
+const double *slb_validation_bicubic(const SlbValidation *validation);
+
+/* The engine whose weights are asked for below: float32. */
+const SlbEngine *slb_validation_engine(const SlbValidation *validation);
+
+/* Mean PSNR with `weights`, by scale, into psnr[scale_count]. SLB_E_MEMORY. */
+SLB_MUST_CHECK SlbStatus slb_validation_run(SlbValidation *validation, const SlbWeights *weights,
+                                            double *psnr, SlbError *err);
+
+#endif
