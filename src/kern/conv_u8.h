@@ -1,0 +1,54 @@
+/* Packed convolutions: unsigned 8-bit codes times small odd integers, as quant/requant.h defines
+ * them, for p = 0..pixels-1 and o = 0..out_channels-1:
+ *
+ *   sum = bias[o] + sum_t sum_i in[t][p * in_stride + i] * weight[o][i][t]    (int32, exact)
+ *   codes:  out_u8[p * out_stride + o]  = slb_requant_u8(sum, multiplier[o])
+ *   floats: out_f32[p * out_stride + o] = (float)sum * multiplier[o], with relu at least 0
+ *
+ * Taps and zero padding are those of kern/conv_f32.h. Every kernel gives the same bytes. */
+#ifndef SLBSR_KERN_CONV_U8_H
+#define SLBSR_KERN_CONV_U8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+#include "kern/conv_f32.h"
+
+typedef struct SlbConvU8 {
+    const uint8_t *in[SLB_MAX_TAPS];
+    int taps;        /* 9 or 1 */
+    int in_channels; /* true ones, at most 1024 */
+    /* Bytes between pixels: slb_out_padded(in_channels) or more. The bytes behind in_channels
+     * are zero up to slb_out_padded(in_channels), so that kernels may read whole blocks. */
+    size_t in_stride;
+    size_t pixels;
+    int out_channels;    /* padded: a multiple of SLB_OUT_BLOCK; the padding is written (zeros) */
+    const void *weight;  /* what the kernel's own `pack` made, 64-byte aligned */
+    const int32_t *bias; /* [out_channels], 0 behind the true channels */
+    const float *multiplier; /* [out_channels], 0 behind the true channels */
+    uint8_t *out_u8;         /* one of the two is NULL; 16-byte aligned */
+    float *out_f32;          /* 64-byte aligned */
+    size_t out_stride;       /* elements between pixels: out_channels or more, a multiple of 16 */
+    bool relu;               /* for floats; codes are never below 0 */
+} SlbConvU8;
+
+/* A kernel for one instruction set. To add one: a file conv_u8_ISA.c and a row in conv_u8.c. */
+typedef struct SlbConvU8Kernel {
+    SlbCpuLevel level; /* lowest that runs it */
+    const char *name;  /* "packed c", for people */
+    /* Bytes of the weights in the kernel's own layout, for true numbers of channels. */
+    size_t (*packed_bytes)(int out_channels, int in_channels, int kernel);
+    /* Weights in -15..15 (slb_level_integer), OIHW, to that layout; `packed` is 64-byte aligned. */
+    void (*pack)(const int8_t *oihw, int out_channels, int in_channels, int kernel, void *packed);
+    void (*run)(const SlbConvU8 *args);
+} SlbConvU8Kernel;
+
+/* The best kernel for `level`; never NULL. */
+const SlbConvU8Kernel *slb_conv_u8(SlbCpuLevel level);
+
+/* Packed convolution kernels of the instruction sets, for the table in conv_u8.c and for tests. */
+extern const SlbConvU8Kernel slb_conv_u8_c, slb_conv_u8_avx2, slb_conv_u8_avx512;
+
+#endif

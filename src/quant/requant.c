@@ -1,0 +1,47 @@
+#include "quant/requant.h"
+
+#include <math.h>
+
+#include "base/mem.h"
+#include "quant/levels.h"
+
+static void channel(const SlbConvParams *conv, int o, int intervals, double out_step, int32_t *bias,
+                    float *multiplier)
+{
+    double step = (double)conv->in_step * (double)conv->scale[o] / intervals;
+    double smallest = fabs((double)conv->bias[o]) / SLB_MAX_BIAS;
+    if (fabs(step) < smallest) step = copysign(smallest, step);
+    /* A quotient can round up past the limit; 0 / 0 is a bias of 0. */
+    double b = step != 0.0 ? (double)conv->bias[o] / step : 0.0;
+    *bias = (int32_t)rint(fmax(-SLB_MAX_BIAS, fmin(SLB_MAX_BIAS, b)));
+    *multiplier = (float)(step / out_step);
+}
+
+SlbStatus slb_requant_create(const SlbConvParams *conv, float out_step, SlbRequant *requant,
+                             SlbError *err)
+{
+    size_t outputs = (size_t)conv->out_channels;
+    SlbRequant r = {slb_alloc(outputs, sizeof *r.bias), slb_alloc(outputs, sizeof *r.multiplier)};
+    if (!r.bias || !r.multiplier) {
+        slb_requant_free(&r);
+        return slb_fail_memory(err, "the steps of a convolution");
+    }
+    int intervals = slb_levels(conv->bits)->count - 1;
+    for (int o = 0; o < conv->out_channels; o++) {
+        channel(conv, o, intervals, out_step > 0.0f ? (double)out_step : 1.0, &r.bias[o],
+                &r.multiplier[o]);
+        if (isfinite(r.multiplier[o])) continue;
+        slb_requant_free(&r);
+        return slb_fail(err, SLB_E_MODEL,
+                        "the model's steps and scales are too far apart for integer inference");
+    }
+    *requant = r;
+    return SLB_OK;
+}
+
+void slb_requant_free(SlbRequant *requant)
+{
+    slb_free(requant->bias);
+    slb_free(requant->multiplier);
+    *requant = (SlbRequant){0};
+}

@@ -1,0 +1,193 @@
+/* The packed convolution of every level against three plain loops, bytes compared: odd sizes, extreme
+ * values, padding kept zero, nothing written outside. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "kern/conv_u8.h"
+#include "net/graph.h"
+#include "quant/requant.h"
+
+enum { GUARD = 64, FILL = 0xa5 };
+
+typedef struct Case {
+    int in, out, kernel, bits;
+    size_t pixels;
+    bool extreme; /* all codes 255, all weights at one end */
+} Case;
+
+/* Everything one case needs; rows of pixels + 2 stand for three rows of a picture. */
+typedef struct Setup {
+    Case c;
+    int taps, in_padded, out_padded;
+    size_t row; /* bytes of an input row */
+    uint8_t *input;
+    int8_t *weight;
+    int32_t *bias;
+    float *multiplier;
+} Setup;
+
+static void *room(size_t count, size_t size)
+{
+    void *block = slb_calloc(count, size);
+    assert_non_null(block);
+    return block;
+}
+
+static Setup make(Case c, SlbRng *rng)
+{
+    Setup s = {.c = c, .taps = c.kernel * c.kernel};
+    s.in_padded = slb_out_padded(c.in);
+    s.out_padded = slb_out_padded(c.out);
+    s.row = (c.pixels + 2) * (size_t)s.in_padded;
+    s.input = room(3, s.row);
+    for (size_t p = 0; p < 3 * (c.pixels + 2); p++)
+        for (int i = 0; i < c.in; i++)
+            s.input[p * (size_t)s.in_padded + (size_t)i] =
+                c.extreme ? 255 : (uint8_t)slb_rng_next(rng);
+    int n = 1 << c.bits;
+    size_t weights = (size_t)(c.out * c.in * s.taps);
+    s.weight = room(weights, 1);
+    for (size_t k = 0; k < weights; k++)
+        s.weight[k] = (int8_t)(c.extreme ? (k % 2 ? n - 1 : 1 - n)
+                                         : 2 * (int)slb_rng_below(rng, (uint64_t)n) - (n - 1));
+    if (c.extreme) memset(s.weight, n - 1, weights / 2);
+    s.bias = room((size_t)s.out_padded, sizeof *s.bias);
+    s.multiplier = room((size_t)s.out_padded, sizeof *s.multiplier);
+    for (int o = 0; o < c.out; o++) {
+        s.bias[o] = c.extreme ? (o % 2 ? -SLB_MAX_BIAS : SLB_MAX_BIAS)
+                              : (int32_t)slb_rng_below(rng, 20001) - 10000;
+        s.multiplier[o] = (float)(slb_rng_normal(rng) * 0.01 / n);
+    }
+    return s;
+}
+
+static void drop(Setup *s)
+{
+    slb_free(s->input);
+    slb_free(s->weight);
+    slb_free(s->bias);
+    slb_free(s->multiplier);
+}
+
+static int32_t reference(const Setup *s, size_t pixel, int o)
+{
+    int64_t sum = s->bias[o];
+    for (int t = 0; t < s->taps; t++) {
+        size_t ky = s->taps == 9 ? (size_t)t / 3 : 1, kx = s->taps == 9 ? (size_t)t % 3 : 1;
+        const uint8_t *x = s->input + ky * s->row + (pixel + kx) * (size_t)s->in_padded;
+        for (int i = 0; i < s->c.in; i++) sum += x[i] * s->weight[(o * s->c.in + i) * s->taps + t];
+    }
+    assert_true(sum >= INT32_MIN && sum <= INT32_MAX);
+    return (int32_t)sum;
+}
+
+static SlbConvU8 args_of(const Setup *s, const void *packed)
+{
+    SlbConvU8 a = {.taps = s->taps,
+                   .in_channels = s->c.in,
+                   .in_stride = (size_t)s->in_padded,
+                   .pixels = s->c.pixels,
+                   .out_channels = s->out_padded,
+                   .weight = packed,
+                   .bias = s->bias,
+                   .multiplier = s->multiplier};
+    for (int t = 0; t < s->taps; t++) {
+        size_t ky = s->taps == 9 ? (size_t)t / 3 : 1, kx = s->taps == 9 ? (size_t)t % 3 : 1;
+        a.in[t] = s->input + ky * s->row + kx * (size_t)s->in_padded;
+    }
+    return a;
+}
+
+static void check_codes(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a)
+{
+    a.out_stride = (size_t)s->out_padded + 16; /* a gap that must stay untouched */
+    size_t bytes = s->c.pixels * a.out_stride;
+    uint8_t *out = room(bytes + GUARD, 1);
+    memset(out, FILL, bytes + GUARD);
+    a.out_u8 = out;
+    k->run(&a);
+    for (size_t p = 0; p < s->c.pixels; p++)
+        for (int o = 0; o < (int)a.out_stride; o++) {
+            int want = o < s->c.out        ? slb_requant_u8(reference(s, p, o), s->multiplier[o])
+                       : o < s->out_padded ? 0
+                                           : FILL;
+            if (out[p * a.out_stride + (size_t)o] != want)
+                fail_msg("%s: in %d out %d kernel %d bits %d pixels %zu: pixel %zu output %d is "
+                         "%d, not %d",
+                         k->name, s->c.in, s->c.out, s->c.kernel, s->c.bits, s->c.pixels, p, o,
+                         out[p * a.out_stride + (size_t)o], want);
+        }
+    for (size_t i = bytes; i < bytes + GUARD; i++) assert_int_equal(out[i], FILL);
+    slb_free(out);
+}
+
+static void check_floats(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a, bool relu)
+{
+    a.out_stride = (size_t)s->out_padded;
+    a.relu = relu;
+    float *out = room(s->c.pixels * a.out_stride + GUARD, sizeof *out);
+    a.out_f32 = out;
+    k->run(&a);
+    for (size_t p = 0; p < s->c.pixels; p++)
+        for (int o = 0; o < s->out_padded; o++) {
+            float want = o < s->c.out ? (float)reference(s, p, o) * s->multiplier[o] : 0.0f;
+            if (relu && want < 0.0f) want = 0.0f;
+            assert_true(out[p * a.out_stride + (size_t)o] == want);
+        }
+    slb_free(out);
+}
+
+static void test_every_level_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    static const Case cases[] = {
+        {1, 1, 3, 1, 1, false},    {1, 1, 1, 4, 3, false},   {3, 5, 3, 2, 2, false},
+        {16, 16, 3, 1, 7, false},  {17, 33, 3, 4, 5, false}, {64, 64, 3, 2, 11, false},
+        {64, 64, 3, 1, 6, true},   {64, 64, 3, 4, 5, true},  {31, 64, 1, 1, 13, false},
+        {64, 1, 3, 2, 4, false},   {130, 20, 3, 4, 3, true}, {1024, 2, 3, 4, 3, true},
+        {2, 1024, 3, 1, 3, false},
+    };
+    const uint64_t seed = 20;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SlbRng rng = slb_rng(seed, 0, i);
+        Setup s = make(cases[i], &rng);
+        for (int level = 0; level < SLB_CPU_LEVELS; level++) {
+            if (!slb_cpu_has((SlbCpuLevel)level)) continue;
+            const SlbConvU8Kernel *k = slb_conv_u8((SlbCpuLevel)level);
+            void *packed = room(k->packed_bytes(s.c.out, s.c.in, s.c.kernel), 1);
+            k->pack(s.weight, s.c.out, s.c.in, s.c.kernel, packed);
+            SlbConvU8 a = args_of(&s, packed);
+            check_codes(&s, k, a);
+            check_floats(&s, k, a, false);
+            check_floats(&s, k, a, true);
+            slb_free(packed);
+        }
+        drop(&s);
+    }
+}
+
+static void test_a_level_gets_a_kernel_that_it_can_run(void **state)
+{
+    (void)state;
+    assert_int_equal(slb_conv_u8(SLB_CPU_C)->level, SLB_CPU_C);
+    assert_int_equal(slb_conv_u8(SLB_CPU_NEON)->level, SLB_CPU_C);
+    for (int level = 0; level < SLB_CPU_NEON; level++)
+        assert_true((int)slb_conv_u8((SlbCpuLevel)level)->level <= level);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_level_gives_the_same_bytes),
+        cmocka_unit_test(test_a_level_gets_a_kernel_that_it_can_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
