@@ -1,0 +1,50 @@
+#!/bin/sh
+# A program that is ended by a signal leaves no half-written file and says which signal it was.
+set -u
+program=$(realpath "$1")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+# Noise, because it is slow to write as PNG.
+{ printf 'P5 4000 4000 255\n' && head -c 16000000 /dev/urandom; } >in.pgm
+
+# Ends the program with signal $1 (number $2) while it writes its output.
+try() {
+    # sh starts background jobs with SIGINT ignored, and the program leaves ignored signals alone.
+    env --default-signal=INT "$program" downscale in.pgm out.png -s 2 2>errors &
+    child=$!
+    while kill -0 $child 2>/dev/null; do
+        set -- "$1" "$2" .out.png.*
+        [ -e "$3" ] && break
+    done
+    kill -s "$1" $child 2>/dev/null
+    wait $child
+    code=$?
+    left=$(ls -A)
+    if [ -e out.png ]; then
+        rm -f out.png
+        return 1 # it was faster: not a failure yet
+    fi
+    if [ $code != $((128 + $2)) ] || [ "$left" != "$(printf 'errors\nin.pgm')" ] || [ -s errors ]; then
+        echo "SIG$1: exit code $code, files: $left"
+        cat errors
+        exit 1
+    fi
+}
+
+for signal in INT:2 TERM:15 HUP:1; do
+    for attempt in 1 2 3 4 5; do
+        try "${signal%:*}" "${signal#*:}" && continue 2
+        echo "attempt $attempt: done before the signal came"
+    done
+    echo "SIG${signal%:*}: never in time"
+    exit 1
+done
+
+# nohup: a signal that is ignored stays so.
+trap '' HUP
+"$program" downscale in.pgm out.png -s 8 &
+child=$!
+kill -s HUP $child
+wait $child || { echo "an ignored SIGHUP ended the program"; exit 1; }
