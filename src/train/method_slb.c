@@ -144,15 +144,14 @@ static void place(const SlbLevels *levels, double u, float *logit)
     }
 }
 
-/* A smooth start: at T = 1, scale * W_c / mean |W_c| is the float weight, but for the few that are larger than
- * `reach` deviations. With b bits the reach is that of the best uniform quantizer of a normal
- * distribution (Max 1960: steps of 0.9957 and 0.3352 deviations for 4 and 16 levels); at 1 bit only the
- * signs matter in the end. */
+/* A smooth start: at T = 1, scale * W_c / mean |W_c| is the float weight, but for those larger than `reach` deviations
+ * of its channel. The smaller the reach, the more of them are cut off, the larger, the fewer weights are nearest to
+ * the outer levels: the best uniform quantizer of a normal distribution (Max 1960) reaches 1.5 deviations with 4
+ * levels and 2.5 with 16. At 1 bit only the signs matter in the end. */
 static void init(SlbLayer *layer, const float *weight)
 {
     const SlbLevels *levels = slb_levels(layer->bits);
-    const double reach = levels->bits == 1 ? 2.0 : levels->bits == 2 ? 1.5 * 0.9957 : 7.5 * 0.3352;
-    const double most = 0.95;
+    const double reach = levels->bits == 2 ? 1.8 : 2.7, most = 0.97;
     size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
     size_t each = (size_t)values(layer->bits);
     for (int o = 0; o < layer->out_channels; o++) {

@@ -1,0 +1,276 @@
+/* Gradients against finite differences: of the engine, for every layer type of a graph and every CPU level this machine
+ * has, and of the weight search methods. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "train/engine.h"
+#include "train/layer.h"
+
+enum { WIDTH = 7, HEIGHT = 5 };
+
+/* Every form of every node: 3x3 and 1x1, with and without ReLU, a source with several readers (a sum, a convolution), the
+ * sum of wide tensors, the sum with the input, odd numbers of channels. */
+static const char net_text[] = "input y bicubic\n"
+                               "conv 20 3x3 full relu\n"
+                               "name skip\n"
+                               "conv 20 3x3 low norm relu\n"
+                               "conv 20 1x1 low norm\n"
+                               "add skip\n"
+                               "conv 17 3x3 low norm relu\n"
+                               "conv 1 3x3 full\n"
+                               "add input\n";
+
+typedef struct Setup {
+    SlbGraph *graph;
+    SlbEngine *engine;
+    SlbWeights *weights;
+    SlbSlot *slot;
+    SlbGrads *grads;
+    float *weight[8], *bias[8];
+    size_t size[8];
+    int outputs[8], convs;
+    float in[WIDTH * HEIGHT], target[WIDTH * HEIGHT];
+} Setup;
+
+static void fill(float *values, size_t count, uint64_t stream, double scale)
+{
+    SlbRng rng = slb_rng(7, stream, 0);
+    for (size_t i = 0; i < count; i++) values[i] = (float)(scale * slb_rng_normal(&rng));
+}
+
+static void setup(Setup *s, SlbPrecision precision, SlbCpu cpu)
+{
+    SlbError err = {0};
+    memset(s, 0, sizeof *s);
+    assert_int_equal(slb_graph_parse(net_text, strlen(net_text), "test", &s->graph, &err), SLB_OK);
+    assert_int_equal(slb_engine_create(s->graph, precision, &cpu, &s->engine, &err), SLB_OK);
+    assert_int_equal(slb_weights_create(s->engine, &s->weights, &err), SLB_OK);
+    assert_int_equal(slb_slot_create(s->engine, WIDTH, HEIGHT, true, &s->slot, &err), SLB_OK);
+    assert_int_equal(slb_grads_create(s->engine, &s->grads, &err), SLB_OK);
+    for (int i = 0; i < s->graph->node_count; i++) {
+        const SlbNode *n = &s->graph->nodes[i];
+        if (n->op != SLB_OP_CONV) continue;
+        int inputs = s->graph->nodes[n->source[0]].channels;
+        size_t fan_in = (size_t)(inputs * n->kernel * n->kernel);
+        s->outputs[n->conv] = n->channels;
+        s->size[n->conv] = fan_in * (size_t)n->channels;
+        s->weight[n->conv] = slb_alloc(s->size[n->conv], sizeof(float));
+        s->bias[n->conv] = slb_alloc((size_t)n->channels, sizeof(float));
+        fill(s->weight[n->conv], s->size[n->conv], 10 + (uint64_t)n->conv,
+             sqrt(2.0 / (double)fan_in));
+        fill(s->bias[n->conv], (size_t)n->channels, 30 + (uint64_t)n->conv, 0.2);
+        s->convs++;
+    }
+    fill(s->in, WIDTH * HEIGHT, 1, 1.0);
+    fill(s->target, WIDTH * HEIGHT, 2, 1.0);
+}
+
+static void teardown(Setup *s)
+{
+    for (int c = 0; c < s->convs; c++) {
+        slb_free(s->weight[c]);
+        slb_free(s->bias[c]);
+    }
+    slb_grads_free(s->grads);
+    slb_slot_free(s->slot);
+    slb_weights_free(s->weights);
+    slb_engine_free(s->engine);
+    slb_graph_free(s->graph);
+}
+
+static double pass(Setup *s, SlbLoss loss)
+{
+    for (int c = 0; c < s->convs; c++)
+        slb_weights_set(s->weights, s->engine, c, s->weight[c], s->bias[c]);
+    slb_grads_zero(s->grads);
+    slb_forward(s->engine, s->weights, s->slot, s->in, WIDTH, HEIGHT);
+    return slb_backward(s->engine, s->weights, s->slot, s->target, loss, WIDTH * HEIGHT,
+                        s->grads);
+}
+
+/* (f(x + h) - f(x - h)) / 2h for one parameter. */
+static double difference(Setup *s, float *value, SlbLoss loss, float h)
+{
+    float kept = *value;
+    *value = kept + h;
+    double up = pass(s, loss);
+    *value = kept - h;
+    double down = pass(s, loss);
+    *value = kept;
+    return (up - down) / (2.0 * (double)h);
+}
+
+/* Compares a sample of one array's gradients as vectors: |a - b| against |b|. Steps over a kink of a ReLU or of the L1
+ * loss make single values differ, so a few outliers must not decide. */
+static double mismatch(Setup *s, float *values, const float *grad, size_t count, SlbLoss loss)
+{
+    double error = 0, norm = 0;
+    size_t stride = count / 40 + 1;
+    for (size_t i = 0; i < count; i += stride) {
+        double numeric = difference(s, &values[i], loss, 1e-3f);
+        double d = (double)grad[i] - numeric;
+        error += d * d;
+        norm += numeric * numeric;
+    }
+    return sqrt(error / fmax(norm, 1e-12));
+}
+
+static void check_level(SlbCpuLevel level, SlbLoss loss, double tolerance)
+{
+    Setup s;
+    setup(&s, SLB_FLOAT32, (SlbCpu){.level = level});
+    for (int c = 0; c < s.convs; c++) {
+        float *grad = slb_alloc(s.size[c], sizeof *grad);
+        float *bias_grad = slb_alloc((size_t)s.outputs[c], sizeof *bias_grad);
+        pass(&s, loss);
+        slb_grads_get(s.grads, s.engine, c, grad, bias_grad);
+        double w = mismatch(&s, s.weight[c], grad, s.size[c], loss);
+        double b = mismatch(&s, s.bias[c], bias_grad, (size_t)s.outputs[c], loss);
+        if (w > tolerance || b > tolerance)
+            fail_msg("level %s conv %d: weights off by %g, biases by %g (of 1)",
+                     slb_cpu_level_name(level), c, w, b);
+        slb_free(grad);
+        slb_free(bias_grad);
+    }
+    teardown(&s);
+}
+
+static void test_engine_mse(void **state)
+{
+    (void)state;
+    for (int l = 0; l < SLB_CPU_LEVELS; l++)
+        if (slb_cpu_has((SlbCpuLevel)l)) check_level((SlbCpuLevel)l, SLB_LOSS_MSE, 0.01);
+}
+
+static void test_engine_l1(void **state)
+{
+    (void)state;
+    check_level(SLB_CPU_C, SLB_LOSS_L1, 0.05);
+}
+
+/* bf16 against float32: the direction of every layer's gradient must agree. */
+static void test_engine_bf16(void **state)
+{
+    (void)state;
+    SlbCpu cpu;
+    if (!slb_cpu_detect(&cpu) || !cpu.bf16) {
+        print_message("skipped: no AVX512-BF16 here\n");
+        skip();
+    }
+    Setup exact, half;
+    setup(&exact, SLB_FLOAT32, cpu);
+    setup(&half, SLB_BFLOAT16, cpu);
+    double a = pass(&exact, SLB_LOSS_MSE), b = pass(&half, SLB_LOSS_MSE);
+    assert_true(fabs(a - b) < 0.02 * a);
+    for (int c = 0; c < exact.convs; c++) {
+        float *grad = slb_alloc(exact.size[c], 2 * sizeof *grad), bias[2][32];
+        float *other = grad + exact.size[c];
+        slb_grads_get(exact.grads, exact.engine, c, grad, bias[0]);
+        slb_grads_get(half.grads, half.engine, c, other, bias[1]);
+        double dot = 0, aa = 0, bb = 0;
+        for (size_t i = 0; i < exact.size[c]; i++) {
+            dot += (double)grad[i] * (double)other[i];
+            aa += (double)grad[i] * (double)grad[i];
+            bb += (double)other[i] * (double)other[i];
+        }
+        if (dot < 0.995 * sqrt(aa * bb) || fabs(aa - bb) > 0.1 * aa)
+            fail_msg("conv %d: cosine %g, norms %g %g", c, dot / sqrt(aa * bb), sqrt(aa), sqrt(bb));
+        slb_free(grad);
+    }
+    teardown(&exact);
+    teardown(&half);
+}
+
+/* f = sum_i g_i W_i(parameters): its gradient by the method against differences. */
+static double functional(const SlbLayer *layer, double sharpness, const float *g, float *w)
+{
+    double sum = 0;
+    layer->method->weights(layer, sharpness, false, w);
+    for (size_t i = 0; i < slb_layer_weights(layer); i++) sum += (double)g[i] * (double)w[i];
+    return sum;
+}
+
+static void check_param(SlbLayer *layer, SlbParam *param, double sharpness, const float *g,
+                        float *w)
+{
+    const float h = 2e-3f;
+    double largest = 0;
+    for (size_t i = 0; i < param->size; i++) largest = fmax(largest, fabs((double)param->grad[i]));
+    assert_true(largest > 0);
+    for (size_t i = 0; i < param->size; i++) {
+        float kept = param->value[i];
+        param->value[i] = kept + h;
+        double up = functional(layer, sharpness, g, w);
+        param->value[i] = kept - h;
+        double down = functional(layer, sharpness, g, w);
+        param->value[i] = kept;
+        double numeric = (up - down) / (2.0 * (double)h);
+        if (fabs(numeric - (double)param->grad[i]) > 0.01 * largest)
+            fail_msg("bits %d, T %g, value %zu: %g, by differences %g", layer->bits, sharpness, i,
+                     (double)param->grad[i], numeric);
+    }
+}
+
+static void test_methods(void **state)
+{
+    (void)state;
+    static const int bits[] = {32, 1, 2, 4};
+    const SlbNode node = {.op = SLB_OP_CONV, .channels = 3, .kernel = 3, .low = true, .norm = true};
+    for (size_t k = 0; k < sizeof bits / sizeof *bits; k++)
+        for (double sharpness = 1.0; sharpness < 5.0; sharpness *= 3.0) {
+            SlbLayer layer;
+            SlbError err;
+            float start[3 * 2 * 9], g[3 * 2 * 9], w[3 * 2 * 9];
+            fill(start, 54, 50, 0.1);
+            fill(g, 54, 51, 1.0);
+            assert_int_equal(slb_layer_create(&layer, &node, 2, bits[k], &err), SLB_OK);
+            layer.method->init(&layer, start);
+            layer.method->backward(&layer, sharpness, false, g);
+            check_param(&layer, &layer.param[SLB_PARAM_WEIGHT], sharpness, g, w);
+            if (layer.method->scaled)
+                check_param(&layer, &layer.param[SLB_PARAM_SCALE], sharpness, g, w);
+            slb_layer_free(&layer);
+        }
+}
+
+/* At T = 1 the effective weights are those it started from, but for the tails. */
+static void test_smooth_start(void **state)
+{
+    (void)state;
+    static const int bits[] = {1, 2, 4};
+    const SlbNode node = {.op = SLB_OP_CONV, .channels = 8, .kernel = 3, .low = true, .norm = true};
+    enum { COUNT = 8 * 8 * 9 };
+    float start[COUNT], w[COUNT];
+    fill(start, COUNT, 60, 0.05);
+    for (size_t k = 0; k < sizeof bits / sizeof *bits; k++) {
+        SlbLayer layer;
+        SlbError err;
+        double error = 0, norm = 0;
+        assert_int_equal(slb_layer_create(&layer, &node, 8, bits[k], &err), SLB_OK);
+        layer.method->init(&layer, start);
+        layer.method->weights(&layer, 1.0, false, w);
+        for (int i = 0; i < COUNT; i++) {
+            error += pow((double)(w[i] - start[i]), 2);
+            norm += pow((double)start[i], 2);
+        }
+        assert_true(error < 0.04 * norm);
+        slb_layer_free(&layer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_engine_mse),  cmocka_unit_test(test_engine_l1),
+        cmocka_unit_test(test_engine_bf16), cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_smooth_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
