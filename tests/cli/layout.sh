@@ -61,10 +61,10 @@ for path in src/*/; do
     allowed "$folder" "$folders" || complain "src/$folder: a folder without a rule; add one to $0"
 done
 
-# Everything at the top of the tree.
+# Everything at the top of the tree but what .gitignore names.
 top='.ci .clang-format .git .gitignore CHANGELOG.md CMakeLists.txt LICENSE README.md data nets src tests weights'
 for path in * .[!.]*; do
-    case $path in build*) continue ;; esac
+    case $path in build* | run) continue ;; esac
     allowed "$path" "$top" || complain "$path: does not belong at the top of the tree"
 done
 for path in $top; do
