@@ -82,11 +82,21 @@ static SlbStatus open_file(SlbReader *r, SlbError *err)
     return SLB_OK;
 }
 
+/* The bytes that were read go back before the decoder starts, without a seek: a pipe has none.
+ * The C libraries in use take back eight bytes, the standard promises one. */
+static bool put_back(FILE *file, const unsigned char *head, size_t bytes)
+{
+    clearerr(file);
+    while (bytes > 0)
+        if (ungetc(head[--bytes], file) == EOF) return fseek(file, 0, SEEK_SET) == 0;
+    return true;
+}
+
 static SlbStatus sniff(SlbReader *r, SlbError *err)
 {
-    unsigned char head[16];
+    unsigned char head[8];
     size_t bytes = fread(head, 1, sizeof head, r->file);
-    if (ferror(r->file) || fseek(r->file, 0, SEEK_SET) != 0)
+    if (ferror(r->file) || !put_back(r->file, head, bytes))
         return slb_fail(err, SLB_E_INPUT, "%s: cannot be read: %s", r->path, strerror(errno));
     if (!bytes) return slb_fail(err, SLB_E_INPUT, "%s: the file is empty", r->path);
     for (int i = 0; i < FORMATS; i++)

@@ -1,5 +1,6 @@
-/* Reading and writing picture files, row by row; the format of an input is told by its content, that of
- * an output by its extension. To add a format: one codec_*.c and one row in the table of codec.c. */
+/* Reading and writing picture files, row by row; the format of an input is told by its content,
+ * that of an output by its extension. To add a format: one codec_*.c and one row in the table of
+ * codec.c. */
 #ifndef SLBSR_IMG_CODEC_H
 #define SLBSR_IMG_CODEC_H
 
@@ -36,23 +37,23 @@ void slb_reader_close(SlbReader *reader); /* NULL is allowed */
 
 typedef struct SlbWriter SlbWriter;
 
-/* Checks that the extension of `path` is one of a format that can be written (png, jpg, jpeg, jpe, pnm, pgm,
- * ppm, pam, bmp, tga) and can hold `info`; opens a temporary file beside it. JPEG and BMP have no
- * alpha and 8 bits only: `info` must fit already (SLB_E_OUTPUT otherwise, with what to do); see
- * slb_format_fits. */
+/* Checks that the extension of `path` is one of a format that can be written (png, jpg, jpeg,
+ * jpe, pnm, pgm, ppm, pam, bmp, tga) and can hold `info`; opens a temporary file beside it. JPEG
+ * and BMP have no alpha and 8 bits only: `info` must fit already (SLB_E_OUTPUT otherwise, with
+ * what to do); see slb_format_fits. */
 SLB_MUST_CHECK SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info,
                                          const unsigned char *icc, size_t icc_bytes,
                                          const SlbWriteOptions *options, SlbWriter **writer,
                                          SlbError *err);
 SLB_MUST_CHECK SlbStatus slb_writer_rows(SlbWriter *writer, const void *rows_in,
                                          size_t stride_bytes, uint32_t rows, SlbError *err);
-/* Completes the file under its final name (base/io.h); frees the writer in any case. Fewer rows than
- * info->height is SLB_E_USAGE and leaves no file. */
+/* Completes the file under its final name (base/io.h); frees the writer in any case. Fewer rows
+ * than info->height is SLB_E_USAGE and leaves no file. */
 SLB_MUST_CHECK SlbStatus slb_writer_finish(SlbWriter *writer, SlbError *err);
 void slb_writer_abort(SlbWriter *writer); /* leaves no file; NULL is allowed */
 
-/* Reduces *info to what the format of `path` can hold: channels without alpha, depth 8. False when the
- * extension is unknown. */
+/* Reduces *info to what the format of `path` can hold: channels without alpha, depth 8. False
+ * when the extension is unknown. */
 bool slb_format_fits(const char *path, SlbImageInfo *info);
 
 /* Extensions of the formats that are read, for slb_list_folder: "png|jpg|...". */

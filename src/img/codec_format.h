@@ -14,10 +14,11 @@ typedef struct SlbFormat {
     int depth;              /* the most that can be written */
     uint64_t max_side;      /* the largest width or height that can be written */
 
-    /* NULL when the format is written only. True when the first bytes of a file are of this format. */
+    /* NULL when the format is written only. True when the first bytes of a file are of this
+     * format. */
     bool (*sniff)(const unsigned char *head, size_t bytes);
-    /* Reads the header: fills reader->info (and icc), keeps what it needs in reader->state. The file
-     * stands at its beginning. On failure and at the end codec.c calls read_close. */
+    /* Reads the header: fills reader->info (and icc), keeps what it needs in reader->state. The
+     * file stands at its beginning. On failure and at the end codec.c calls read_close. */
     SlbStatus (*read_open)(SlbReader *reader, SlbError *err);
     /* rows <= what is left. Must see damage up to the end of the file with the last row. */
     SlbStatus (*read_rows)(SlbReader *reader, unsigned char *out, size_t stride_bytes,

@@ -1,6 +1,6 @@
-/* JPEG by libjpeg-turbo. Its errors come back by longjmp, and so do the warnings that mean lost pixels: libjpeg
- * would go on and fill the rest with grey. Every function that calls setjmp keeps what changes after
- * it in the state, never in a local variable. */
+/* JPEG by libjpeg-turbo. Its errors come back by longjmp, and so do the warnings that mean lost
+ * pixels: libjpeg would go on and fill the rest with grey. Every function that calls setjmp
+ * keeps what changes after it in the state, never in a local variable. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>

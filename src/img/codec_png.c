@@ -1,5 +1,5 @@
-/* PNG by libpng. Its errors come back by longjmp: every function that calls setjmp keeps what changes after
- * it in the state, never in a local variable. */
+/* PNG by libpng. Its errors come back by longjmp: every function that calls setjmp keeps what
+ * changes after it in the state, never in a local variable. */
 #include <errno.h>
 #include <png.h>
 #include <stdlib.h>
@@ -198,7 +198,8 @@ static SlbStatus write_header(SlbWriter *w, SlbError *err)
     png_set_IHDR(s->png, s->info, w->info.width, w->info.height, w->info.depth,
                  types[w->info.channels], PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
-    /* A profile that libpng finds faulty is left out, with its warning: the picture matters more. */
+    /* A profile that libpng finds faulty is left out, with its warning: the picture matters
+     * more. */
     png_set_benign_errors(s->png, 1);
     if (w->icc_bytes && w->icc_bytes <= PNG_UINT_31_MAX)
         png_set_iCCP(s->png, s->info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, w->icc,

@@ -1,5 +1,5 @@
-/* PBM, PGM, PPM (P1 to P6) and PAM (P7), of our own: netpbm's manual pages are the standard. Samples of
- * 0..maxval are widened to 0..255 when maxval is under 256, to 0..65535 otherwise. */
+/* PBM, PGM, PPM (P1 to P6) and PAM (P7), of our own: netpbm's manual pages are the standard.
+ * Samples of 0..maxval are widened to 0..255 when maxval is under 256, to 0..65535 otherwise. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -41,8 +41,8 @@ void slb_rgb_to_ycbcr(double r, double g, double b, double ycbcr[3])
     ycbcr[2] = 128.0 + (112.0 * r - 93.786 * g - 18.214 * b) / 255.0;
 }
 
-/* The inverse follows from the forward matrix by Cramer's rule instead of being a second table of rounded
- * figures: a round trip is then exact to a few units of the last place of a double. */
+/* The inverse follows from the forward matrix by Cramer's rule instead of being a second table
+ * of rounded figures: a round trip is then exact to a few units of the last place of a double. */
 void slb_ycbcr_to_rgb(const double ycbcr[3], double rgb[3])
 {
     static const double m[3][3] = {

@@ -10,9 +10,10 @@
 /* What a picture is, known from its header before any pixel is read. */
 typedef struct SlbImageInfo {
     uint32_t width, height; /* pixels, at least 1 */
-    int channels;           /* 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha (straight, not premultiplied) */
-    int depth;              /* bits of a sample as it is stored here: 8 (uint8_t) or 16 (native uint16_t) */
-    /* Full scale is always 255 or 65535: PNG samples of 1, 2 and 4 bits and PNM maxval are widened. */
+    int channels;           /* 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha (straight) */
+    int depth;              /* bits of a sample: 8 (uint8_t) or 16 (native uint16_t) */
+    /* Full scale is always 255 or 65535: PNG samples of 1, 2 and 4 bits and PNM's maxval are
+     * widened. */
 } SlbImageInfo;
 
 /* Rows of interleaved samples (HWC). */
@@ -24,7 +25,8 @@ typedef struct SlbImage {
     size_t icc_bytes;
 } SlbImage;
 
-/* Allocates data for *image->info (icc stays as it is). SLB_E_MEMORY on failure, with nothing to free. */
+/* Allocates data for *image->info (icc stays as it is). SLB_E_MEMORY on failure, with nothing to
+ * free. */
 SLB_MUST_CHECK SlbStatus slb_image_alloc(SlbImage *image, SlbImageInfo info, SlbError *err);
 
 /* Frees what *image owns and zeroes it. Safe on a zeroed image. */

@@ -1,13 +1,13 @@
-/* The two evaluation protocols of the published tables (paper.md section 4), as data: what goes into a
- * network and what its output is compared with. */
+/* The two evaluation protocols of the published tables, as data: what goes
+ * into a network and what its output is compared with. */
 #ifndef SLBSR_IMG_PROTOCOL_H
 #define SLBSR_IMG_PROTOCOL_H
 
 #include "img/image.h"
 
-/* The VDSR protocol for one picture: HR cropped to a multiple of the scale, Y rounded to uint8, then bicubic
- * down and up in double. All planes are width * height doubles in 0..255, contiguous; owned; freed by
- * slb_luma_pair_free. */
+/* The VDSR protocol for one picture: HR cropped to a multiple of the scale, Y rounded to uint8,
+ * then bicubic down and up in double. All planes are width * height doubles in 0..255,
+ * contiguous; owned; freed by slb_luma_pair_free. */
 typedef struct SlbLumaPair {
     uint32_t width, height; /* multiples of the scale */
     double *truth;          /* uint8 values */
@@ -23,8 +23,9 @@ typedef struct SlbScore {
     double psnr, ssim; /* dB; 0..1 */
 } SlbScore;
 
-/* Rounds and clips `plane` (width * height doubles, 0..255) to uint8 values and scores it against pair->truth
- * with `scale` pixels shaved. `want_ssim` false leaves ssim NAN and saves its time. */
+/* Rounds and clips `plane` (width * height doubles, 0..255) to uint8 values and scores it
+ * against pair->truth with `scale` pixels shaved. `want_ssim` false leaves ssim NAN and saves
+ * its time. */
 SLB_MUST_CHECK SlbStatus slb_luma_score(const SlbLumaPair *pair, const double *plane, int scale,
                                         int want_ssim, SlbScore *score, SlbError *err);
 

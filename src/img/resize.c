@@ -91,8 +91,9 @@ void slb_axis_free(SlbAxis *axis)
     *axis = (SlbAxis){0};
 }
 
-/* One row after the horizontal pass; `channels` interleaved samples in and out. Sums go from the first
- * tap to the last, here and in the vertical pass: the result never depends on the compiler. */
+/* One row after the horizontal pass; `channels` interleaved samples in and out. Sums go from the
+ * first tap to the last, here and in the vertical pass: the result never depends on the
+ * compiler. */
 static void horizontal(const double *row, const SlbAxis *cols, size_t channels, double *out)
 {
     const uint32_t *index = cols->index;

@@ -1,5 +1,5 @@
-/* Bicubic resampling as MATLAB's imresize does it (paper.md section 4: a = -0.5, antialiased when shrinking,
- * mirrored or replicated border). One axis at a time. */
+/* Bicubic resampling as MATLAB's imresize does it (a = -0.5, antialiased when shrinking, mirrored or
+ * replicated border). One axis at a time. */
 #ifndef SLBSR_IMG_RESIZE_H
 #define SLBSR_IMG_RESIZE_H
 
@@ -26,14 +26,14 @@ SLB_MUST_CHECK SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator,
                                           SlbError *err);
 void slb_axis_free(SlbAxis *axis);
 
-/* One plane of doubles [rows->in_size][cols->in_size] to [rows->out_size][cols->out_size], contiguous, rows
- * (the vertical axis) first. */
+/* One plane of doubles [rows->in_size][cols->in_size] to [rows->out_size][cols->out_size],
+ * contiguous, rows (the vertical axis) first. */
 SLB_MUST_CHECK SlbStatus slb_resize_f64(const double *in, const SlbAxis *rows, const SlbAxis *cols,
                                         double *out, SlbError *err);
 
 /* A whole 8- or 16-bit picture, every channel alike, rounded to the sample type after the first
- * (vertical) pass and after the second: MATLAB's result for integer images. The ICC profile is copied. *out
- * is the caller's to free; nothing to free on failure. */
+ * (vertical) pass and after the second: MATLAB's result for integer images. The ICC profile is
+ * copied. *out is the caller's to free; nothing to free on failure. */
 struct SlbImage;
 SLB_MUST_CHECK SlbStatus slb_resize_image(const struct SlbImage *in, uint32_t numerator,
                                           uint32_t denominator, SlbEdge edge, struct SlbImage *out,
