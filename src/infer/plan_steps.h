@@ -1,0 +1,62 @@
+/* What a plan is made of: the network as a list of steps, each of which makes one tensor, row by
+ * row. Steps are the nodes of the graph in their order, with steps between them where floats become
+ * codes. */
+#ifndef SLBSR_INFER_PLAN_STEPS_H
+#define SLBSR_INFER_PLAN_STEPS_H
+
+#include "infer/plan.h"
+#include "kern/conv_f32.h"
+#include "kern/conv_u8.h"
+
+typedef enum StepKind {
+    STEP_INPUT,    /* a row of the picture */
+    STEP_CONV_F32, /* full or low weights as floats; all-float plans */
+    STEP_EDGE,     /* the same with one fixed order of sums: kern/edge.h */
+    STEP_CONV_U8,  /* low weights on codes: kern/conv_u8.h */
+    STEP_ADD,      /* floats plus floats */
+    STEP_QUANTIZE, /* floats to the codes that the next step wants */
+} StepKind;
+
+typedef struct Step {
+    StepKind kind;
+    int source[2]; /* steps it reads, -1 where there is none */
+
+    /* The tensor it makes. */
+    int channels;
+    size_t stride; /* elements between pixels; those behind the channels are zero */
+    bool codes;    /* elements are uint8_t, else float */
+    int halo;      /* pixels beyond those of the output that the steps behind need, on each side */
+    int ring;      /* rows that must be kept at a time */
+
+    /* Convolutions. Arrays are owned; bias and multiplier padded to slb_out_padded(channels). */
+    int conv; /* its number, -1 for other steps */
+    int in_channels, kernel;
+    bool relu;
+    void *weight; /* as the kernel packs them */
+    float *bias;
+    int32_t *int_bias;
+    float *multiplier;
+    float inverse_step; /* of the codes that STEP_EDGE and STEP_QUANTIZE write */
+    SlbConvF32Fn run_f32;
+    const SlbConvU8Kernel *u8;
+} Step;
+
+struct SlbPlan {
+    Step *steps;
+    int step_count;
+    int radius; /* largest halo */
+    SlbPlanOptions options;
+};
+
+static inline size_t step_element_bytes(const Step *step)
+{
+    return step->codes ? sizeof(uint8_t) : sizeof(float);
+}
+
+/* Pixels that the step reads beyond its own, on each side. */
+static inline int step_reach(const Step *step)
+{
+    return step->kernel / 2;
+}
+
+#endif
