@@ -14,21 +14,23 @@ typedef struct PngState {
     unsigned char *whole; /* an interlaced picture, NULL otherwise */
     bool no_memory;
     int system_error;
-    char message[160];
+    char message[160], warning[160];
 } PngState;
 
 static void on_error(png_structp png, png_const_charp text)
 {
     PngState *s = png_get_error_ptr(png);
     s->system_error = errno;
-    snprintf(s->message, sizeof s->message, "%s", text);
+    /* Warnings tell what is wrong with a header, the error behind them only that it is wrong. */
+    const char *why = strcmp(text, "Invalid IHDR data") == 0 && s->warning[0] ? s->warning : text;
+    snprintf(s->message, sizeof s->message, "%s", why);
     png_longjmp(png, 1);
 }
 
 static void on_warning(png_structp png, png_const_charp text)
 {
-    (void)png;
-    (void)text;
+    PngState *s = png_get_error_ptr(png);
+    snprintf(s->warning, sizeof s->warning, "%s", text);
 }
 
 static png_voidp on_alloc(png_structp png, png_alloc_size_t bytes)

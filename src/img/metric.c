@@ -35,24 +35,39 @@ static void gaussian(double window[WINDOW])
 /* Adds one row of the picture, weighted, to the five maps of n columns each. */
 static void add_row(double *maps, const double *a, const double *b, double w, size_t n)
 {
-    double *ma = maps, *mb = maps + n, *maa = maps + 2 * n, *mbb = maps + 3 * n,
-           *mab = maps + 4 * n;
-    for (size_t i = 0; i < n; i++) ma[i] += w * a[i];
-    for (size_t i = 0; i < n; i++) mb[i] += w * b[i];
-    for (size_t i = 0; i < n; i++) maa[i] += w * (a[i] * a[i]);
-    for (size_t i = 0; i < n; i++) mbb[i] += w * (b[i] * b[i]);
-    for (size_t i = 0; i < n; i++) mab[i] += w * (a[i] * b[i]);
+    double *ma = maps, *mb = maps + n, *maa = mb + n, *mbb = maa + n, *mab = mbb + n;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        ma[i] += w * a[i];
+        mb[i] += w * b[i];
+        maa[i] += w * (a[i] * a[i]);
+        mbb[i] += w * (b[i] * b[i]);
+        mab[i] += w * (a[i] * b[i]);
+    }
 }
 
-/* SSIM of one window position from the five maps at column x. */
-static double ssim_at(const double *maps, size_t n, size_t x, const double window[WINDOW])
+/* The horizontal pass over one map: n - WINDOW + 1 columns are left. */
+static void filter_row(const double *map, size_t n, const double window[WINDOW], double *out)
+{
+    size_t across = n - WINDOW + 1;
+    memset(out, 0, across * sizeof *out);
+    for (size_t t = 0; t < WINDOW; t++)
+#pragma omp simd
+        for (size_t x = 0; x < across; x++) out[x] += window[t] * map[x + t];
+}
+
+/* The sum of SSIM over a row of window positions, from the filtered maps of n columns each. */
+static double sum_row(const double *maps, size_t n, size_t across)
 {
     const double c1 = 0.01 * 255 * 0.01 * 255, c2 = 0.03 * 255 * 0.03 * 255;
-    double m[MAPS] = {0};
-    for (int k = 0; k < MAPS; k++)
-        for (int t = 0; t < WINDOW; t++) m[k] += window[t] * maps[(size_t)k * n + x + (size_t)t];
-    double ab = m[0] * m[1], aa = m[0] * m[0], bb = m[1] * m[1];
-    return (2 * ab + c1) * (2 * (m[4] - ab) + c2) / ((aa + bb + c1) * (m[2] - aa + m[3] - bb + c2));
+    double sum = 0;
+    for (size_t x = 0; x < across; x++) {
+        double a = maps[x], b = maps[n + x], ab = a * b, squares = a * a + b * b;
+        double variance = maps[2 * n + x] + maps[3 * n + x] - squares;
+        double covariance = maps[4 * n + x] - ab;
+        sum += (2 * ab + c1) * (2 * covariance + c2) / ((squares + c1) * (variance + c2));
+    }
+    return sum;
 }
 
 SlbStatus slb_ssim(const double *a, const double *b, uint32_t width, uint32_t height,
@@ -63,8 +78,9 @@ SlbStatus slb_ssim(const double *a, const double *b, uint32_t width, uint32_t he
         return SLB_OK;
     size_t n = width - 2 * shave, across = n - WINDOW + 1;
     size_t down = height - 2 * (size_t)shave - WINDOW + 1;
-    double *maps = slb_alloc(n, MAPS * sizeof *maps);
+    double *maps = slb_alloc(n, 2 * MAPS * sizeof *maps);
     if (!maps) return slb_fail_memory(err, "the windows of SSIM");
+    double *filtered = maps + n * MAPS;
     double window[WINDOW], sum = 0;
     gaussian(window);
     for (size_t y = 0; y < down; y++) {
@@ -73,9 +89,8 @@ SlbStatus slb_ssim(const double *a, const double *b, uint32_t width, uint32_t he
             size_t at = (shave + y + t) * width + shave;
             add_row(maps, a + at, b + at, window[t], n);
         }
-        double row = 0;
-        for (size_t x = 0; x < across; x++) row += ssim_at(maps, n, x, window);
-        sum += row;
+        for (size_t k = 0; k < MAPS; k++) filter_row(maps + k * n, n, window, filtered + k * n);
+        sum += sum_row(filtered, n, across);
     }
     slb_free(maps);
     *ssim = sum / ((double)across * (double)down);

@@ -1,5 +1,5 @@
-/* Bicubic resampling as MATLAB's imresize does it (a = -0.5, antialiased when shrinking, mirrored or
- * replicated border). One axis at a time. */
+/* Bicubic resampling as MATLAB's imresize does it: a = -0.5, antialiased when shrinking, mirrored
+ * or replicated border. One axis at a time. */
 #ifndef SLBSR_IMG_RESIZE_H
 #define SLBSR_IMG_RESIZE_H
 
