@@ -1,5 +1,5 @@
-/* The packed convolution of every level against three plain loops, bytes compared: odd sizes, extreme
- * values, padding kept zero, nothing written outside. */
+/* The packed convolution of every level against three plain loops, bytes compared: odd sizes,
+ * extreme values, padding kept zero, nothing written outside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* The float convolutions of packed plans: the order of sums written down once more, naively, and compared
- * by equality. */
+/* The float convolutions of packed plans: the order of sums written down once more, naively, and
+ * compared by equality. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

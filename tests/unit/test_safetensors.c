@@ -1,5 +1,5 @@
-/* safetensors files: round trip, and everything that must be refused. Run under AddressSanitizer too: every
- * damaged file is given in a block of exactly its size. */
+/* safetensors files: round trip, and everything that must be refused. Run under AddressSanitizer
+ * too: every damaged file is given in a block of exactly its size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

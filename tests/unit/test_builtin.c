@@ -1,0 +1,71 @@
+/* The models inside the program. How many there are depends on weights/. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/embed.h"
+#include "infer/builtin.h"
+
+static void test_the_table_is_what_was_embedded(void **state)
+{
+    (void)state;
+    size_t count, models = 0;
+    const SlbBuiltin *all = slb_builtins(&count);
+    for (const SlbEmbed *e = slb_embed; e->name; e++) {
+        const char *end = strstr(e->name, ".safetensors");
+        if (!end) continue;
+        assert_true(models < count);
+        assert_int_equal(strlen(all[models].name), end - e->name);
+        assert_memory_equal(all[models].name, e->name, (size_t)(end - e->name));
+        assert_ptr_equal(all[models].data, e->data);
+        assert_int_equal(all[models].bytes, e->end - e->data);
+        models++;
+    }
+    assert_int_equal(models, count);
+}
+
+static void test_every_model_can_be_opened_by_name_and_by_bits(void **state)
+{
+    (void)state;
+    size_t count;
+    const SlbBuiltin *all = slb_builtins(&count);
+    for (size_t i = 0; i < count; i++) {
+        SlbError err = {0};
+        SlbModel *model = NULL, *same = NULL;
+        assert_int_equal(slb_model_open(all[i].name, NULL, &model, &err), SLB_OK);
+        assert_true(*model->scales && *model->command); /* a model says what made it */
+        assert_int_equal(slb_builtin_by_bits(model->weight_bits, &same, &err), SLB_OK);
+        assert_int_equal(same->weight_bits, model->weight_bits);
+        slb_model_free(model);
+        slb_model_free(same);
+    }
+}
+
+static void test_what_is_not_there_is_said(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbModel *model = NULL;
+    assert_int_equal(slb_builtin_by_bits(3, &model, &err), SLB_E_MODEL);
+    assert_non_null(strstr(err.message, "3 bits"));
+    size_t count;
+    const SlbBuiltin *all = slb_builtins(&count);
+    for (size_t i = 0; i < count; i++) assert_non_null(strstr(err.message, all[i].name));
+    assert_int_equal(slb_model_open("no such model", NULL, &model, &err), SLB_E_MODEL);
+    assert_non_null(strstr(err.message, "no such model"));
+    assert_null(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_table_is_what_was_embedded),
+        cmocka_unit_test(test_every_model_can_be_opened_by_name_and_by_bits),
+        cmocka_unit_test(test_what_is_not_there_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
