@@ -269,14 +269,15 @@ static bool report(Run *r, uint64_t pixels)
 }
 
 /* At tick y every step makes row y + halo of its tensor, if the task has that row; so all that a
- * step reads is there already (plan.c, lay_out). */
+ * step reads is there already (plan.c, lay_out). Its first row is y0 - halo: hence twice the
+ * radius. */
 static void run_task(Run *r, unsigned char *arena, uint64_t index)
 {
     if (!report(r, 0)) return;
     Task t = make_task(r, arena, index);
     int last = r->plan->step_count - 1;
     uint64_t fresh = 0; /* rows not yet reported */
-    for (int64_t y = t.y0 - r->plan->radius; y < t.y1; y++) {
+    for (int64_t y = t.y0 - 2 * (int64_t)r->plan->radius; y < t.y1; y++) {
         for (int i = 0; i <= last; i++) {
             int64_t row = y + r->plan->steps[i].halo;
             if (row >= t.views[i].y0 && row < t.views[i].y1) run_row(&t, i, row);
