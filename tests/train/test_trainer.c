@@ -1,0 +1,253 @@
+/* Whole runs on a small network: the result does not depend on threads or interruptions, errors say what is wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "net/model.h"
+#include "train/train.h"
+
+static char folder[64];
+static const char *const data[] = {SLBSR_SOURCE_DIR "/data/hr"};
+
+static const char *in_folder(const char *name)
+{
+    static char path[64][160]; /* more than one test asks for */
+    static int next;
+    char *p = path[next++ % 64];
+    snprintf(p, sizeof path[0], "%s/%s", folder, name);
+    return p;
+}
+
+static SlbTrainOptions small(const char *out, int bits)
+{
+    return (SlbTrainOptions){.data = data,
+                             .data_count = 1,
+                             .net = SLBSR_SOURCE_DIR "/tests/train/tiny.net",
+                             .out = out,
+                             .command = "test",
+                             .bits = bits,
+                             .scales = {2, 3, 4},
+                             .scale_count = 3,
+                             .steps = 24,
+                             .warmup = 2,
+                             .batch = 18,
+                             .patch = 17,
+                             .seed = 5,
+                             .rate = 2e-3,
+                             .logit_rate = 2,
+                             .clip = 0.4,
+                             .sharpness = 40,
+                             .anneal_from = 0.1,
+                             .anneal_to = 0.75,
+                             .threads = 1,
+                             .val_every = 1000,
+                             .checkpoint_seconds = 1e9,
+                             .report_every = 5};
+}
+
+static void train(const SlbTrainOptions *options, SlbStatus expected)
+{
+    SlbError err = {0};
+    SlbStatus s = slb_train(options, &err);
+    if (s != expected) fail_msg("status %d, expected %d: %s", s, expected, err.message);
+}
+
+static void assert_same_file(const char *a, const char *b)
+{
+    unsigned char *x, *y;
+    size_t n, m;
+    assert_int_equal(slb_read_file(a, 1 << 24, SLB_E_INPUT, &x, &n, NULL), SLB_OK);
+    assert_int_equal(slb_read_file(b, 1 << 24, SLB_E_INPUT, &y, &m, NULL), SLB_OK);
+    assert_int_equal(n, m);
+    assert_memory_equal(x, y, n);
+    slb_free(x);
+    slb_free(y);
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    static const int threads[] = {2, 3, 7};
+    for (int bits = 1; bits <= 2; bits++) {
+        char first[160];
+        snprintf(first, sizeof first, "%s", in_folder(bits == 1 ? "one1" : "one2"));
+        SlbTrainOptions o = small(first, bits);
+        train(&o, SLB_OK);
+        for (size_t i = 0; i < 3; i++) {
+            o.out = in_folder("more");
+            o.threads = threads[i];
+            o.overwrite = true;
+            train(&o, SLB_OK);
+            assert_same_file(first, o.out);
+        }
+    }
+}
+
+static sig_atomic_t stop_now;
+
+static void stop_at(void *user, const SlbTrainReport *report)
+{
+    if (report->step == *(const long *)user) stop_now = 1;
+}
+
+static bool exists(const char *name)
+{
+    struct stat st;
+    return stat(in_folder(name), &st) == 0;
+}
+
+/* Stopped after every fifth step (before, while and after the temperature rises), the run ends with the same bytes, and so
+ * does its log but for the times. */
+static void test_resume(void **state)
+{
+    (void)state;
+    for (int bits = 2; bits <= 32; bits *= 16) {
+        SlbTrainOptions o = small(in_folder("whole"), bits);
+        o.overwrite = true;
+        train(&o, SLB_OK);
+        o.out = in_folder("broken");
+        o.stop = &stop_now;
+        o.report = stop_at;
+        for (long at = 5; at < o.steps; at += 5) {
+            stop_now = 0;
+            o.user = &at;
+            train(&o, SLB_PARTIAL);
+            assert_true(exists("broken.ckpt"));
+        }
+        stop_now = 0;
+        o.report = NULL;
+        train(&o, SLB_OK);
+        assert_same_file(in_folder("whole"), in_folder("broken"));
+        assert_false(exists("broken.ckpt"));
+    }
+}
+
+static void test_resume_other_recipe(void **state)
+{
+    (void)state;
+    long at = 5;
+    SlbTrainOptions o = small(in_folder("other"), 2);
+    o.stop = &stop_now;
+    o.report = stop_at;
+    o.user = &at;
+    stop_now = 0;
+    train(&o, SLB_PARTIAL);
+    stop_now = 0;
+    o.report = NULL;
+    o.seed = 6;
+    train(&o, SLB_E_USAGE);
+    o.restart = true;
+    train(&o, SLB_OK);
+    train(&o, SLB_E_OUTPUT); /* there is a model now, and no leave to overwrite it */
+}
+
+static double last_psnr, last_bicubic, first_loss, last_loss;
+
+static void keep(void *user, const SlbTrainReport *report)
+{
+    (void)user;
+    if (report->step <= 10) first_loss = report->loss;
+    last_loss = report->loss;
+    if (!report->validated) return;
+    last_psnr = report->psnr[0];
+    last_bicubic = report->bicubic[0];
+}
+
+/* It learns: from the start values to better than bicubic, and at 2 bits from these float weights. */
+static void test_learns(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("float"), 32);
+    o.steps = 240;
+    o.val = data[0];
+    o.val_every = 240;
+    o.threads = 2;
+    o.report = keep;
+    o.report_every = 10;
+    train(&o, SLB_OK);
+    assert_true(last_loss < first_loss);
+    if (!(last_psnr > last_bicubic + 0.3))
+        fail_msg("float: %g dB, bicubic %g dB", last_psnr, last_bicubic);
+    o.init = o.out;
+    o.out = in_folder("two");
+    o.bits = 2;
+    train(&o, SLB_OK);
+    if (!(last_psnr > last_bicubic + 0.2))
+        fail_msg("2 bits: %g dB, bicubic %g dB", last_psnr, last_bicubic);
+}
+
+/* The model file holds what was asked for: searched layers with levels, scales and activation steps. */
+static void test_model_file(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("file"), 4);
+    SlbModel *model;
+    train(&o, SLB_OK);
+    assert_int_equal(slb_model_load(o.out, NULL, &model, NULL), SLB_OK);
+    assert_int_equal(model->weight_bits, 4);
+    assert_int_equal(model->act_bits, 8);
+    assert_string_equal(model->scales, "2,3,4");
+    assert_string_equal(model->command, "test");
+    for (int i = 0; i < model->graph->conv_count; i++) {
+        bool low = i == 1 || i == 2;
+        assert_int_equal(model->conv[i].bits, low ? 4 : 32);
+        assert_true(low ? model->conv[i].in_step > 0 : model->conv[i].in_step == 0);
+    }
+    slb_model_free(model);
+}
+
+static void test_bad_input(void **state)
+{
+    (void)state;
+    static const char *const none[] = {SLBSR_SOURCE_DIR "/nets"};
+    static const char *const missing[] = {"no such folder"};
+    SlbTrainOptions o = small(in_folder("bad"), 2);
+    o.data = none;
+    train(&o, SLB_E_INPUT);
+    o.data = missing;
+    train(&o, SLB_E_INPUT);
+    o = small(in_folder("bad"), 2);
+    o.patch = 4000; /* larger than every picture */
+    train(&o, SLB_E_INPUT);
+    o = small(in_folder("bad"), 2);
+    o.init = SLBSR_SOURCE_DIR "/README.md";
+    train(&o, SLB_E_MODEL);
+    o = small("no such folder/model", 2);
+    train(&o, SLB_E_OUTPUT);
+    assert_false(exists("bad"));
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%.40s/slbsr-XXXXXX", tmp ? tmp : "/tmp");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[96];
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_learns),      cmocka_unit_test(test_resume_other_recipe),
+        cmocka_unit_test(test_model_file),  cmocka_unit_test(test_bad_input),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
