@@ -18,7 +18,7 @@
 #include "net/safetensors.h"
 #include "quant/levels.h"
 
-static const char path[] = "/tmp/slbsr_test_model";
+static char path[64]; /* of this process alone: test programs run side by side */
 static const char net_text[] = "input y bicubic\nconv 5 3x3 full relu\nconv 3 3x3 low norm relu\n"
                                "conv 3 1x1 low relu\nconv 1 3x3 full\nadd input\n";
 
@@ -261,5 +261,6 @@ int main(void)
         cmocka_unit_test(test_foreign_float_weights),
         cmocka_unit_test(test_every_failing_allocation_is_reported),
     };
+    snprintf(path, sizeof path, "/tmp/slbsr_test_model_%ld", (long)getpid());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

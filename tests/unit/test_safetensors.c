@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "net/safetensors.h"
 
-static const char path[] = "/tmp/slbsr_test_safetensors";
+static char path[64]; /* of this process alone: test programs run side by side */
 
 static SlbStatus parse_exact(const void *data, size_t bytes, SlbError *err)
 {
@@ -226,5 +226,6 @@ int main(void)
         cmocka_unit_test(test_deep_and_huge_headers_are_refused),
         cmocka_unit_test(test_writing_checks_sizes_and_existing_files),
     };
+    snprintf(path, sizeof path, "/tmp/slbsr_test_safetensors_%ld", (long)getpid());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
