@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "img/codec_format.h"
+#include "img/exif.h"
 
 /* All formats. When one is added, its extensions go into slb_read_extensions too if it is read. */
 static const SlbFormat *const formats[] = {
@@ -139,6 +140,11 @@ const unsigned char *slb_reader_icc(const SlbReader *reader, size_t *bytes)
     return reader->icc;
 }
 
+int slb_reader_orientation(const SlbReader *reader)
+{
+    return reader->orientation ? reader->orientation : 1;
+}
+
 SlbStatus slb_reader_rows(SlbReader *reader, void *rows_out, size_t stride_bytes, uint32_t rows,
                           SlbError *err)
 {
@@ -174,6 +180,7 @@ SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits, SlbImage
     if (status == SLB_OK)
         status =
             slb_reader_rows(reader, image->data, image->stride_bytes, reader->info.height, err);
+    if (status == SLB_OK) status = slb_image_orient(image, slb_reader_orientation(reader), err);
     if (status == SLB_OK) {
         image->icc = reader->icc; /* handed over */
         image->icc_bytes = reader->icc_bytes;

@@ -29,8 +29,11 @@ SLB_MUST_CHECK SlbStatus slb_reader_open(const char *path, const SlbReadLimits *
 const SlbImageInfo *slb_reader_info(const SlbReader *reader);
 /* The embedded ICC profile, NULL when there is none; owned by the reader. */
 const unsigned char *slb_reader_icc(const SlbReader *reader, size_t *bytes);
-/* The next `rows` rows, top to bottom. Asking for more than are left is SLB_E_USAGE. A truncated or
- * corrupted file is SLB_E_INPUT: half a picture is never given out as a whole one. */
+/* How the stored rows have to be turned to stand upright, as EXIF has it: 1 (as is) to 8. */
+int slb_reader_orientation(const SlbReader *reader);
+/* The next `rows` rows as they are stored, top to bottom. Asking for more than are left is
+ * SLB_E_USAGE. A truncated or corrupted file is SLB_E_INPUT: half a picture is never given out as a
+ * whole one. */
 SLB_MUST_CHECK SlbStatus slb_reader_rows(SlbReader *reader, void *rows_out, size_t stride_bytes,
                                          uint32_t rows, SlbError *err);
 void slb_reader_close(SlbReader *reader); /* NULL is allowed */
@@ -59,7 +62,8 @@ bool slb_format_fits(const char *path, SlbImageInfo *info);
 /* Extensions of the formats that are read, for slb_list_folder: "png|jpg|...". */
 extern const char *const slb_read_extensions;
 
-/* Whole pictures, on top of the above. The image is the caller's to free. */
+/* Whole pictures, on top of the above. The image is the caller's to free. It stands upright: the
+ * orientation is applied already. */
 SLB_MUST_CHECK SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits,
                                         SlbImage *image, SlbError *err);
 /* Alpha is dropped (composited on white) and 16 bits are rounded to 8 where the format needs it. */

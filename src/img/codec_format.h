@@ -41,6 +41,7 @@ struct SlbReader {
     char *path;
     FILE *file;
     SlbImageInfo info;
+    int orientation; /* EXIF: 1..8; 0 is 1 */
     uint64_t max_pixels;
     unsigned char *icc; /* slb_alloc or NULL */
     size_t icc_bytes;

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "img/codec_format.h"
+#include "img/exif.h"
 
 /* A small file of very many scans would keep the decoder busy for hours. */
 enum { MAX_SCANS = 500 };
@@ -45,6 +46,8 @@ static void on_message(j_common_ptr jpeg, int level)
     int code = jpeg->err->msg_code;
     /* Oddities of marker segments; the pixels are whole. */
     if (code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR || code == JWRN_BOGUS_ICC) return;
+    JpegState *s = (JpegState *)(void *)jpeg->err;
+    if (code == JWRN_EXTRANEOUS_DATA && s->jpeg.in.input_scan_number == 0) return;
     on_error(jpeg);
 }
 
@@ -107,6 +110,17 @@ static SlbStatus read_profile(SlbReader *r, JpegState *s, SlbError *err)
     return status;
 }
 
+static void read_orientation(SlbReader *r, const JpegState *s)
+{
+    static const char name[6] = "Exif\0";
+    jpeg_saved_marker_ptr m = s->jpeg.in.marker_list;
+    for (; m && !r->orientation; m = m->next)
+        if (m->marker == JPEG_APP0 + 1 && m->data_length > sizeof name &&
+            memcmp(m->data, name, sizeof name) == 0)
+            r->orientation =
+                slb_exif_orientation(m->data + sizeof name, m->data_length - sizeof name);
+}
+
 static SlbStatus choose_colours(SlbReader *r, JpegState *s, SlbError *err)
 {
     J_COLOR_SPACE space = s->jpeg.in.jpeg_color_space;
@@ -130,6 +144,7 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     s->created = true;
     in->progress = &s->progress;
     jpeg_stdio_src(in, r->file);
+    jpeg_save_markers(in, JPEG_APP0 + 1, 0xffff); /* EXIF */
     jpeg_save_markers(in, JPEG_APP0 + 2, 0xffff); /* the ICC profile */
     (void)jpeg_read_header(in, TRUE);
     SlbStatus status = choose_colours(r, s, err);
@@ -137,6 +152,7 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     if (status == SLB_OK)
         status = slb_read_size(r, in->image_width, in->image_height, channels, 8, err);
     if (status == SLB_OK) status = read_profile(r, s, err);
+    if (status == SLB_OK) read_orientation(r, s);
     if (status == SLB_OK) (void)jpeg_start_decompress(in);
     return status;
 }

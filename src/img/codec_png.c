@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "img/codec_format.h"
+#include "img/exif.h"
 
 typedef struct PngState {
     png_structp png;
@@ -88,6 +89,19 @@ static SlbStatus read_profile(SlbReader *r, PngState *s, SlbError *err)
     return slb_read_icc(r, profile, bytes, err);
 }
 
+static void read_orientation(SlbReader *r, PngState *s)
+{
+#ifdef PNG_eXIf_SUPPORTED
+    png_uint_32 bytes;
+    png_bytep exif;
+    if (png_get_eXIf_1(s->png, s->info, &bytes, &exif))
+        r->orientation = slb_exif_orientation(exif, bytes);
+#else
+    (void)r;
+    (void)s;
+#endif
+}
+
 static SlbStatus read_header(SlbReader *r, SlbError *err)
 {
     PngState *s = r->state;
@@ -107,6 +121,7 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
     r->info.depth = png_get_bit_depth(s->png, s->info);
     if (png_get_rowbytes(s->png, s->info) != slb_row_bytes(&r->info))
         return slb_read_damaged(r, "its rows have an unknown layout", err);
+    read_orientation(r, s);
     return read_profile(r, s, err);
 }
 

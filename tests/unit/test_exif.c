@@ -1,0 +1,180 @@
+/* EXIF orientation: found in its block, in JPEG and PNG files, and applied. */
+#include "picture.h"
+
+#include <zlib.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "img/codec.h"
+#include "img/exif.h"
+
+enum { BLOCK = 38 };
+
+static void put(unsigned char *p, int bytes, int big, unsigned value)
+{
+    for (int i = 0; i < bytes; i++) p[big ? bytes - 1 - i : i] = (unsigned char)(value >> (8 * i));
+}
+
+/* A block of two entries: the image's width and the orientation. */
+static void make_block(unsigned char block[BLOCK], int big, unsigned orientation)
+{
+    memset(block, 0, BLOCK);
+    memcpy(block, big ? "MM" : "II", 2);
+    put(block + 2, 2, big, 42);
+    put(block + 4, 4, big, 8);
+    put(block + 8, 2, big, 2);
+    put(block + 10, 2, big, 0x0100);
+    put(block + 12, 2, big, 3);
+    put(block + 14, 4, big, 1);
+    put(block + 18, 2, big, 7);
+    put(block + 22, 2, big, 0x0112);
+    put(block + 24, 2, big, 3);
+    put(block + 26, 4, big, 1);
+    put(block + 30, 2, big, orientation);
+}
+
+static void test_block(void **state)
+{
+    (void)state;
+    unsigned char block[BLOCK];
+    for (int big = 0; big < 2; big++)
+        for (unsigned o = 0; o < 11; o++) {
+            make_block(block, big, o);
+            assert_int_equal(slb_exif_orientation(block, BLOCK), o >= 1 && o <= 8 ? o : 1);
+        }
+}
+
+/* In a block of exactly the bytes, so that a sanitizer sees a read behind them. */
+static void test_cut_and_wild_blocks(void **state)
+{
+    (void)state;
+    unsigned char block[BLOCK];
+    for (size_t bytes = 0; bytes <= BLOCK; bytes++) {
+        unsigned char *cut = malloc(bytes ? bytes : 1);
+        make_block(block, 1, 6);
+        memcpy(cut, block, bytes);
+        assert_int_equal(slb_exif_orientation(cut, bytes), bytes < 34 ? 1 : 6);
+        free(cut);
+    }
+    const unsigned offsets[] = {36, 37, 38, 100, 0x7fffffff, 0xfffffffe, 0xffffffff};
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+        make_block(block, 0, 6);
+        put(block + 4, 4, 0, offsets[i]);
+        assert_int_equal(slb_exif_orientation(block, BLOCK), 1);
+    }
+}
+
+/* The picture "abc/def" and what becomes of it under each of the eight orientations. */
+static void test_orient(void **state)
+{
+    (void)state;
+    static const char *const upright[9] = {"abcdef", "abcdef", "cbafed", "fedcba", "defabc",
+                                           "adbecf", "daebfc", "fcebda", "cfbead"};
+    for (int depth = 8; depth <= 16; depth += 8)
+        for (int o = 0; o <= 8; o++) {
+            SlbError err;
+            SlbImage image = {0};
+            SlbImageInfo info = {3, 2, 3, depth};
+            assert_ok(slb_image_alloc(&image, info, &err), &err);
+            for (int i = 0; i < 18; i++) {
+                int v = "abcdef"[i / 3] + i % 3 * 50;
+                if (depth == 8)
+                    image.data[i] = (unsigned char)v;
+                else
+                    ((uint16_t *)(void *)image.data)[i] = (uint16_t)(v * 300);
+            }
+            assert_ok(slb_image_orient(&image, o, &err), &err);
+            uint32_t w = o >= 5 ? 2 : 3;
+            assert_int_equal(image.info.width, w);
+            assert_int_equal(image.info.height, 6 / w);
+            for (uint32_t i = 0; i < 6; i++)
+                for (int c = 0; c < 3; c++)
+                    assert_int_equal(sample_of(&image, i % w, i / w, c),
+                                     (upright[o][i] + c * 50) * (depth == 8 ? 1 : 300));
+            slb_image_free(&image);
+        }
+}
+
+static void test_orient_without_memory(void **state)
+{
+    (void)state;
+    SlbError err;
+    SlbImage image = {0};
+    assert_ok(slb_image_alloc(&image, (SlbImageInfo){3, 2, 1, 8}, &err), &err);
+    slb_mem_fail_at(1);
+    assert_int_equal(slb_image_orient(&image, 6, &err), SLB_E_MEMORY);
+    slb_mem_fail_at(0);
+    assert_int_equal(image.info.width, 3);
+    slb_image_free(&image);
+}
+
+/* Saves a 3 x 2 picture, black but for its first pixel, puts `extra` into the file at `at` and loads
+ * it again. */
+static void load_with(const char *name, const unsigned char *extra, size_t bytes, size_t at,
+                      SlbImage *image)
+{
+    SlbError err;
+    char folder[] = "/tmp/slbsr-exif-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_ok(slb_image_alloc(image, (SlbImageInfo){3, 2, 1, 8}, &err), &err);
+    memset(image->data, 0, 6);
+    image->data[0] = 255;
+    assert_ok(slb_image_save(path, image, &(SlbWriteOptions){.jpeg_quality = 100}, &err), &err);
+    slb_image_free(image);
+    unsigned char *file;
+    size_t size;
+    assert_ok(slb_read_file(path, 1 << 20, SLB_E_INPUT, &file, &size, &err), &err);
+    FILE *out = fopen(path, "wb");
+    assert_non_null(out);
+    fwrite(file, 1, at, out);
+    fwrite(extra, 1, bytes, out);
+    fwrite(file + at, 1, size - at, out);
+    assert_int_equal(fclose(out), 0);
+    slb_free(file);
+    SlbStatus status = slb_image_load(path, NULL, image, &err);
+    unlink(path);
+    rmdir(folder);
+    assert_ok(status, &err);
+}
+
+/* Orientation 6: the first stored pixel comes to the upper right. */
+static void check_turned(SlbImage *image)
+{
+    assert_int_equal(image->info.width, 2);
+    assert_int_equal(image->info.height, 3);
+    for (uint32_t i = 0; i < 6; i++)
+        assert_in_range(sample_of(image, i % 2, i / 2, 0), i == 1 ? 240 : 0, i == 1 ? 255 : 15);
+    slb_image_free(image);
+}
+
+static void test_jpeg(void **state)
+{
+    (void)state;
+    SlbImage image = {0};
+    unsigned char extra[BLOCK + 10] = {0xff, 0xe1, 0, BLOCK + 8, 'E', 'x', 'i', 'f', 0, 0};
+    make_block(extra + 10, 1, 6);
+    load_with("a.jpg", extra, sizeof extra, 2, &image);
+    check_turned(&image);
+}
+
+static void test_png(void **state)
+{
+    (void)state;
+    SlbImage image = {0};
+    unsigned char extra[BLOCK + 12] = {0, 0, 0, BLOCK, 'e', 'X', 'I', 'f'};
+    make_block(extra + 8, 0, 6);
+    put(extra + 8 + BLOCK, 4, 1, (unsigned)crc32(0, extra + 4, BLOCK + 4));
+    load_with("a.png", extra, sizeof extra, 33, &image); /* behind IHDR */
+    check_turned(&image);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_block),  cmocka_unit_test(test_cut_and_wild_blocks),
+        cmocka_unit_test(test_orient), cmocka_unit_test(test_orient_without_memory),
+        cmocka_unit_test(test_jpeg),   cmocka_unit_test(test_png),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
