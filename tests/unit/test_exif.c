@@ -108,8 +108,8 @@ static void test_orient_without_memory(void **state)
     slb_image_free(&image);
 }
 
-/* Saves a 3 x 2 picture, black but for its first pixel, puts `extra` into the file at `at` and loads
- * it again. */
+/* Saves a 3 x 2 picture, black but for its first pixel, puts `extra` into the file at `at` and
+ * loads it again. */
 static void load_with(const char *name, const unsigned char *extra, size_t bytes, size_t at,
                       SlbImage *image)
 {
