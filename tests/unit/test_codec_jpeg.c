@@ -1,0 +1,194 @@
+/* JPEG: what is read is what libjpeg decodes, in every coding; what is written is near the picture. */
+#include <stdio.h>
+
+#include <jpeglib.h>
+
+#include "img/codec.h"
+#include "unit/folder.h"
+
+/* A smooth picture, so that JPEG is near to it. */
+static SlbImage smooth(uint32_t width, uint32_t height, int channels)
+{
+    SlbImage image = noise(width, height, channels, 8, 1);
+    for (uint32_t y = 0; y < height; y++)
+        for (uint32_t x = 0; x < width; x++)
+            for (int c = 0; c < channels; c++)
+                image.data[y * image.stride_bytes + x * (uint32_t)channels + (uint32_t)c] =
+                    (unsigned char)((x * (unsigned)(c + 1) + y * 2) % 511 > 255
+                                        ? 510 - (x * (unsigned)(c + 1) + y * 2) % 511
+                                        : (x * (unsigned)(c + 1) + y * 2) % 511);
+    return image;
+}
+
+typedef struct Coding {
+    J_COLOR_SPACE space, stored;
+    bool progressive;
+    unsigned restart_rows;
+} Coding;
+
+/* By libjpeg itself, so that the reader is held against something else than the writer. */
+static void write_jpeg(const char *path, const SlbImage *image, const Coding *coding)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_stdio_dest(&jpeg, file);
+    jpeg.image_width = image->info.width;
+    jpeg.image_height = image->info.height;
+    jpeg.input_components = image->info.channels;
+    jpeg.in_color_space = coding->space;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_colorspace(&jpeg, coding->stored);
+    jpeg_set_quality(&jpeg, 90, TRUE);
+    if (coding->progressive) jpeg_simple_progression(&jpeg);
+    jpeg.restart_in_rows = (int)coding->restart_rows;
+    jpeg_start_compress(&jpeg, TRUE);
+    for (uint32_t y = 0; y < image->info.height; y++) {
+        JSAMPROW row = image->data + y * image->stride_bytes;
+        jpeg_write_scanlines(&jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The largest difference of any sample. */
+static int worst(const SlbImage *a, const SlbImage *b)
+{
+    int most = 0;
+    assert_memory_equal(&a->info, &b->info, sizeof a->info);
+    for (uint32_t y = 0; y < a->info.height; y++)
+        for (uint32_t x = 0; x < a->info.width; x++)
+            for (int c = 0; c < a->info.channels; c++) {
+                int d = abs((int)sample_of(a, x, y, c) - (int)sample_of(b, x, y, c));
+                if (d > most) most = d;
+            }
+    return most;
+}
+
+static void test_codings(void **state)
+{
+    static const Coding grey = {JCS_GRAYSCALE, JCS_GRAYSCALE, false, 0};
+    static const Coding colour[] = {{JCS_RGB, JCS_YCbCr, false, 0},
+                                    {JCS_RGB, JCS_YCbCr, true, 0},
+                                    {JCS_RGB, JCS_YCbCr, false, 1},
+                                    {JCS_RGB, JCS_RGB, false, 0}};
+    const char *path = in_folder("a.bin"); /* the name says nothing */
+    SlbImage in = smooth(61, 45, 3), base, out;
+    SlbError err = {0};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        write_jpeg(path, &in, &colour[i]);
+        assert_ok(slb_image_load(path, NULL, &out, &err), &err);
+        assert_true(worst(&in, &out) <= 24); /* 4:2:0 at the folds of the picture */
+        if (i == 0) base = out;
+        if (i == 1 || i == 2) assert_same_picture(&base, &out); /* the same coefficients */
+        if (i) slb_image_free(&out);
+    }
+    slb_image_free(&base);
+    slb_image_free(&in);
+    in = smooth(61, 45, 1);
+    write_jpeg(path, &in, &grey);
+    assert_ok(slb_image_load(path, NULL, &out, &err), &err);
+    assert_true(worst(&in, &out) <= 8);
+    slb_image_free(&out);
+    slb_image_free(&in);
+    unlink(path);
+}
+
+static void test_cmyk_is_refused(void **state)
+{
+    static const Coding codings[] = {{JCS_CMYK, JCS_CMYK, false, 0},
+                                     {JCS_CMYK, JCS_YCCK, false, 0}};
+    const char *path = in_folder("a.jpg");
+    SlbImage in = smooth(16, 16, 4), out;
+    SlbError err = {0};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        write_jpeg(path, &in, &codings[i]);
+        assert_int_equal(slb_image_load(path, NULL, &out, &err), SLB_E_INPUT);
+        assert_message(&err, SLB_E_INPUT, path);
+        assert_non_null(strstr(err.message, "RGB"));
+    }
+    slb_image_free(&in);
+    unlink(path);
+}
+
+/* Without the end marker, or with bytes lost in the middle, libjpeg gives a picture and a warning. */
+static void test_warnings_are_errors(void **state)
+{
+    static const Coding coding = {JCS_RGB, JCS_YCbCr, false, 0};
+    const char *path = in_folder("a.jpg");
+    static unsigned char bytes[1 << 16];
+    SlbImage in = smooth(64, 64, 3), out;
+    SlbError err = {0};
+    (void)state;
+    write_jpeg(path, &in, &coding);
+    FILE *file = fopen(path, "rb");
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    write_bytes(path, bytes, n - 2);
+    assert_int_equal(slb_image_load(path, NULL, &out, &err), SLB_E_INPUT);
+    assert_message(&err, SLB_E_INPUT, path);
+    memmove(bytes + n - 100, bytes + n - 40, 40); /* 60 bytes are gone, the end marker stands */
+    write_bytes(path, bytes, n - 60);
+    assert_int_equal(slb_image_load(path, NULL, &out, &err), SLB_E_INPUT);
+    assert_message(&err, SLB_E_INPUT, path);
+    slb_image_free(&in);
+    unlink(path);
+}
+
+static void test_quality_and_sampling(void **state)
+{
+    const char *path = in_folder("a.jpg");
+    SlbImage in = smooth(80, 60, 3), out;
+    SlbError err = {0};
+    struct stat best, least;
+    (void)state;
+    const SlbWriteOptions q100 = {.overwrite = true, .jpeg_quality = 100};
+    const SlbWriteOptions q1 = {.overwrite = true, .jpeg_quality = 1};
+    const SlbWriteOptions q101 = {.overwrite = true, .jpeg_quality = 101};
+    assert_ok(slb_image_save(path, &in, &q1, &err), &err);
+    stat(path, &least);
+    assert_ok(slb_image_save(path, &in, &q100, &err), &err);
+    stat(path, &best);
+    assert_true(best.st_size > 2 * least.st_size);
+    assert_ok(slb_image_load(path, NULL, &out, &err), &err);
+    assert_true(worst(&in, &out) <= 3); /* colour at full resolution */
+    assert_int_equal(slb_image_save(path, &in, &q101, &err), SLB_E_USAGE);
+    slb_image_free(&out);
+    slb_image_free(&in);
+    unlink(path);
+}
+
+/* The default: 95, 4:4:4. */
+static void test_default_is_good(void **state)
+{
+    (void)state;
+    for (int channels = 1; channels <= 3; channels += 2) {
+        const char *path = in_folder("a.jpg");
+        SlbImage in = smooth(80, 60, channels), out;
+        SlbError err = {0};
+        assert_ok(slb_image_save(path, &in, NULL, &err), &err);
+        assert_ok(slb_image_load(path, NULL, &out, &err), &err);
+        assert_true(worst(&in, &out) <= 8);
+        slb_image_free(&out);
+        slb_image_free(&in);
+        unlink(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_codings),
+        cmocka_unit_test(test_cmyk_is_refused),
+        cmocka_unit_test(test_warnings_are_errors),
+        cmocka_unit_test(test_quality_and_sampling),
+        cmocka_unit_test(test_default_is_good),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
