@@ -1,8 +1,9 @@
-/* The packed convolution with VPDPBUSD (AVX512-VNNI): four products of an unsigned code and a signed weight a lane, summed
- * in int32 without saturation, so exact.
+/* The packed convolution with VPDPBUSD (AVX512-VNNI): four products of an unsigned code and a
+ * signed weight a lane, summed in int32 without saturation, so exact.
  *
- * A tile of ROWS pixels by VECTORS vectors of 16 outputs stays in registers through all taps; its weights stream from
- * the second-level cache (36 KiB for 3x3 64 -> 64). Weights: int8_t [taps][padded in / 4][padded out][4]. */
+ * A tile of ROWS pixels by VECTORS vectors of 16 outputs stays in registers through all taps;
+ * its weights stream from the second-level cache (36 KiB for 3x3 64 -> 64). Weights: int8_t
+ * [taps][padded in / 4][padded out][4]. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -39,14 +40,15 @@ ALWAYS_INLINE __m512i broadcast(const uint8_t *four)
     return _mm512_set1_epi32(bits);
 }
 
-/* As assembly, because compilers (gcc 12, clang 14) otherwise copy the sums about, at half the speed. */
+/* As assembly, because compilers (gcc 12, clang 14) otherwise copy the sums about, at half the
+ * speed. */
 ALWAYS_INLINE void multiply_add(__m512i *sum, __m512i x, __m512i w)
 {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(x), "v"(w));
 }
 
-/* 16 sums of one pixel to codes or floats, as quant/requant.h has it: the float is clamped before it is rounded, which is
- * the same as after. */
+/* 16 sums of one pixel to codes or floats, as quant/requant.h has it: the float is clamped
+ * before it is rounded, which is the same as after. */
 ALWAYS_INLINE void store(const SlbConvU8 *a, size_t pixel, int o, __m512i sum)
 {
     size_t at = pixel * a->out_stride + (size_t)o;
