@@ -26,8 +26,8 @@ typedef struct SlbConvU8 {
     size_t pixels;
     int out_channels;    /* padded: a multiple of SLB_OUT_BLOCK; the padding is written (zeros) */
     const void *weight;  /* what the kernel's own `pack` made, 64-byte aligned */
-    const int32_t *bias; /* [out_channels], 0 behind the true channels */
-    const float *multiplier; /* [out_channels], 0 behind the true channels */
+    const int32_t *bias; /* [out_channels], 0 behind the true ones, 64-byte aligned */
+    const float *multiplier; /* the same */
     uint8_t *out_u8;         /* one of the two is NULL; 16-byte aligned */
     float *out_f32;          /* 64-byte aligned */
     size_t out_stride;       /* elements between pixels: out_channels or more, a multiple of 16 */
