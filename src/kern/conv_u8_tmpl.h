@@ -1,9 +1,9 @@
-/* The packed convolution in plain C, included by conv_u8_c.c and conv_u8_avx2.c, which define KERNEL
- * (the row to define), LEVEL and NAME. It is written so that a compiler makes multiply-add-pairs of
- * it (pmaddwd, smlal).
+/* The packed convolution in plain C, included by conv_u8_c.c and conv_u8_avx2.c, which define
+ * KERNEL (the row to define), LEVEL and NAME. It is written so that a compiler makes
+ * multiply-add-pairs of it (pmaddwd, smlal).
  *
- * The taps of two pixels are gathered as 16-bit numbers; each output is then one long dot product.
- * Weights: int16_t [slb_out_padded(out)][depth], depth = taps * slb_out_padded(in). */
+ * The taps of two pixels are gathered as 16-bit numbers; each output is then one long dot
+ * product. Weights: int16_t [slb_out_padded(out)][depth], depth = taps * slb_out_padded(in). */
 #include <math.h>
 #include <string.h>
 
