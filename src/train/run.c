@@ -62,8 +62,24 @@ static SlbStatus patch(const Run *run, int i, float *in, float *target, SlbError
     return slb_dataset_patch(&run->dataset, &key, in, target, err);
 }
 
+/* The loss if the network passed its input on. */
+static double loss_of_input(const float *in, const float *target, size_t count, SlbLoss loss)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        double d = (double)in[i] - (double)target[i];
+        sum += loss == SLB_LOSS_MSE ? d * d : fabs(d);
+    }
+    return sum;
+}
+
+/* The losses of one part of a batch. */
+typedef struct PartLoss {
+    double loss, baseline;
+} PartLoss;
+
 /* The pictures of one part of the batch, in order. */
-static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, double *loss, SlbError *err)
+static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartLoss *part, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     size_t pixels = (size_t)o->patch * (size_t)o->patch;
@@ -75,21 +91,23 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, double *loss, Sl
         s = patch(run, i, in, in + pixels, err);
         if (s != SLB_OK) break;
         slb_forward(run->engine, run->weights, slot, in, (uint32_t)o->patch, (uint32_t)o->patch);
-        *loss += slb_backward(run->engine, run->weights, slot, in + pixels, o->loss,
-                              (double)pixels * o->batch, run->part[p]);
+        double samples = (double)pixels * o->batch;
+        part->loss += slb_backward(run->engine, run->weights, slot, in + pixels, o->loss, samples,
+                                   run->part[p]);
+        part->baseline += loss_of_input(in, in + pixels, pixels, o->loss) / samples;
     }
     slb_free(in);
     return s;
 }
 
-static SlbStatus batch(Run *run, double *loss, SlbError *err)
+static SlbStatus batch(Run *run, double *loss, double *baseline, SlbError *err)
 {
-    double part_loss[MAX_BATCH_PARTS] = {0};
+    PartLoss part[MAX_BATCH_PARTS] = {{0}};
     SlbStatus status = SLB_OK;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(run->options->threads)
     for (int p = 0; p < run->parts; p++) {
         SlbError mine;
-        SlbStatus s = run_part(run, p, run->slot[omp_get_thread_num()], &part_loss[p], &mine);
+        SlbStatus s = run_part(run, p, run->slot[omp_get_thread_num()], &part[p], &mine);
         if (s == SLB_OK) continue;
 #pragma omp critical
         {
@@ -97,8 +115,11 @@ static SlbStatus batch(Run *run, double *loss, SlbError *err)
             if (err) *err = mine;
         }
     }
-    *loss = 0;
-    for (int p = 0; p < run->parts; p++) *loss += part_loss[p];
+    *loss = *baseline = 0;
+    for (int p = 0; p < run->parts; p++) {
+        *loss += part[p].loss;
+        *baseline += part[p].baseline;
+    }
     return status;
 }
 
@@ -114,12 +135,12 @@ static void parameter_grads(Run *run, bool hard)
     }
 }
 
-SlbStatus run_step(Run *run, double *loss, SlbError *err)
+SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     bool hard = run_is_hard(run);
     set_weights(run, run->engine, run->weights, hard);
-    SlbStatus s = batch(run, loss, err);
+    SlbStatus s = batch(run, loss, baseline, err);
     if (s != SLB_OK) return s;
     slb_grads_reduce(run->part, run->parts, o->threads);
     parameter_grads(run, hard);

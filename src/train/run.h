@@ -33,8 +33,8 @@ typedef struct Run {
 SLB_MUST_CHECK SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err);
 void run_free(Run *run);
 
-/* One step; *loss is the batch's. SLB_E_MEMORY. */
-SLB_MUST_CHECK SlbStatus run_step(Run *run, double *loss, SlbError *err);
+/* One step; *loss is the batch's, *baseline that of its untouched input. SLB_E_MEMORY; SLB_E_DIVERGED. */
+SLB_MUST_CHECK SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err);
 
 /* PSNR by scale with hard and with soft weights. */
 SLB_MUST_CHECK SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err);

@@ -14,6 +14,7 @@ enum { SLB_TRAIN_SCALES = 3 };
 typedef struct SlbTrainReport {
     long step, steps;
     double loss;      /* mean over the steps since the last report, of samples in 0..1 */
+    double baseline;  /* the same of the untouched input (bicubic): what the network has to beat */
     double rate;      /* learning rate */
     double sharpness; /* T = 1 / tau; 0 once the weights are hard (and for float weights) */
     double seconds;   /* of this process, since the first step */

@@ -14,7 +14,7 @@ typedef struct Clock {
 
 /* Means over the steps since the last report, and what the last validation gave. */
 typedef struct Progress {
-    double loss_sum;
+    double loss_sum, baseline_sum;
     long loss_count;
     double psnr[SLB_TRAIN_SCALES], psnr_soft[SLB_TRAIN_SCALES];
     bool any_validation;
@@ -44,6 +44,7 @@ static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progre
         .step = run->step,
         .steps = o->steps,
         .loss = p->loss_count ? p->loss_sum / (double)p->loss_count : 0,
+        .baseline = p->loss_count ? p->baseline_sum / (double)p->loss_count : 0,
         .rate = run_rate(run),
         .sharpness = soft ? run_sharpness(run) : 0,
         .seconds = seconds,
@@ -70,7 +71,7 @@ static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
         p->any_validation = true;
     }
     SlbTrainReport report = report_of(run, clock, p, validate);
-    p->loss_sum = 0;
+    p->loss_sum = p->baseline_sum = 0;
     p->loss_count = 0;
     if (o->report) o->report(o->user, &report);
     return slb_trainlog_add(run->log_path, &report, err);
@@ -80,10 +81,11 @@ static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     while (run->step < o->steps) {
-        double loss;
-        SlbStatus s = run_step(run, &loss, err);
+        double loss, baseline;
+        SlbStatus s = run_step(run, &loss, &baseline, err);
         if (s != SLB_OK) return s;
         p->loss_sum += loss;
+        p->baseline_sum += baseline;
         p->loss_count++;
         s = look(run, clock, p, err);
         if (s != SLB_OK) return s;

@@ -11,7 +11,7 @@ enum { MAX_LOG_BYTES = 1 << 28 };
 
 static void write_header(FILE *file, const int *scales, int scale_count)
 {
-    fprintf(file, "step,seconds,loss,rate,sharpness");
+    fprintf(file, "step,seconds,loss,bicubic_loss,rate,sharpness");
     for (int i = 0; i < scale_count; i++)
         fprintf(file, ",psnr_x%d,psnr_soft_x%d,bicubic_x%d", scales[i], scales[i], scales[i]);
     fprintf(file, "\n");
@@ -53,8 +53,8 @@ SlbStatus slb_trainlog_add(const char *path, const SlbTrainReport *report, SlbEr
     FILE *file = fopen(path, "a");
     if (!file)
         return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be opened: %s", path, strerror(errno));
-    fprintf(file, "%ld,%.1f,%.9g,%.6g,%.6g", report->step, report->seconds, report->loss,
-            report->rate, report->sharpness);
+    fprintf(file, "%ld,%.1f,%.9g,%.9g,%.6g,%.6g", report->step, report->seconds, report->loss,
+            report->baseline, report->rate, report->sharpness);
     for (int i = 0; i < report->scale_count; i++) {
         if (report->validated)
             fprintf(file, ",%.4f,%.4f,%.4f", report->psnr[i], report->psnr_soft[i],
