@@ -23,7 +23,7 @@ typedef struct Settings {
     TextList data;
     IntList scale;
     int protocol; /* a Protocol */
-    bool json;
+    bool lr, json;
 } Settings;
 
 typedef enum Protocol { PROTOCOL_VDSR, PROTOCOL_RGB } Protocol;
@@ -36,6 +36,8 @@ static const Option options[] = {
     MODEL_CHOICE_OPTIONS(Settings, "; without --bits and --model: bicubic alone"),
     {'p', "protocol", OPTION_CHOICE, offsetof(Settings, protocol), NULL, "vdsr|rgb", 0, 0, "vdsr",
      false, "what the network gets and what is compared, see above"},
+    {0, "lr", OPTION_FLAG, offsetof(Settings, lr), NULL, NULL, 0, 0, NULL, false,
+     "with rgb: take the small pictures from LR_bicubic/X2 (X3, X4) beside HR"},
     {0, "json", OPTION_FLAG, offsetof(Settings, json), NULL, NULL, 0, 0, NULL, false,
      "write JSON instead of a table"},
     {0},
@@ -49,6 +51,12 @@ typedef struct Eval {
     Progress progress;
     size_t done, total; /* pictures, every scale counted */
 } Eval;
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
 
 /* The network's output for the bicubic plane of `pair`, 0..255, in *plane (slb_free). */
 static SlbStatus run_on_luma(const SlbPlan *plan, const SlbLumaPair *pair, double **plane,
@@ -100,6 +108,30 @@ static SlbStatus score_rgb(const double *truth, const SlbImage *image, int scale
     return s;
 }
 
+/* The published small picture that belongs to `path`, which lies in SET/HR or in SET: the file of its
+ * name in SET/LR_bicubic/X2, or NAMEx2 as DIV2K has it. `hr` is cropped already. */
+static SlbStatus load_lr(const SlbImage *hr, const char *path, int scale, SlbImage *lr,
+                         SlbError *err)
+{
+    char file[4096];
+    struct stat st;
+    const char *name = base_name(path), *dot = strrchr(name, '.');
+    int folder = (int)(name - path), stem = dot ? (int)(dot - name) : (int)strlen(name);
+    if (folder >= 4 && strncmp(name - 4, "/HR/", 4) == 0) folder -= 3;
+    snprintf(file, sizeof file, "%.*sLR_bicubic/X%d/%s", folder, path, scale, name);
+    if (stat(file, &st) != 0)
+        snprintf(file, sizeof file, "%.*sLR_bicubic/X%d/%.*sx%d%s", folder, path, scale, stem, name,
+                 scale, name + stem);
+    SlbStatus s = slb_image_load(file, NULL, lr, err);
+    if (s != SLB_OK) return s;
+    uint32_t width = hr->info.width / (uint32_t)scale, height = hr->info.height / (uint32_t)scale;
+    if (lr->info.width == width && lr->info.height == height) return SLB_OK;
+    s = slb_fail(err, SLB_E_INPUT, "%s: %ux%u pixels, where %s at scale %d needs %ux%u", file,
+                 lr->info.width, lr->info.height, path, scale, width, height);
+    slb_image_free(lr);
+    return s;
+}
+
 static SlbStatus measure_rgb(const Eval *eval, SlbImage *hr, const char *path, int scale,
                              EvalRow *row, SlbError *err)
 {
@@ -110,7 +142,8 @@ static SlbStatus measure_rgb(const Eval *eval, SlbImage *hr, const char *path, i
     double *truth = slb_alloc((size_t)hr->info.width * hr->info.height, sizeof *truth);
     if (!truth) return slb_fail_memory(err, "luma of a picture");
     slb_luma(hr, truth);
-    s = slb_resize_image(hr, 1, factor, SLB_EDGE_MIRROR, &lr, err);
+    s = eval->set->lr ? load_lr(hr, path, scale, &lr, err)
+                      : slb_resize_image(hr, 1, factor, SLB_EDGE_MIRROR, &lr, err);
     if (s == SLB_OK) s = slb_resize_image(&lr, factor, 1, SLB_EDGE_MIRROR, &bicubic, err);
     if (s == SLB_OK) s = score_rgb(truth, &bicubic, scale, &row->bicubic, err);
     if (s == SLB_OK && eval->plan) {
@@ -122,12 +155,6 @@ static SlbStatus measure_rgb(const Eval *eval, SlbImage *hr, const char *path, i
     slb_image_free(&lr);
     slb_free(truth);
     return s;
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
 }
 
 static SlbStatus measure(const Eval *eval, const char *path, int scale, EvalRow *row, SlbError *err)
@@ -157,11 +184,12 @@ static void close_set(PictureSet *set)
     *set = (PictureSet){0};
 }
 
-/* Lists folder/HR where there is such a folder, else the folder itself. */
+/* Lists folder/HR where there is such a folder, else the folder itself. "Set5/HR" is "Set5" too. */
 static SlbStatus open_set(const char *folder, PictureSet *set, SlbError *err)
 {
     size_t length = strlen(folder);
     while (length > 1 && folder[length - 1] == '/') length--;
+    if (length > 3 && strncmp(folder + length - 3, "/HR", 3) == 0) length -= 3;
     *set = (PictureSet){.folder = strndup(folder, length)};
     char *inner = malloc(length + sizeof "/HR");
     struct stat st;
@@ -249,6 +277,8 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     const Settings *set = invocation->settings;
     SlbModel *model = NULL;
     SlbPlan *plan = NULL;
+    if (set->lr && set->protocol != PROTOCOL_RGB)
+        return slb_fail(err, SLB_E_USAGE, "--lr: belongs to --protocol rgb");
     PictureSet sets[MAX_LIST] = {0};
     char model_name[256];
     SlbStatus s = open_plan(&set->choice, &model, &plan, err);

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdio.h>
 
-/* JSON has no infinity and no NaN. */
+/* Rounded to 1e-6: digits beyond that differ between compilers. JSON has no infinity and no NaN. */
 static bool add_number(cJSON *object, const char *key, double value)
 {
-    return isfinite(value) ? cJSON_AddNumberToObject(object, key, value) != NULL
+    return isfinite(value) ? cJSON_AddNumberToObject(object, key, round(value * 1e6) / 1e6) != NULL
                            : cJSON_AddNullToObject(object, key) != NULL;
 }
 

@@ -19,4 +19,6 @@ check() {
 }
 check vdsr '33.6614 0.9299, 30.3922 0.8682, 28.4207 0.8104' 2
 check rgb '33.6734, 30.4033, 28.4290' 1
+# Small pictures of the set itself, whose border was replicated, not mirrored: measured with this program.
+check rgb '33.6741, 30.4047, 28.4302' 1 --lr
 exit $bad
