@@ -104,8 +104,8 @@ static void test_every_bit_of_a_png(void **state)
     free_sample(&s);
 }
 
-/* JPEG and PNM have none: a flipped bit may pass as another picture, but in good order, and the size
- * stays within what was allowed. */
+/* JPEG and PNM have none: a flipped bit may pass as another picture, but in good order, and the
+ * size stays within what was allowed. */
 static void test_every_bit_of_the_others(void **state)
 {
     static const char *const names[] = {"a.jpg", "a.ppm", "a.pam"};

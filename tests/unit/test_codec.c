@@ -1,4 +1,4 @@
-/* Writing and reading back in every format, and everything that must fail without leaving a file. */
+/* Writing and reading back in every format, and all that must fail without leaving a file. */
 #include <signal.h>
 #include <sys/resource.h>
 

@@ -1,4 +1,4 @@
-/* JPEG: what is read is what libjpeg decodes, in every coding; what is written is near the picture. */
+/* JPEG: what is read is what libjpeg decodes, in every coding; what is written is near it. */
 #include <stdio.h>
 
 #include <jpeglib.h>
@@ -117,7 +117,7 @@ static void test_cmyk_is_refused(void **state)
     unlink(path);
 }
 
-/* Without the end marker, or with bytes lost in the middle, libjpeg gives a picture and a warning. */
+/* Without the end marker, or with bytes lost inside, libjpeg gives a picture and a warning. */
 static void test_warnings_are_errors(void **state)
 {
     static const Coding coding = {JCS_RGB, JCS_YCbCr, false, 0};

@@ -246,7 +246,7 @@ static void test_profile_is_kept(void **state)
     free(icc);
 }
 
-/* What is no profile, or one of another colour space, does not keep a picture from being written. */
+/* What is no profile, or one of another colour space, does not keep a picture from being saved. */
 static void test_strange_profile_is_left_out(void **state)
 {
     SlbImage image = noise(5, 5, 3, 8, 1), out;

@@ -14,7 +14,7 @@ static void put(SlbImage *image, uint32_t x, const uint32_t samples[])
     }
 }
 
-/* What MATLAB's rgb2ycbcr gives for uint8: the corners of the cube, as its documentation has them. */
+/* rgb2ycbcr of uint8 at the corners of the cube, worked out by hand from the three weights. */
 static void test_luma_of_the_corners(void **state)
 {
     static const struct {

@@ -50,7 +50,7 @@ static void test_set5(void **state)
     check_mean(folder, 4, 5, "x4 28.4207/0.8104");
 }
 
-/* The same on the pictures that are always there; the figures are of the code that passed test_set5. */
+/* The same on the pictures that are always there; figures of the code that passed test_set5. */
 static void test_own_pictures(void **state)
 {
     static const char folder[] = SLBSR_SOURCE_DIR "/data/hr";
@@ -98,7 +98,7 @@ static void test_too_small_a_picture(void **state)
     slb_image_free(&hr);
 }
 
-/* The network's output is rounded and clipped before it is scored; what is no number never helps. */
+/* The network's output is rounded and clipped before it is scored; no NaN ever helps. */
 static void test_score_rounds_and_clips(void **state)
 {
     enum { SIDE = 24 };

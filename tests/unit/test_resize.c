@@ -251,7 +251,7 @@ static void test_plane_of_doubles(void **state)
 
 /* ---- the published pictures ---- */
 
-/* Where the LR picture of "…/bird.png" lies: LR_bicubic/X2/bird.png or LR_bicubic/X2/birdx2.png. */
+/* Where the LR picture of "HR/bird.png" lies: LR_bicubic/X2/bird.png or .../X2/birdx2.png. */
 static void lr_name(char *out, size_t bytes, const char *set, const char *hr, int scale)
 {
     const char *name = strrchr(hr, '/') + 1;
