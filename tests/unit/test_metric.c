@@ -41,7 +41,7 @@ static void test_psnr_leaves_the_border_out(void **state)
     assert_true(isnan(slb_psnr(a, b, W, H, UINT32_MAX)));
 }
 
-/* The definition of Wang et al., window by window, by central moments instead of E[x^2] - E[x]^2. */
+/* The definition of Wang et al., window by window; central moments, not E[x^2] - E[x]^2. */
 static double ssim_by_definition(const double *a, const double *b, int shave)
 {
     double window[11][11], sum = 0, all = 0, n = 0;
