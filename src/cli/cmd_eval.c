@@ -108,8 +108,8 @@ static SlbStatus score_rgb(const double *truth, const SlbImage *image, int scale
     return s;
 }
 
-/* The published small picture that belongs to `path`, which lies in SET/HR or in SET: the file of its
- * name in SET/LR_bicubic/X2, or NAMEx2 as DIV2K has it. `hr` is cropped already. */
+/* The published small picture that belongs to `path`, which lies in SET/HR or in SET: the file of
+ * its name in SET/LR_bicubic/X2, or NAMEx2 as DIV2K has it. `hr` is cropped already. */
 static SlbStatus load_lr(const SlbImage *hr, const char *path, int scale, SlbImage *lr,
                          SlbError *err)
 {

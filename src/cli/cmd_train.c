@@ -94,8 +94,9 @@ static void show_report(void *user, const SlbTrainReport *report)
     const Watch *watch = user;
     char left[32];
     progress_format_seconds(report->left, left, sizeof left);
-    fprintf(stderr, "%sstep %ld/%ld  loss %.3e (bicubic %.3e)  rate %.2e", watch->terminal ? "\r" : "",
-            report->step, report->steps, report->loss, report->baseline, report->rate);
+    fprintf(stderr, "%sstep %ld/%ld  loss %.3e (bicubic %.3e)  rate %.2e",
+            watch->terminal ? "\r" : "", report->step, report->steps, report->loss,
+            report->baseline, report->rate);
     if (report->sharpness > 0) fprintf(stderr, "  T %.2f", report->sharpness);
     fprintf(stderr, "  left %s%s", left, watch->terminal ? "\033[K" : "\n");
     cli_bar_drawn = watch->terminal;

@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "kern/conv_u8.h"
-#include "net/graph.h"
-#include "quant/requant.h"
+#include "quant/requant.h" /* by way of it SLB_MAX_CHANNELS of the networks */
 
 enum {
     PIXELS = 2,

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-#include "net/graph.h"
-#include "quant/requant.h"
+#include "quant/requant.h" /* by way of it SLB_MAX_CHANNELS of the networks */
 
 /* Two layouts for the two shapes there are. One input channel: [taps][out_padded], vectors run
  * over the outputs. Else [out][taps][in_padded], vectors run over the 16 partial sums. */
