@@ -55,10 +55,11 @@ SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int 
         return slb_fail(err, SLB_E_INPUT, "%s: an empty picture of %llu x %llu pixels",
                         reader->path, (unsigned long long)width, (unsigned long long)height);
     if (width > INT32_MAX || height > INT32_MAX || width > reader->max_pixels / height)
-        return slb_fail(err, SLB_E_INPUT,
-                        "%s: %llu x %llu pixels are over the limit of %llu pixels", reader->path,
-                        (unsigned long long)width, (unsigned long long)height,
-                        (unsigned long long)reader->max_pixels);
+        return slb_fail(
+            err, SLB_E_INPUT,
+            "%s: %llu x %llu pixels are over the limit of %llu; cut it into parts first",
+            reader->path, (unsigned long long)width, (unsigned long long)height,
+            (unsigned long long)reader->max_pixels);
     reader->info = (SlbImageInfo){(uint32_t)width, (uint32_t)height, channels, depth};
     return SLB_OK;
 }

@@ -36,7 +36,6 @@ static void gaussian(double window[WINDOW])
 static void add_row(double *maps, const double *a, const double *b, double w, size_t n)
 {
     double *ma = maps, *mb = maps + n, *maa = mb + n, *mbb = maa + n, *mab = mbb + n;
-#pragma omp simd
     for (size_t i = 0; i < n; i++) {
         ma[i] += w * a[i];
         mb[i] += w * b[i];
@@ -52,7 +51,6 @@ static void filter_row(const double *map, size_t n, const double window[WINDOW],
     size_t across = n - WINDOW + 1;
     memset(out, 0, across * sizeof *out);
     for (size_t t = 0; t < WINDOW; t++)
-#pragma omp simd
         for (size_t x = 0; x < across; x++) out[x] += window[t] * map[x + t];
 }
 

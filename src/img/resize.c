@@ -109,19 +109,16 @@ static void horizontal(const double *row, const SlbAxis *cols, size_t channels, 
 
 static void add_f64(double *restrict sum, const double *restrict in, double weight, size_t n)
 {
-#pragma omp simd
     for (size_t i = 0; i < n; i++) sum[i] += weight * in[i];
 }
 
 static void add_u8(double *restrict sum, const uint8_t *restrict in, double weight, size_t n)
 {
-#pragma omp simd
     for (size_t i = 0; i < n; i++) sum[i] += weight * in[i];
 }
 
 static void add_u16(double *restrict sum, const uint16_t *restrict in, double weight, size_t n)
 {
-#pragma omp simd
     for (size_t i = 0; i < n; i++) sum[i] += weight * in[i];
 }
 
