@@ -2,6 +2,7 @@
 # A program that is ended by a signal leaves no half-written file and says which signal it was.
 set -u
 program=$(realpath "$1")
+pictures=$(realpath "$(dirname "$0")/../../data/hr")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -48,3 +49,36 @@ trap '' HUP
 child=$!
 kill -s HUP $child
 wait $child || { echo "an ignored SIGHUP ended the program"; exit 1; }
+
+# Training writes a checkpoint first, and the same command goes on from it.
+trap - HUP
+printf 'input y bicubic\nconv 4 3x3 low norm relu\nconv 1 3x3 full\nadd input\n' >tiny.net
+train() {
+    rm -f errors # of the run before: a signal must not come before the program is there
+    env --default-signal=INT "$program" train --data "$pictures" --net tiny.net --bits 1 --batch 1 --patch 16 \
+        --steps 200000 --out model.safetensors -j 1 2>errors &
+    child=$!
+    # The first report says that the steps are under way.
+    while kill -0 $child 2>/dev/null && ! grep -qs '^step' errors; do sleep 0.05; done
+    kill -s INT $child 2>/dev/null
+    wait $child
+}
+steps() {
+    grep '^step' errors | head -1 | sed 's/^step \([0-9]*\).*/\1/'
+}
+train
+code=$?
+first=$(steps)
+if [ $code != 130 ] || [ ! -e model.safetensors.ckpt ] || [ -e model.safetensors ]; then
+    echo "training that was stopped: exit code $code"
+    tail -n 5 errors
+    exit 1
+fi
+train
+code=$?
+second=$(steps)
+if [ $code != 130 ] || [ "$second" -le "$first" ]; then
+    echo "training that goes on: exit code $code, first report at step $second after $first"
+    tail -n 5 errors
+    exit 1
+fi
