@@ -1,5 +1,8 @@
 /* slbsr train: options to an SlbTrainOptions, and the lines that tell how it goes. */
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cpu.h"
@@ -13,7 +16,9 @@ typedef struct Settings {
     const char *net, *out, *init, *val;
     IntList scales;
     int bits, steps, warmup, batch, patch, seed, threads;
-    double lr, logit_lr, clip, tmax, anneal_from, anneal_to, checkpoint_minutes;
+    const char *stop_after;
+    int schedule, decay_every;
+    double lr, ema, logit_lr, clip, tmax, anneal_from, anneal_to, checkpoint_minutes;
     int loss, precision, val_every, val_pictures;
     bool restart, overwrite;
 } Settings;
@@ -41,9 +46,15 @@ static const Option options[] = {
     {0, "patch", OPTION_INT, offsetof(Settings, patch), "N", NULL, 16, 1024, "41", false,
      "side of a patch, pixels at output resolution"},
     {0, "lr", OPTION_REAL, offsetof(Settings, lr), "F", NULL, 1e-9, 10, "5e-4", false,
-     "learning rate of Adam after the warm-up; it falls to 1 % along half a cosine"},
+     "learning rate of Adam after the warm-up"},
     {0, "warmup", OPTION_INT, offsetof(Settings, warmup), "N", NULL, 0, 100000000, "200", false,
      "steps in which the rate rises to --lr"},
+    {0, "schedule", OPTION_CHOICE, offsetof(Settings, schedule), NULL, "cosine|step", 0, 0,
+     "cosine", false, "how the rate falls: along half a cosine to 1 %, or to a tenth every N steps"},
+    {0, "decay-every", OPTION_INT, offsetof(Settings, decay_every), "N", NULL, 1, 100000000,
+     "20000", false, "steps after which --schedule step divides the rate by 10"},
+    {0, "ema", OPTION_REAL, offsetof(Settings, ema), "F", NULL, 0, 0.999999, "0", false,
+     "decay of a moving average of the parameters, which is what is validated and written; 0: none"},
     {0, "logit-lr", OPTION_REAL, offsetof(Settings, logit_lr), "F", NULL, 1e-6, 1e6, "1", false,
      "the rate of the searched weights is --lr times this"},
     {0, "clip", OPTION_REAL, offsetof(Settings, clip), "F", NULL, 0, 1e9, "0.4", false,
@@ -62,8 +73,10 @@ static const Option options[] = {
      false, "steps between validations"},
     {0, "val-pictures", OPTION_INT, offsetof(Settings, val_pictures), "N", NULL, 0, 1000000, "0",
      false, "validate on the first N pictures; 0: on all"},
-    {0, "checkpoint-minutes", OPTION_REAL, offsetof(Settings, checkpoint_minutes), "F", NULL, 0.01,
+    {0, "checkpoint-minutes", OPTION_REAL, offsetof(Settings, checkpoint_minutes), "F", NULL, 0.001,
      1e6, "5", false, "time between checkpoints"},
+    {0, "stop-after", OPTION_TEXT, offsetof(Settings, stop_after), "TIME", NULL, 0, 0, NULL, false,
+     "save a checkpoint and stop after so long: 90s, 15m, 2h; the same command goes on"},
     {0, "seed", OPTION_INT, offsetof(Settings, seed), "N", NULL, 0, 2147483647, "1", false,
      "of everything random"},
     {0, "restart", OPTION_FLAG, offsetof(Settings, restart), NULL, NULL, 0, 0, NULL, false,
@@ -129,6 +142,9 @@ static SlbTrainOptions train_options(const Settings *set, const Invocation *invo
         .patch = set->patch,
         .seed = (uint64_t)set->seed,
         .rate = set->lr,
+        .schedule = (SlbSchedule)set->schedule,
+        .decay_every = set->decay_every,
+        .average = set->ema,
         .logit_rate = set->logit_lr,
         .clip = set->clip,
         .sharpness = set->tmax,
@@ -152,6 +168,17 @@ static SlbTrainOptions train_options(const Settings *set, const Invocation *invo
     return options_out;
 }
 
+/* "90s", "15m", "2h" or a number of seconds. */
+static bool parse_time(const char *text, double *seconds)
+{
+    char *end;
+    double value = strtod(text, &end);
+    double unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
+    bool one_letter = *end && strchr("hms", *end) && !end[1];
+    *seconds = value * unit;
+    return end != text && (*end == 0 || one_letter) && value > 0 && isfinite(value);
+}
+
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
@@ -160,6 +187,9 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     if (set->anneal_from > set->anneal_to)
         return slb_fail(err, SLB_E_USAGE, "--anneal-from: %g lies behind --anneal-to, %g",
                         set->anneal_from, set->anneal_to);
+    if (set->stop_after && !parse_time(set->stop_after, &how.stop_after))
+        return slb_fail(err, SLB_E_USAGE, "--stop-after: '%s' is no time; give 90s, 15m or 2h",
+                        set->stop_after);
     how.user = &watch;
     cli_signals_ask_first();
     SlbStatus s = slb_train(&how, err);

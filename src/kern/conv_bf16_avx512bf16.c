@@ -73,7 +73,7 @@ ALWAYS_INLINE void store(const SlbConvBf16 *a, const float *sums, size_t first, 
         for (int c = 0; c < channels; c += LANES) {
             __m512 s = _mm512_load_ps(sums + p * PART_OUT + c);
             size_t at = (first + p) * a->out_stride + (size_t)(part + c);
-            if (a->relu) s = _mm512_max_ps(s, zero);
+            if (a->relu) s = _mm512_max_ps(zero, s); /* in this order NaN stays NaN */
             if (a->gate) {
                 const SlbBf16 *g = a->gate + (first + p) * a->gate_stride + part + c;
                 __m256i gate = _mm256_loadu_si256((const __m256i *)g);

@@ -70,7 +70,7 @@ static void rectify(const SlbConvF32 *a, float *out, size_t pixels)
 {
     for (size_t p = 0; p < pixels; p++) {
         float *o = out + p * a->out_stride;
-        for (int c = 0; c < a->out_channels; c++) o[c] = o[c] > 0.0f ? o[c] : 0.0f;
+        for (int c = 0; c < a->out_channels; c++) o[c] = o[c] < 0.0f ? 0.0f : o[c]; /* NaN stays NaN */
     }
 }
 

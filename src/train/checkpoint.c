@@ -8,24 +8,25 @@
 #include "base/mem.h"
 #include "net/safetensors.h"
 
-enum { FIELDS = 3 };
+enum { FIELDS = 4 };
 static const char *const param_names[SLB_PARAMS] = {"weight", "scale", "bias"};
-static const char *const field_names[FIELDS] = {"value", "moment1", "moment2"};
+static const char *const field_names[FIELDS] = {"value", "moment1", "moment2", "average"};
 
 static float *field(const SlbParam *param, int f)
 {
-    return f == 0 ? param->value : f == 1 ? param->moment1 : param->moment2;
+    float *const all[FIELDS] = {param->value, param->moment1, param->moment2, param->average};
+    return all[f];
 }
 
 /* Describes all non-empty parameters as tensors; returns their number. */
-static size_t describe(const SlbLayer *layers, int count, SlbTensor *tensors)
+static size_t describe(const SlbTrainState *state, SlbTensor *tensors)
 {
     size_t n = 0;
-    for (int l = 0; l < count; l++)
+    for (int l = 0; l < state->count; l++)
         for (int i = 0; i < SLB_PARAMS; i++)
             for (int f = 0; f < FIELDS; f++) {
-                const SlbParam *p = &layers[l].param[i];
-                if (!p->size) continue;
+                const SlbParam *p = &state->layer[l].param[i];
+                if (!p->size || !field(p, f)) continue;
                 SlbTensor *t = &tensors[n++];
                 *t = (SlbTensor){.dtype = SLB_F32,
                                  .dims = 1,
@@ -38,16 +39,17 @@ static size_t describe(const SlbLayer *layers, int count, SlbTensor *tensors)
     return n;
 }
 
-SlbStatus slb_checkpoint_save(const char *path, const char *recipe, const SlbLayer *layers,
-                              int count, long step, SlbError *err)
+SlbStatus slb_checkpoint_save(const char *path, const char *recipe, const SlbTrainState *state,
+                              SlbError *err)
 {
-    SlbTensor *tensors = slb_calloc((size_t)count * SLB_PARAMS * FIELDS, sizeof *tensors);
+    SlbTensor *tensors = slb_calloc((size_t)state->count * SLB_PARAMS * FIELDS, sizeof *tensors);
     if (!tensors) return slb_fail_memory(err, path);
-    char number[32];
-    snprintf(number, sizeof number, "%ld", step);
+    char numbers[96];
+    snprintf(numbers, sizeof numbers, "%ld %.17g %.17g", state->step, state->rate_factor,
+             state->usual);
     const SlbMeta meta[] = {
-        {"format", "slbsr checkpoint 1"}, {"step", number}, {"recipe", recipe}};
-    size_t n = describe(layers, count, tensors);
+        {"format", "slbsr checkpoint 1"}, {"state", numbers}, {"recipe", recipe}};
+    size_t n = describe(state, tensors);
     SlbStatus s =
         slb_tensors_write(path, tensors, n, meta, sizeof meta / sizeof *meta, true, err);
     slb_free(tensors);
@@ -69,33 +71,33 @@ static SlbStatus restore(const SlbTensorFile *file, const char *path, SlbTensor 
     return SLB_OK;
 }
 
-static SlbStatus check(const SlbTensorFile *file, const char *path, const char *recipe, long *step,
-                       SlbError *err)
+static SlbStatus check(const SlbTensorFile *file, const char *path, const char *recipe,
+                       SlbTrainState *state, SlbError *err)
 {
-    const char *its = slb_tensors_meta(file, "recipe"), *number = slb_tensors_meta(file, "step");
-    if (!its || !number)
+    const char *its = slb_tensors_meta(file, "recipe"), *numbers = slb_tensors_meta(file, "state");
+    if (!its || !numbers ||
+        sscanf(numbers, "%ld %lf %lf", &state->step, &state->rate_factor, &state->usual) != 3)
         return slb_fail(err, SLB_E_MODEL, "%s: is no checkpoint; move it away", path);
     if (strcmp(its, recipe) != 0)
         return slb_fail(err, SLB_E_USAGE,
                         "%s: is the checkpoint of a run with other options; give the same "
                         "options to go on, another --out, or --restart to begin anew",
                         path);
-    *step = strtol(number, NULL, 10);
     return SLB_OK;
 }
 
-SlbStatus slb_checkpoint_load(const char *path, const char *recipe, SlbLayer *layers, int count,
-                              long *step, SlbError *err)
+SlbStatus slb_checkpoint_load(const char *path, const char *recipe, SlbTrainState *state,
+                              bool *found, SlbError *err)
 {
-    *step = -1;
-    if (access(path, F_OK) != 0) return SLB_OK;
+    *found = access(path, F_OK) == 0;
+    if (!*found) return SLB_OK;
     SlbTensorFile *file;
     SlbStatus s = slb_tensors_open(path, &file, err);
     if (s != SLB_OK) return s;
-    SlbTensor *tensors = slb_calloc((size_t)count * SLB_PARAMS * FIELDS, sizeof *tensors);
+    SlbTensor *tensors = slb_calloc((size_t)state->count * SLB_PARAMS * FIELDS, sizeof *tensors);
     if (!tensors) s = slb_fail_memory(err, path);
-    if (s == SLB_OK) s = check(file, path, recipe, step, err);
-    if (s == SLB_OK) s = restore(file, path, tensors, describe(layers, count, tensors), err);
+    if (s == SLB_OK) s = check(file, path, recipe, state, err);
+    if (s == SLB_OK) s = restore(file, path, tensors, describe(state, tensors), err);
     slb_free(tensors);
     slb_tensors_close(file);
     return s;

@@ -1,24 +1,26 @@
 #include "train/layer.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/mem.h"
 
-static SlbStatus param_create(SlbParam *param, size_t size, SlbError *err)
+static SlbStatus param_create(SlbParam *param, size_t size, bool averaged, SlbError *err)
 {
-    float *block = slb_calloc(size, 4 * sizeof *block);
+    float *block = slb_calloc(size, (averaged ? 5 : 4) * sizeof *block);
     if (!block) return slb_fail_memory(err, "the parameters of training");
     *param = (SlbParam){.value = block,
                         .grad = block + size,
                         .moment1 = block + 2 * size,
                         .moment2 = block + 3 * size,
+                        .average = averaged ? block + 4 * size : NULL,
                         .size = size,
                         .rate = 1.0f};
     return SLB_OK;
 }
 
 SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels, int weight_bits,
-                           SlbError *err)
+                           bool averaged, SlbError *err)
 {
     bool searched = node->low && weight_bits < 32;
     *layer = (SlbLayer){.method = searched ? &slb_method_slb : &slb_method_float,
@@ -28,10 +30,10 @@ SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels
                         .kernel = node->kernel};
     size_t channels = (size_t)node->channels;
     size_t values = slb_layer_weights(layer) * (size_t)layer->method->values(layer->bits);
-    SlbStatus s = param_create(&layer->param[SLB_PARAM_WEIGHT], values, err);
+    SlbStatus s = param_create(&layer->param[SLB_PARAM_WEIGHT], values, averaged && !searched, err);
     if (s == SLB_OK && layer->method->scaled)
-        s = param_create(&layer->param[SLB_PARAM_SCALE], channels, err);
-    if (s == SLB_OK) s = param_create(&layer->param[SLB_PARAM_BIAS], channels, err);
+        s = param_create(&layer->param[SLB_PARAM_SCALE], channels, averaged, err);
+    if (s == SLB_OK) s = param_create(&layer->param[SLB_PARAM_BIAS], channels, averaged, err);
     if (s != SLB_OK) slb_layer_free(layer);
     return s;
 }
@@ -42,6 +44,35 @@ void slb_layer_free(SlbLayer *layer)
         slb_free(layer->param[i].value);
         layer->param[i] = (SlbParam){0};
     }
+}
+
+void slb_layer_copy(const SlbLayer *from, SlbLayer *to)
+{
+    for (int i = 0; i < SLB_PARAMS; i++) {
+        const SlbParam *p = &from->param[i];
+        SlbParam *q = &to->param[i];
+        size_t bytes = p->size * sizeof *p->value;
+        if (!bytes) continue;
+        memcpy(q->value, p->value, bytes);
+        memcpy(q->moment1, p->moment1, bytes);
+        memcpy(q->moment2, p->moment2, bytes);
+        if (p->average) memcpy(q->average, p->average, bytes);
+    }
+}
+
+void slb_layer_forget_grads(SlbLayer *layer)
+{
+    for (int i = 0; i < SLB_PARAMS; i++)
+        if (layer->param[i].size)
+            memset(layer->param[i].grad, 0, layer->param[i].size * sizeof(float));
+}
+
+SlbLayer slb_layer_averaged(const SlbLayer *layer)
+{
+    SlbLayer view = *layer;
+    for (int i = 0; i < SLB_PARAMS; i++)
+        if (view.param[i].average) view.param[i].value = view.param[i].average;
+    return view;
 }
 
 void slb_layer_random(const SlbLayer *layer, uint64_t seed, int conv, float gain, float *weight)

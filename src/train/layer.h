@@ -11,6 +11,7 @@
 /* One array that the optimizer moves. Owned by its layer. */
 typedef struct SlbParam {
     float *value, *grad, *moment1, *moment2; /* [size] each; moments are Adam's m and v */
+    float *average;                          /* [size] moving average of the values, or NULL */
     size_t size;
     float rate; /* multiplies the learning rate */
 } SlbParam;
@@ -52,10 +53,20 @@ typedef struct SlbMethod {
 
 extern const SlbMethod slb_method_float, slb_method_slb;
 
-/* Allocates the parameters of a convolution with `in_channels` inputs, zeroed. SLB_E_MEMORY. */
+/* Allocates the parameters of a convolution with `in_channels` inputs, zeroed; with averages if `averaged`, but
+ * for searched values: the other parameters are trained for the levels as they are. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels,
-                                          int weight_bits, SlbError *err);
+                                          int weight_bits, bool averaged, SlbError *err);
 void slb_layer_free(SlbLayer *layer);
+
+/* Copies values, moments and averages (not gradients) between layers of the same form. */
+void slb_layer_copy(const SlbLayer *from, SlbLayer *to);
+
+/* Sets the gradients to zero, as slb_adam does. */
+void slb_layer_forget_grads(SlbLayer *layer);
+
+/* The layer as inference is to have it: a view whose values are the averages where there are any. Owns nothing. */
+SlbLayer slb_layer_averaged(const SlbLayer *layer);
 
 /* He-normal weights of `gain` (standard deviation gain * sqrt(2 / fan_in)), keyed by seed and conv number. */
 void slb_layer_random(const SlbLayer *layer, uint64_t seed, int conv, float gain, float *weight);

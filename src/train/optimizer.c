@@ -13,11 +13,12 @@ double slb_grad_norm(const SlbLayer *layers, int count)
     return sqrt(square);
 }
 
-static void adam(SlbParam *p, double rate, double shrink, double correct1, double correct2)
+static void adam(SlbParam *p, const SlbAdam *how)
 {
     const float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
-    float factor = (float)shrink, size = (float)(rate * (double)p->rate / correct1);
-    float unbias = (float)(1.0 / correct2);
+    double correct1 = 1.0 - pow(0.9, (double)how->step);
+    float unbias = (float)(1.0 / (1.0 - pow(0.999, (double)how->step)));
+    float factor = (float)how->shrink, size = (float)(how->rate * (double)p->rate / correct1);
     for (size_t k = 0; k < p->size; k++) {
         float g = p->grad[k] * factor;
         p->grad[k] = 0.0f;
@@ -27,24 +28,35 @@ static void adam(SlbParam *p, double rate, double shrink, double correct1, doubl
     }
 }
 
-void slb_adam(SlbLayer *layers, int count, long step, double rate, double shrink, bool hard,
-              int threads)
+/* The decay grows with the number of steps, so that the start is forgotten. */
+static void move_average(SlbParam *p, const SlbAdam *how)
 {
-    double correct1 = 1.0 - pow(0.9, (double)step), correct2 = 1.0 - pow(0.999, (double)step);
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    double n = (double)how->step;
+    float follow = (float)(1.0 - fmin(how->average, n / (n + 10.0)));
+    for (size_t k = 0; k < p->size; k++) p->average[k] += follow * (p->value[k] - p->average[k]);
+}
+
+void slb_adam(SlbLayer *layers, int count, const SlbAdam *how)
+{
+#pragma omp parallel for schedule(static, 1) num_threads(how->threads)
     for (int l = 0; l < count; l++)
         for (int i = 0; i < SLB_PARAMS; i++) {
+            SlbParam *p = &layers[l].param[i];
             bool searched = i == SLB_PARAM_WEIGHT && layers[l].bits < 32;
-            if (!(hard && searched)) adam(&layers[l].param[i], rate, shrink, correct1, correct2);
+            if (how->hard && searched) continue;
+            adam(p, how);
+            if (p->average) move_average(p, how);
         }
 }
 
-double slb_rate_at(long step, long steps, long warmup, double peak)
+double slb_rate_at(const SlbRate *rate, long step)
 {
     const double floor = 0.01, pi = 3.14159265358979323846;
-    if (step < warmup) return peak * (double)(step + 1) / (double)warmup;
-    double share = (double)(step - warmup) / (double)(steps > warmup ? steps - warmup : 1);
-    return peak * (floor + (1.0 - floor) * 0.5 * (1.0 + cos(pi * fmin(share, 1.0))));
+    if (step < rate->warmup) return rate->peak * (double)(step + 1) / (double)rate->warmup;
+    if (rate->schedule == SLB_STEPS) return rate->peak * pow(0.1, (double)(step / rate->decay_every));
+    long length = rate->steps > rate->warmup ? rate->steps - rate->warmup : 1;
+    double share = fmin((double)(step - rate->warmup) / (double)length, 1.0);
+    return rate->peak * (floor + (1.0 - floor) * 0.5 * (1.0 + cos(pi * share)));
 }
 
 double slb_sharpness_at(long step, long from, long to, double end)

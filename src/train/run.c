@@ -9,8 +9,6 @@
 
 #include "base/mem.h"
 #include "train/calibrate.h"
-#include "train/checkpoint.h"
-#include "train/optimizer.h"
 
 enum { STREAM_PATCH = 2, STREAM_SCALE = 4 };
 
@@ -21,30 +19,37 @@ static long share_of(const Run *run, double share)
 
 bool run_is_hard(const Run *run)
 {
-    return run->options->bits < 32 && run->step >= share_of(run, run->options->anneal_to);
+    return run->options->bits < 32 && run->now.step >= share_of(run, run->options->anneal_to);
 }
 
 double run_sharpness(const Run *run)
 {
-    return slb_sharpness_at(run->step, share_of(run, run->options->anneal_from),
+    return slb_sharpness_at(run->now.step, share_of(run, run->options->anneal_from),
                             share_of(run, run->options->anneal_to), run->options->sharpness);
 }
 
 double run_rate(const Run *run)
 {
-    return slb_rate_at(run->step, run->options->steps, run->options->warmup, run->options->rate);
+    const SlbTrainOptions *o = run->options;
+    const SlbRate rate = {.schedule = o->schedule,
+                          .peak = o->rate,
+                          .steps = o->steps,
+                          .warmup = o->warmup,
+                          .decay_every = o->decay_every};
+    return slb_rate_at(&rate, run->now.step) * run->now.rate_factor;
 }
 
-/* Weights of all layers into *weights, for `engine`. */
-static void set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weights, bool hard)
+/* Weights of all layers into *weights, for `engine`; from the averages of the parameters when `averaged`. */
+static void set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weights, bool hard,
+                        bool averaged)
 {
     double sharpness = run_sharpness(run);
 #pragma omp parallel for schedule(static, 1) num_threads(run->options->threads)
     for (int i = 0; i < run->graph->conv_count; i++) {
-        const SlbLayer *layer = &run->layer[i];
-        layer->method->weights(layer, sharpness, hard, run->effective[i]);
-        slb_weights_set(weights, engine, i, run->effective[i],
-                        layer->param[SLB_PARAM_BIAS].value);
+        const SlbLayer *now = &run->now.layer[i];
+        SlbLayer layer = averaged ? slb_layer_averaged(now) : *now;
+        layer.method->weights(&layer, sharpness, hard, run->effective[i]);
+        slb_weights_set(weights, engine, i, run->effective[i], layer.param[SLB_PARAM_BIAS].value);
     }
 }
 
@@ -52,11 +57,11 @@ static void set_weights(const Run *run, const SlbEngine *engine, SlbWeights *wei
 static SlbStatus patch(const Run *run, int i, float *in, float *target, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    SlbRng rng = slb_rng(o->seed, STREAM_SCALE, (uint64_t)run->step);
+    SlbRng rng = slb_rng(o->seed, STREAM_SCALE, (uint64_t)run->now.step);
     uint64_t first = slb_rng_below(&rng, (uint64_t)o->scale_count);
     SlbPatchKey key = {.seed = o->seed,
                        .stream = STREAM_PATCH,
-                       .index = (uint64_t)run->step * (uint64_t)o->batch + (uint64_t)i,
+                       .index = (uint64_t)run->now.step * (uint64_t)o->batch + (uint64_t)i,
                        .scale = o->scales[(first + (uint64_t)i) % (uint64_t)o->scale_count],
                        .side = o->patch};
     return slb_dataset_patch(&run->dataset, &key, in, target, err);
@@ -128,44 +133,79 @@ static void parameter_grads(Run *run, bool hard)
     double sharpness = run_sharpness(run);
 #pragma omp parallel for schedule(static, 1) num_threads(run->options->threads)
     for (int i = 0; i < run->graph->conv_count; i++) {
-        SlbLayer *layer = &run->layer[i];
+        SlbLayer *layer = &run->now.layer[i];
         slb_grads_get(run->part[0], run->engine, i, run->effective[i],
                       layer->param[SLB_PARAM_BIAS].grad);
         layer->method->backward(layer, sharpness, hard, run->effective[i]);
     }
 }
 
+/* A loss that is no number, or several times what it usually is beside that of the untouched input. */
+static bool astray(const Run *run, double loss, double baseline, double norm)
+{
+    const double several = 5.0;
+    const long settled = 20; /* steps before which nothing is usual */
+    if (!isfinite(loss) || !isfinite(norm)) return true;
+    return run->now.step >= settled && baseline > 0 && loss / baseline > several * run->now.usual;
+}
+
+/* Back to the last good state with half the rate. Twice without a new good state in between is the end. */
+static SlbStatus fall_back(Run *run, SlbError *err)
+{
+    long step = run->now.step;
+    if (run->fallen)
+        return slb_fail(err, SLB_E_DIVERGED,
+                        "%s: training diverged at step %ld, for the second time from step %ld on; "
+                        "try a lower --lr",
+                        run->options->out, step, run->good.step);
+    slb_state_copy(&run->good, &run->now);
+    run->now.rate_factor *= 0.5;
+    run->fallen = true;
+    run->fell_at = step;
+    return SLB_OK;
+}
+
 SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
+    const double memory = 0.98; /* of the moving average */
     bool hard = run_is_hard(run);
-    set_weights(run, run->engine, run->weights, hard);
+    set_weights(run, run->engine, run->weights, hard, false);
     SlbStatus s = batch(run, loss, baseline, err);
     if (s != SLB_OK) return s;
     slb_grads_reduce(run->part, run->parts, o->threads);
     parameter_grads(run, hard);
-    double norm = slb_grad_norm(run->layer, run->graph->conv_count);
-    if (!isfinite(*loss) || !isfinite(norm))
-        return slb_fail(err, SLB_E_DIVERGED,
-                        "%s: training diverged at step %ld: the loss is not finite; "
-                        "try a lower --lr",
-                        o->out, run->step);
-    double shrink = o->clip > 0 && norm > o->clip ? o->clip / norm : 1.0;
-    slb_adam(run->layer, run->graph->conv_count, run->step + 1, run_rate(run), shrink, hard,
-             o->threads);
-    run->step++;
+    double norm = slb_grad_norm(run->now.layer, run->now.count);
+    if (astray(run, *loss, *baseline, norm)) {
+        for (int i = 0; i < run->now.count; i++) slb_layer_forget_grads(&run->now.layer[i]);
+        return fall_back(run, err);
+    }
+    const SlbAdam adam = {.step = run->now.step + 1,
+                          .rate = run_rate(run),
+                          .shrink = o->clip > 0 && norm > o->clip ? o->clip / norm : 1.0,
+                          .average = o->average,
+                          .hard = hard,
+                          .threads = o->threads};
+    slb_adam(run->now.layer, run->now.count, &adam);
+    double ratio = *baseline > 0 ? *loss / *baseline : 0;
+    run->now.usual = run->now.step ? memory * run->now.usual + (1 - memory) * ratio : ratio;
+    run->now.step++;
+    if (run->now.step % SLB_GOOD_EVERY == 0) {
+        slb_state_copy(&run->now, &run->good);
+        run->fallen = run->fallen && run->now.step <= run->fell_at;
+    }
     return SLB_OK;
 }
 
 SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err)
 {
     const SlbEngine *engine = slb_validation_engine(run->validation);
-    set_weights(run, engine, run->hard, true);
+    set_weights(run, engine, run->hard, true, true);
     SlbStatus s = slb_validation_run(run->validation, run->hard, psnr, err);
     if (s != SLB_OK) return s;
     memcpy(psnr_soft, psnr, (size_t)run->options->scale_count * sizeof *psnr);
     if (run->options->bits == 32 || run_is_hard(run)) return SLB_OK;
-    set_weights(run, engine, run->soft, false);
+    set_weights(run, engine, run->soft, false, true);
     return slb_validation_run(run->validation, run->soft, psnr_soft, err);
 }
 
@@ -181,7 +221,7 @@ static SlbStatus calibrate(Run *run, SlbModel *model, SlbError *err)
     if (s == SLB_OK) s = slb_engine_create(run->graph, SLB_FLOAT32, &run->cpu, &engine, err);
     if (s == SLB_OK) s = slb_weights_create(engine, &weights, err);
     if (s == SLB_OK) {
-        set_weights(run, engine, weights, true);
+        set_weights(run, engine, weights, true, true);
         s = slb_calibrate(engine, run->graph, weights, &run->dataset, o->scales, o->scale_count,
                           o->patch, PATCHES, o->seed, step, err);
     }
@@ -214,14 +254,15 @@ SlbStatus run_finish(Run *run, const char *figures, SlbError *err)
     SlbStatus s = slb_model_create(run->graph, o->bits, &model, err);
     if (s != SLB_OK) return s;
     for (int i = 0; i < run->graph->conv_count; i++) {
-        const SlbLayer *layer = &run->layer[i];
-        layer->method->harden(layer, &model->conv[i]);
-        memcpy(model->conv[i].bias, layer->param[SLB_PARAM_BIAS].value,
-               layer->param[SLB_PARAM_BIAS].size * sizeof(float));
+        SlbLayer layer = slb_layer_averaged(&run->now.layer[i]);
+        layer.method->harden(&layer, &model->conv[i]);
+        memcpy(model->conv[i].bias, layer.param[SLB_PARAM_BIAS].value,
+               layer.param[SLB_PARAM_BIAS].size * sizeof(float));
     }
     if (o->bits < 32) s = calibrate(run, model, err);
     if (s == SLB_OK) s = describe(run, model, figures, err);
     if (s == SLB_OK) s = slb_model_save(model, o->out, o->overwrite, err);
+    if (s == SLB_OK) s = slb_saver_wait(run->saver, err);
     if (s == SLB_OK) unlink(run->checkpoint_path);
     slb_model_free(model);
     return s;

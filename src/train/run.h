@@ -3,7 +3,8 @@
 #define SLBSR_TRAIN_RUN_H
 
 #include "train/dataset.h"
-#include "train/layer.h"
+#include "train/checkpoint.h"
+#include "train/optimizer.h"
 #include "train/train.h"
 #include "train/validate.h"
 
@@ -11,11 +12,19 @@
  * result. */
 enum { MAX_BATCH_PARTS = 16 };
 
+/* Steps between the states that checkpoints hold and that a run falls back to. An unbroken run and a resumed one fall
+ * back to the same state, since checkpoints are made of these states only. */
+enum { SLB_GOOD_EVERY = 10 };
+
 typedef struct Run {
     const SlbTrainOptions *options;
     SlbCpu cpu;
     SlbGraph *graph;
-    SlbLayer *layer;    /* [graph->conv_count] */
+    SlbTrainState now;  /* what the next step starts from */
+    SlbTrainState good; /* as it was at the last multiple of SLB_GOOD_EVERY steps */
+    bool fallen;        /* the run fell back, and has not come past that step yet */
+    long fell_at;       /* the step it fell at */
+    SlbSaver *saver;
     float **effective;  /* [conv_count] OIHW: weights, then their gradients */
     SlbEngine *engine;
     SlbWeights *weights;
@@ -25,7 +34,6 @@ typedef struct Run {
     SlbSlot **slot; /* [threads] */
     SlbGrads *part[MAX_BATCH_PARTS];
     int parts;
-    long step;                   /* steps done */
     char *recipe, *checkpoint_path, *log_path; /* malloc */
 } Run;
 
@@ -33,7 +41,8 @@ typedef struct Run {
 SLB_MUST_CHECK SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err);
 void run_free(Run *run);
 
-/* One step; *loss is the batch's, *baseline that of its untouched input. SLB_E_MEMORY; SLB_E_DIVERGED. */
+/* One step; *loss is the batch's, *baseline that of its untouched input. When the loss goes astray, the state falls back to
+ * run->good with a lower rate (run->fallen); SLB_E_DIVERGED when that does not help. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err);
 
 /* PSNR by scale with hard and with soft weights. */

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "train/checkpoint.h"
 #include "train/run.h"
 
 /* Everything that decides the result, so that a checkpoint goes on only with its own run. */
@@ -19,6 +18,7 @@ static char *recipe_of(const SlbTrainOptions *o, const char *net_text, SlbPrecis
     fprintf(f, "bits %d batch %d patch %d steps %ld warmup %ld seed %llu rate %.17g logits %.17g ",
             o->bits, o->batch, o->patch, o->steps, o->warmup, (unsigned long long)o->seed, o->rate,
             o->logit_rate);
+    fprintf(f, "schedule %d %ld average %.17g ", (int)o->schedule, o->decay_every, o->average);
     fprintf(f, "clip %.17g sharpness %.17g anneal %.17g %.17g loss %d precision %d scales", o->clip,
             o->sharpness, o->anneal_from, o->anneal_to, (int)o->loss, (int)precision);
     for (int i = 0; i < o->scale_count; i++) fprintf(f, " %d", o->scales[i]);
@@ -53,24 +53,25 @@ static void note(const SlbTrainOptions *o, const char *format, ...)
     o->note(o->user, line);
 }
 
-static SlbStatus create_layers(Run *run, SlbError *err)
+/* The state, its copies for falling back and for saving, and room for effective weights. */
+static SlbStatus create_states(Run *run, SlbError *err)
 {
-    const SlbGraph *g = run->graph;
-    run->layer = slb_calloc((size_t)g->conv_count, sizeof *run->layer);
-    run->effective = slb_calloc((size_t)g->conv_count, sizeof *run->effective);
-    if (!run->layer || !run->effective) return slb_fail_memory(err, "the network's parameters");
-    for (int i = 0; i < g->node_count; i++) {
-        const SlbNode *n = &g->nodes[i];
-        if (n->op != SLB_OP_CONV) continue;
-        SlbLayer *layer = &run->layer[n->conv];
-        SlbStatus s = slb_layer_create(layer, n, g->nodes[n->source[0]].channels,
-                                       run->options->bits, err);
+    const SlbTrainOptions *o = run->options;
+    SlbTrainState copy = {0};
+    SlbTrainState *const states[] = {&run->now, &run->good, &copy};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        SlbStatus s = slb_state_create(run->graph, o->bits, o->logit_rate, o->average > 0,
+                                       states[i], err);
         if (s != SLB_OK) return s;
-        layer->param[SLB_PARAM_SCALE].rate = n->norm ? 1.0f : 0.0f;
-        if (layer->bits < 32)
-            layer->param[SLB_PARAM_WEIGHT].rate = (float)run->options->logit_rate;
-        run->effective[n->conv] = slb_calloc(slb_layer_weights(layer), sizeof(float));
-        if (!run->effective[n->conv]) return slb_fail_memory(err, "the network's parameters");
+    }
+    SlbStatus s = slb_saver_create(run->checkpoint_path, run->recipe, &copy, &run->saver, err);
+    if (s != SLB_OK) return s;
+    run->effective = slb_calloc((size_t)run->now.count, sizeof *run->effective);
+    for (int i = 0; i < run->now.count; i++) {
+        if (run->effective)
+            run->effective[i] = slb_calloc(slb_layer_weights(&run->now.layer[i]), sizeof(float));
+        if (!run->effective || !run->effective[i])
+            return slb_fail_memory(err, "the network's parameters");
     }
     return SLB_OK;
 }
@@ -81,7 +82,7 @@ static void init_random(Run *run)
 {
     const float gain_of_output = 0.1f;
     for (int i = 0; i < run->graph->conv_count; i++) {
-        SlbLayer *layer = &run->layer[i];
+        SlbLayer *layer = &run->now.layer[i];
         bool output = i == run->graph->conv_count - 1;
         slb_layer_random(layer, run->options->seed, i, output ? gain_of_output : 1.0f,
                          run->effective[i]);
@@ -97,7 +98,7 @@ static SlbStatus init_from(Run *run, const char *path, SlbError *err)
     bool fits = model->graph->conv_count == run->graph->conv_count;
     for (int i = 0; fits && i < run->graph->conv_count; i++) {
         const SlbConvParams *c = &model->conv[i];
-        SlbLayer *layer = &run->layer[i];
+        SlbLayer *layer = &run->now.layer[i];
         fits = c->out_channels == layer->out_channels && c->in_channels == layer->in_channels &&
                c->kernel == layer->kernel;
         if (!fits) break;
@@ -160,26 +161,37 @@ static SlbStatus create_engine(Run *run, SlbError *err)
     return s;
 }
 
+static void start_averages(Run *run)
+{
+    for (int l = 0; l < run->now.count; l++)
+        for (int i = 0; i < SLB_PARAMS; i++) {
+            SlbParam *p = &run->now.layer[l].param[i];
+            if (p->average) memcpy(p->average, p->value, p->size * sizeof *p->value);
+        }
+}
+
 /* Start values, or those of the checkpoint. */
 static SlbStatus start(Run *run, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    long done = -1;
-    if (!o->restart) {
-        SlbStatus s = slb_checkpoint_load(run->checkpoint_path, run->recipe, run->layer,
-                                          run->graph->conv_count, &done, err);
-        if (s != SLB_OK) return s;
+    bool found = false;
+    SlbStatus s = SLB_OK;
+    if (!o->restart)
+        s = slb_checkpoint_load(run->checkpoint_path, run->recipe, &run->now, &found, err);
+    if (s != SLB_OK) return s;
+    if (found) {
+        note(o, "going on from step %ld (%s)", run->now.step, run->checkpoint_path);
+    } else {
+        if (!o->overwrite && access(o->out, F_OK) == 0)
+            return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to train anew", o->out);
+        if (o->init)
+            s = init_from(run, o->init, err);
+        else
+            init_random(run);
+        start_averages(run);
     }
-    if (done < 0 && !o->overwrite && access(o->out, F_OK) == 0)
-        return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to train anew", o->out);
-    if (done >= 0) {
-        run->step = done;
-        note(o, "going on from step %ld (%s)", done, run->checkpoint_path);
-        return SLB_OK;
-    }
-    if (o->init) return init_from(run, o->init, err);
-    init_random(run);
-    return SLB_OK;
+    slb_state_copy(&run->now, &run->good);
+    return s;
 }
 
 SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
@@ -194,7 +206,7 @@ SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
     run->log_path = beside(options->out, ".csv");
     if (!run->recipe || !run->checkpoint_path || !run->log_path)
         return slb_fail_memory(err, "the training run");
-    s = create_layers(run, err);
+    s = create_states(run, err);
     if (s == SLB_OK) s = start(run, err);
     if (s == SLB_OK) s = load_data(run, err);
     if (s == SLB_OK) s = create_engine(run, err);
@@ -204,13 +216,14 @@ SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
 void run_free(Run *run)
 {
     for (int i = 0; run->graph && i < run->graph->conv_count; i++) {
-        if (run->layer) slb_layer_free(&run->layer[i]);
         if (run->effective) slb_free(run->effective[i]);
     }
+    slb_saver_free(run->saver);
+    slb_state_free(&run->now);
+    slb_state_free(&run->good);
     for (int t = 0; run->slot && t < run->options->threads; t++) slb_slot_free(run->slot[t]);
     for (int p = 0; p < MAX_BATCH_PARTS; p++) slb_grads_free(run->part[p]);
     slb_free(run->slot);
-    slb_free(run->layer);
     slb_free(run->effective);
     slb_weights_free(run->weights);
     slb_weights_free(run->hard);

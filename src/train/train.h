@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "train/engine.h"
+#include "train/optimizer.h"
 
 enum { SLB_TRAIN_SCALES = 3 };
 
@@ -40,7 +41,11 @@ typedef struct SlbTrainOptions {
     long steps, warmup;
     int batch, patch; /* patches a step; their side in pixels at output resolution */
     uint64_t seed;
-    double rate;         /* Adam's learning rate after warm-up; falls to 1 % of it by a cosine */
+    double rate;         /* Adam's learning rate after warm-up */
+    SlbSchedule schedule;
+    long decay_every;    /* for SLB_STEPS */
+    double average;      /* decay of a moving average of the parameters (not of searched ones), which is
+                            what is validated and written; 0: none */
     double logit_rate;   /* the logits' learning rate is this times `rate` */
     double clip;         /* bound of the gradient's norm; 0: none */
     double sharpness;    /* T rises exponentially from 1 to this ... */
@@ -51,9 +56,11 @@ typedef struct SlbTrainOptions {
     long val_every;       /* steps between validations */
     int val_pictures;     /* at most so many, the first by name; 0: all */
     double checkpoint_seconds;
+    double stop_after;    /* seconds, after which the run stops as by `stop`; 0: never */
     bool restart;         /* ignore and replace a checkpoint */
     bool overwrite;       /* a finished model at `out` may be replaced */
-    const volatile sig_atomic_t *stop; /* nonzero: save a checkpoint and return SLB_PARTIAL; NULL: never */
+    const volatile sig_atomic_t *stop; /* nonzero: finish the step, save the last state that is a multiple of ten
+                                          steps, return SLB_PARTIAL; NULL: never */
     void (*report)(void *user, const SlbTrainReport *report); /* NULL: none */
     long report_every; /* steps */
     void (*note)(void *user, const char *line); /* what is worth knowing, e.g. files passed over; NULL: none */
@@ -61,8 +68,9 @@ typedef struct SlbTrainOptions {
 } SlbTrainOptions;
 
 /* Trains, or goes on from OUT.ckpt when that belongs to the same recipe (everything above that changes the
- * result), and writes the model. The result does not depend on `threads` or on interruptions. SLB_PARTIAL: stopped by
- * `stop`, the checkpoint is written. SLB_E_DIVERGED: the loss is not finite any more. */
+ * result), and writes the model. The result does not depend on `threads` or on interruptions. When the loss is no number or
+ * jumps, the run goes back by up to ten steps with half the rate, and says so; SLB_E_DIVERGED when that does not help.
+ * SLB_PARTIAL: stopped by `stop` or `stop_after`, the checkpoint is written. */
 SLB_MUST_CHECK SlbStatus slb_train(const SlbTrainOptions *options, SlbError *err);
 
 #endif

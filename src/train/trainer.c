@@ -3,7 +3,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "train/checkpoint.h"
 #include "train/run.h"
 #include "train/trainlog.h"
 
@@ -27,13 +26,6 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static SlbStatus save(const Run *run, Clock *clock, SlbError *err)
-{
-    clock->saved = now();
-    return slb_checkpoint_save(run->checkpoint_path, run->recipe, run->layer,
-                               run->graph->conv_count, run->step, err);
-}
-
 static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progress *p,
                                 bool validated)
 {
@@ -41,14 +33,14 @@ static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progre
     double seconds = now() - clock->started;
     bool soft = o->bits < 32 && !run_is_hard(run);
     return (SlbTrainReport){
-        .step = run->step,
+        .step = run->now.step,
         .steps = o->steps,
         .loss = p->loss_count ? p->loss_sum / (double)p->loss_count : 0,
         .baseline = p->loss_count ? p->baseline_sum / (double)p->loss_count : 0,
         .rate = run_rate(run),
         .sharpness = soft ? run_sharpness(run) : 0,
         .seconds = seconds,
-        .left = seconds / (double)(run->step - clock->first_step) * (double)(o->steps - run->step),
+        .left = seconds / (double)(run->now.step - clock->first_step) * (double)(o->steps - run->now.step),
         .validated = validated,
         .scale_count = o->scale_count,
         .scales = o->scales,
@@ -62,9 +54,9 @@ static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progre
 static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    bool last = run->step == o->steps;
-    bool validate = run->validation && (last || run->step % o->val_every == 0);
-    if (!validate && !last && run->step % o->report_every != 0) return SLB_OK;
+    bool last = run->now.step == o->steps;
+    bool validate = run->validation && (last || run->now.step % o->val_every == 0);
+    if (!validate && !last && run->now.step % o->report_every != 0) return SLB_OK;
     if (validate) {
         SlbStatus s = run_validate(run, p->psnr, p->psnr_soft, err);
         if (s != SLB_OK) return s;
@@ -77,24 +69,61 @@ static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
     return slb_trainlog_add(run->log_path, &report, err);
 }
 
+/* Hands the last good state to the saver where a checkpoint is due; the run goes on meanwhile. */
+static SlbStatus save_when_due(Run *run, Clock *clock, SlbError *err)
+{
+    bool fresh = run->now.step % SLB_GOOD_EVERY == 0;
+    if (!fresh || now() - clock->saved < run->options->checkpoint_seconds) return SLB_OK;
+    if (slb_saver_busy(run->saver)) return SLB_OK; /* a slow disk: next time */
+    clock->saved = now();
+    return slb_saver_start(run->saver, &run->good, err);
+}
+
+static bool must_stop(const Run *run, const Clock *clock)
+{
+    const SlbTrainOptions *o = run->options;
+    if (run->now.step == o->steps) return false;
+    return (o->stop && *o->stop) ||
+           (o->stop_after > 0 && now() - clock->started >= o->stop_after);
+}
+
+static SlbStatus stop(Run *run, SlbError *err)
+{
+    SlbStatus s = slb_saver_start(run->saver, &run->good, err);
+    if (s == SLB_OK) s = slb_saver_wait(run->saver, err);
+    if (s != SLB_OK) return s;
+    return slb_fail(err, SLB_PARTIAL, "%s: stopped at step %ld of %ld; the same command goes on",
+                    run->options->out, run->good.step, run->options->steps);
+}
+
+static void note_fall(const Run *run)
+{
+    char line[128];
+    snprintf(line, sizeof line,
+             "the loss went astray at step %ld; going on from step %ld with half the rate",
+             run->fell_at, run->now.step);
+    if (run->options->note) run->options->note(run->options->user, line);
+}
+
 static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    while (run->step < o->steps) {
+    while (run->now.step < o->steps) {
         double loss, baseline;
+        long before = run->now.step;
         SlbStatus s = run_step(run, &loss, &baseline, err);
         if (s != SLB_OK) return s;
+        if (run->now.step != before + 1) {
+            note_fall(run);
+            continue;
+        }
         p->loss_sum += loss;
         p->baseline_sum += baseline;
         p->loss_count++;
         s = look(run, clock, p, err);
+        if (s == SLB_OK) s = save_when_due(run, clock, err);
         if (s != SLB_OK) return s;
-        bool stop = o->stop && *o->stop;
-        if (stop || now() - clock->saved >= o->checkpoint_seconds) s = save(run, clock, err);
-        if (s != SLB_OK) return s;
-        if (stop && run->step < o->steps)
-            return slb_fail(err, SLB_PARTIAL, "%s: stopped at step %ld of %ld; the same command "
-                            "goes on", o->out, run->step, o->steps);
+        if (must_stop(run, clock)) return stop(run, err);
     }
     return SLB_OK;
 }
@@ -113,11 +142,11 @@ static void figures_of(const Run *run, const Progress *p, char *text, size_t byt
 static SlbStatus train(Run *run, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    Clock clock = {.started = now(), .saved = now(), .first_step = run->step};
+    Clock clock = {.started = now(), .saved = now(), .first_step = run->now.step};
     Progress progress = {0};
     char figures[256];
     SlbStatus s =
-        slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->step, err);
+        slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->now.step, err);
     if (s == SLB_OK) s = loop(run, &clock, &progress, err);
     if (s == SLB_OK && run->validation && !progress.any_validation) { /* resumed at the end */
         s = run_validate(run, progress.psnr, progress.psnr_soft, err);

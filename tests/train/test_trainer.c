@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "net/model.h"
-#include "train/train.h"
+#include "train/run.h"
 
 static char folder[64];
 static const char *const data[] = {SLBSR_SOURCE_DIR "/data/hr"};
@@ -105,7 +106,7 @@ static bool exists(const char *name)
     return stat(in_folder(name), &st) == 0;
 }
 
-/* Stopped after every fifth step (before, while and after the temperature rises), the run ends with the same bytes, and so
+/* Stopped after every fifth step (before, while and after the temperature rises; it goes on from a multiple of ten), the run ends with the same bytes, and so
  * does its log but for the times. */
 static void test_resume(void **state)
 {
@@ -160,6 +161,83 @@ static void keep(void *user, const SlbTrainReport *report)
     if (!report->validated) return;
     last_psnr = report->psnr[0];
     last_bicubic = report->bicubic[0];
+}
+
+static void steps(Run *run, long to)
+{
+    double loss, baseline;
+    while (run->now.step < to) {
+        assert_int_equal(run_step(run, &loss, &baseline, NULL), SLB_OK);
+        assert_true(isfinite(loss));
+    }
+}
+
+/* A loss that is no number leads back to the last good state, once; a second time before the run has come past that step is
+ * the end; later it is a new mishap. */
+static void test_falls_back(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("fall"), 2);
+    Run run;
+    SlbError err = {0};
+    double loss, baseline;
+    assert_int_equal(run_create(&run, &o, &err), SLB_OK);
+    float *value = &run.now.layer[0].param[SLB_PARAM_BIAS].value[0];
+    for (int mishap = 1; mishap <= 2; mishap++) {
+        steps(&run, 10 * mishap + 3);
+        *value = NAN;
+        assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_OK);
+        assert_int_equal(run.now.step, 10 * mishap);
+        assert_true(run.fallen && isfinite(*value));
+        assert_true(run.now.rate_factor == pow(0.5, mishap));
+        if (mishap == 1) steps(&run, 20);
+    }
+    *value = NAN;
+    assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_E_DIVERGED);
+    run_free(&run);
+    o.rate = 1e9; /* and the whole way: nothing helps */
+    train(&o, SLB_E_DIVERGED);
+    assert_false(exists("fall"));
+}
+
+/* The average of the parameters is what is written: with it, the model is another one, and the run still goes on exactly. */
+static void test_average(void **state)
+{
+    (void)state;
+    long at = 13;
+    SlbTrainOptions o = small(in_folder("average"), 2);
+    o.average = 0.9;
+    o.schedule = SLB_STEPS;
+    o.decay_every = 10;
+    train(&o, SLB_OK);
+    o.out = in_folder("average-broken");
+    o.stop = &stop_now;
+    o.report = stop_at;
+    o.user = &at;
+    o.report_every = 1;
+    stop_now = 0;
+    train(&o, SLB_PARTIAL);
+    stop_now = 0;
+    o.report = NULL;
+    train(&o, SLB_OK);
+    assert_same_file(in_folder("average"), in_folder("average-broken"));
+}
+
+static void test_rates(void **state)
+{
+    (void)state;
+    SlbRate rate = {.schedule = SLB_COSINE, .peak = 2, .steps = 110, .warmup = 10, .decay_every = 40};
+    assert_true(fabs(slb_rate_at(&rate, 0) - 0.2) < 1e-12);
+    assert_true(fabs(slb_rate_at(&rate, 9) - 2.0) < 1e-12);
+    assert_true(fabs(slb_rate_at(&rate, 10) - 2.0) < 1e-12);
+    assert_true(fabs(slb_rate_at(&rate, 60) - 1.01) < 1e-12);
+    assert_true(fabs(slb_rate_at(&rate, 110) - 0.02) < 1e-12);
+    rate.schedule = SLB_STEPS;
+    assert_true(fabs(slb_rate_at(&rate, 39) - 2.0) < 1e-12);
+    assert_true(fabs(slb_rate_at(&rate, 40) - 0.2) < 1e-12);
+    assert_true(fabs(slb_rate_at(&rate, 80) - 0.02) < 1e-12);
+    assert_true(fabs(slb_sharpness_at(50, 0, 100, 64) - 8.0) < 1e-9);
+    assert_true(slb_sharpness_at(100, 0, 100, 64) == 64 && slb_sharpness_at(0, 0, 100, 64) == 1);
 }
 
 /* It learns: from the start values to better than bicubic, and at 2 bits from these float weights. */
@@ -248,6 +326,8 @@ int main(void)
         cmocka_unit_test(test_threads),     cmocka_unit_test(test_resume),
         cmocka_unit_test(test_learns),      cmocka_unit_test(test_resume_other_recipe),
         cmocka_unit_test(test_model_file),  cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_falls_back),  cmocka_unit_test(test_average),
+        cmocka_unit_test(test_rates),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,0 +1,40 @@
+#include "train/state.h"
+
+#include "base/mem.h"
+
+SlbStatus slb_state_create(const SlbGraph *graph, int weight_bits, double logit_rate, bool averaged,
+                           SlbTrainState *state, SlbError *err)
+{
+    *state = (SlbTrainState){.count = graph->conv_count, .rate_factor = 1.0};
+    state->layer = slb_calloc((size_t)graph->conv_count, sizeof *state->layer);
+    if (!state->layer) return slb_fail_memory(err, "the parameters of training");
+    for (int i = 0; i < graph->node_count; i++) {
+        const SlbNode *n = &graph->nodes[i];
+        if (n->op != SLB_OP_CONV) continue;
+        SlbLayer *layer = &state->layer[n->conv];
+        SlbStatus s = slb_layer_create(layer, n, graph->nodes[n->source[0]].channels, weight_bits,
+                                       averaged, err);
+        if (s != SLB_OK) {
+            slb_state_free(state);
+            return s;
+        }
+        layer->param[SLB_PARAM_SCALE].rate = n->norm ? 1.0f : 0.0f;
+        if (layer->bits < 32) layer->param[SLB_PARAM_WEIGHT].rate = (float)logit_rate;
+    }
+    return SLB_OK;
+}
+
+void slb_state_free(SlbTrainState *state)
+{
+    for (int i = 0; state->layer && i < state->count; i++) slb_layer_free(&state->layer[i]);
+    slb_free(state->layer);
+    *state = (SlbTrainState){0};
+}
+
+void slb_state_copy(const SlbTrainState *from, SlbTrainState *to)
+{
+    to->step = from->step;
+    to->rate_factor = from->rate_factor;
+    to->usual = from->usual;
+    for (int i = 0; i < from->count; i++) slb_layer_copy(&from->layer[i], &to->layer[i]);
+}

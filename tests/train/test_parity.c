@@ -1,0 +1,134 @@
+/* The trainer's forward pass with the weights of inference against the inference engine, on the models inside the program
+ * (issue: PSNR within 0.05 dB), and both against each other in float32. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+
+#include "base/mem.h"
+#include "img/codec.h"
+#include "img/protocol.h"
+#include "infer/builtin.h"
+#include "infer/plan.h"
+#include "train/engine.h"
+
+enum { SCALE = 2 };
+static const char picture[] = SLBSR_SOURCE_DIR "/data/hr/astronaut.png";
+
+typedef struct Case {
+    SlbLumaPair pair;
+    float *in;
+    double *out;
+    size_t pixels;
+} Case;
+
+static void load(Case *c)
+{
+    SlbImage image = {0};
+    SlbError err;
+    assert_int_equal(slb_image_load(picture, NULL, &image, &err), SLB_OK);
+    assert_int_equal(slb_luma_pair(&image, SCALE, picture, &c->pair, &err), SLB_OK);
+    slb_image_free(&image);
+    c->pixels = (size_t)c->pair.width * c->pair.height;
+    c->in = slb_alloc(c->pixels, sizeof *c->in);
+    c->out = slb_alloc(c->pixels, sizeof *c->out);
+    assert_true(c->in && c->out);
+    for (size_t i = 0; i < c->pixels; i++) c->in[i] = (float)(c->pair.bicubic[i] / 255.0);
+}
+
+static void unload(Case *c)
+{
+    slb_luma_pair_free(&c->pair);
+    slb_free(c->in);
+    slb_free(c->out);
+}
+
+static double psnr(Case *c)
+{
+    SlbScore score;
+    assert_int_equal(slb_luma_score(&c->pair, c->out, SCALE, 0, &score, NULL), SLB_OK);
+    return score.psnr;
+}
+
+/* The trainer's engine in float32 with the weights that inference uses. */
+static double trainers(Case *c, const SlbModel *model, const SlbCpu *cpu)
+{
+    SlbEngine *engine;
+    SlbWeights *weights;
+    SlbSlot *slot;
+    assert_int_equal(slb_engine_create(model->graph, SLB_FLOAT32, cpu, &engine, NULL), SLB_OK);
+    assert_int_equal(slb_weights_create(engine, &weights, NULL), SLB_OK);
+    assert_int_equal(
+        slb_slot_create(engine, c->pair.width, c->pair.height, false, &slot, NULL), SLB_OK);
+    for (int i = 0; i < model->graph->conv_count; i++) {
+        const SlbConvParams *p = &model->conv[i];
+        size_t taps = (size_t)(p->kernel * p->kernel);
+        float *w = slb_alloc((size_t)p->in_channels * taps, (size_t)p->out_channels * sizeof *w);
+        slb_conv_effective(p, w);
+        slb_weights_set(weights, engine, i, w, p->bias);
+        slb_free(w);
+    }
+    slb_forward(engine, weights, slot, c->in, c->pair.width, c->pair.height);
+    SlbView view = slb_slot_output(engine, slot);
+    for (uint32_t y = 0; y < c->pair.height; y++)
+        for (uint32_t x = 0; x < c->pair.width; x++)
+            c->out[(size_t)y * c->pair.width + x] =
+                255.0 * (double)view.data[(y * view.row + x) * view.stride];
+    slb_slot_free(slot);
+    slb_weights_free(weights);
+    slb_engine_free(engine);
+    return psnr(c);
+}
+
+static double engines(Case *c, const SlbModel *model, const SlbCpu *cpu, bool packed)
+{
+    SlbPlan *plan;
+    SlbError err = {0};
+    const SlbPlanOptions options = {.packed = packed, .level = cpu->level, .threads = 2};
+    if (slb_plan_create(model, &options, &plan, &err) != SLB_OK) fail_msg("%s", err.message);
+    float *out = slb_alloc(c->pixels, sizeof *out);
+    assert_int_equal(slb_plan_run(plan, c->in, out, c->pair.width, c->pair.height, NULL, NULL, &err),
+                     SLB_OK);
+    for (size_t i = 0; i < c->pixels; i++) c->out[i] = 255.0 * (double)out[i];
+    slb_free(out);
+    slb_plan_free(plan);
+    return psnr(c);
+}
+
+static void test_parity(void **state)
+{
+    (void)state;
+    SlbCpu cpu;
+    slb_cpu_detect(&cpu);
+    Case c;
+    load(&c);
+    size_t count;
+    const SlbBuiltin *models = slb_builtins(&count);
+    if (!count) skip();
+    for (size_t i = 0; i < count; i++) {
+        SlbModel *model;
+        assert_int_equal(slb_model_open(models[i].name, NULL, &model, NULL), SLB_OK);
+        double trained = trainers(&c, model, &cpu), floats = engines(&c, model, &cpu, false);
+        print_message("%s: trainer %.4f dB, engine in float32 %.4f", models[i].name, trained,
+                      floats);
+        if (fabs(trained - floats) > 0.001)
+            fail_msg("%s: %g dB by the trainer, %g by the engine", models[i].name, trained, floats);
+        if (model->act_bits == 8) {
+            double packed = engines(&c, model, &cpu, true);
+            print_message(", packed %.4f", packed);
+            if (fabs(trained - packed) > 0.05)
+                fail_msg("%s: %g dB by the trainer, %g packed", models[i].name, trained, packed);
+        }
+        print_message("\n");
+        slb_model_free(model);
+    }
+    unload(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parity)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
