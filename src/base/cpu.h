@@ -22,7 +22,8 @@ typedef struct SlbCpu {
 /* "c", "avx2", "vnni", "amx", "neon". */
 const char *slb_cpu_level_name(SlbCpuLevel level);
 
-/* True when this machine can run kernels of `level`: asks CPUID and, for the wide registers, XCR0. */
+/* True when this machine can run kernels of `level`: asks CPUID and, for the wide registers, XCR0.
+ */
 bool slb_cpu_has(SlbCpuLevel level);
 
 /* What to use. The environment variable SLBSR_CPU (a level's name) lowers the level; a name that is

@@ -58,8 +58,8 @@ SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
     return s;
 }
 
-/* The names that a signal handler has to remove. A slot is taken and released with atomic exchanges,
- * so the handler sees either a whole name or none. */
+/* The names that a signal handler has to remove. A slot is taken and released with atomic
+ * exchanges, so the handler sees either a whole name or none. */
 enum { MAX_OPEN = 64 };
 static char *volatile pending[MAX_OPEN];
 

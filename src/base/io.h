@@ -8,9 +8,9 @@
 
 #include "base/status.h"
 
-/* Reads the file at `path` into *data (slb_alloc; the caller frees it; one extra zero byte stands behind
- * the contents) and its size to *bytes. `limit_bytes` bounds what is read. `status` is what a
- * failure is called (SLB_E_INPUT or SLB_E_MODEL). Nothing to free on failure. */
+/* Reads the file at `path` into *data (slb_alloc; the caller frees it; one extra zero byte stands
+ * behind the contents) and its size to *bytes. `limit_bytes` bounds what is read. `status` is what
+ * a failure is called (SLB_E_INPUT or SLB_E_MODEL). Nothing to free on failure. */
 SLB_MUST_CHECK SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
                                        unsigned char **data, size_t *bytes, SlbError *err);
 
@@ -23,20 +23,21 @@ typedef struct SlbOutput {
     bool overwrite;
 } SlbOutput;
 
-/* Opens *out for `path`. Without `overwrite`, an existing file at `path` is an SLB_E_OUTPUT (looked at
- * now and once more at the end). On failure there is nothing to close. */
+/* Opens *out for `path`. Without `overwrite`, an existing file at `path` is an SLB_E_OUTPUT (looked
+ * at now and once more at the end). On failure there is nothing to close. */
 SLB_MUST_CHECK SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite,
                                          SlbError *err);
 
 /* Flushes, syncs and renames; closes *out in any case. On failure no file is left behind and what
- * stood at the final name is untouched. Detects write errors (a full disk) of all earlier writes. */
+ * stood at the final name is untouched. Detects write errors (a full disk) of all earlier writes.
+ */
 SLB_MUST_CHECK SlbStatus slb_output_commit(SlbOutput *out, SlbError *err);
 
 /* Closes *out and removes the temporary file. Safe after commit and on a zeroed SlbOutput. */
 void slb_output_abort(SlbOutput *out);
 
-/* Removes the temporary files of all open outputs; async-signal-safe, for a signal handler that ends
- * the process. */
+/* Removes the temporary files of all open outputs; async-signal-safe, for a signal handler that
+ * ends the process. */
 void slb_output_abort_all(void);
 
 /* The files in folder `path` whose names end (ignoring case) in one of the `|`-separated

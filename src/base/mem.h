@@ -8,8 +8,8 @@
 enum { SLB_ALIGN = 64 };
 
 /* Room for `count` elements of `size` bytes, aligned to SLB_ALIGN, contents undefined. NULL when
- * count * size overflows or exceeds SLB_MEM_LIMIT, or when memory is out. A count of 0 gives a valid
- * block of no use. The caller frees it with slb_free. */
+ * count * size overflows or exceeds SLB_MEM_LIMIT, or when memory is out. A count of 0 gives a
+ * valid block of no use. The caller frees it with slb_free. */
 void *slb_alloc(size_t count, size_t size);
 
 /* slb_alloc, filled with zero bytes. */
@@ -21,7 +21,8 @@ void slb_free(void *block);
 /* Largest single block that is given out: 1 TiB; sizes above it are overflow or nonsense. */
 #define SLB_MEM_LIMIT ((size_t)1 << 40)
 
-/* For tests: the n-th allocation from now on (1 is the next) fails, and only that; 0 switches off. */
+/* For tests: the n-th allocation from now on (1 is the next) fails, and only that; 0 switches off.
+ */
 void slb_mem_fail_at(long n);
 
 #endif

@@ -1,5 +1,6 @@
-/* Convolutions in bfloat16 for training: products of bf16 pairs, sums in float32 (AVX512-BF16). A machine
- * without it trains in float32. Layouts as in conv_f32.h, with uint16_t for a bf16 value. */
+/* Convolutions in bfloat16 for training: products of bf16 pairs, sums in float32 (AVX512-BF16). A
+ * machine without it trains in float32. Layouts as in conv_f32.h, with uint16_t for a bf16 value.
+ */
 #ifndef SLBSR_KERN_CONV_BF16_H
 #define SLBSR_KERN_CONV_BF16_H
 
@@ -57,7 +58,8 @@ typedef struct SlbGradBf16 {
     const SlbBf16 *delta;
     int out_channels; /* padded: a multiple of SLB_OUT_BLOCK */
     size_t delta_stride;
-    size_t pixels; /* the rows read reach 3 pixels beyond the last, as the padding of an image allows */
+    size_t pixels; /* the rows read reach 3 pixels beyond the last, as the padding of an image
+                      allows */
     float *grad;   /* [taps][in_channels][out_channels], added to */
 } SlbGradBf16;
 
@@ -65,8 +67,8 @@ typedef struct SlbGradBf16 {
 enum { SLB_GRAD_MAX_CHANNELS = 256 };
 void slb_grad_bf16(const SlbGradBf16 *args);
 
-/* [taps][in][out] floats to [taps][ceil(in / 2)][out][2] bf16 (pairs of input channels); an odd last channel is
- * paired with zeros. `out` is padded already. */
+/* [taps][in][out] floats to [taps][ceil(in / 2)][out][2] bf16 (pairs of input channels); an odd
+ * last channel is paired with zeros. `out` is padded already. */
 void slb_pack_bf16(const float *weight, int taps, int in_channels, int out_channels,
                    SlbBf16 *packed);
 

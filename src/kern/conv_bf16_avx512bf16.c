@@ -19,8 +19,8 @@ ALWAYS_INLINE __m512bh pair_of(const SlbBf16 *two)
     return (__m512bh)_mm512_set1_epi32(bits);
 }
 
-/* Adds `pairs` products of pairs to rows x vectors sums: sum[r][v] += a[r][k] . b[k][v]. The pairs of row r stand
- * at a + r * a_row + k * a_pair, those of b at b + k * b_pair. */
+/* Adds `pairs` products of pairs to rows x vectors sums: sum[r][v] += a[r][k] . b[k][v]. The pairs
+ * of row r stand at a + r * a_row + k * a_pair, those of b at b + k * b_pair. */
 ALWAYS_INLINE void tile(const SlbBf16 *a, size_t a_row, size_t a_pair, const SlbBf16 *b,
                         size_t b_pair, size_t pairs, float *sums, size_t sums_row, int rows,
                         int vectors)
@@ -129,7 +129,8 @@ ALWAYS_INLINE void interleave(const SlbBf16 *in, size_t stride, int channels, si
         }
 }
 
-/* grad[i][o] += pairs of pixels; x is interleaved [pair][in_channels][2], delta [pair][out_channels][2]. */
+/* grad[i][o] += pairs of pixels; x is interleaved [pair][in_channels][2], delta
+ * [pair][out_channels][2]. */
 static void grad_tap(const SlbBf16 *x, int in_channels, const SlbBf16 *delta, int out_channels,
                      size_t pairs, float *grad)
 {
@@ -153,7 +154,8 @@ static void grad_tap(const SlbBf16 *x, int in_channels, const SlbBf16 *delta, in
 void slb_grad_bf16(const SlbGradBf16 *a)
 {
     enum { PAIRS = SLB_GRAD_CHUNK / 2 };
-    /* Of each row of three taps: pairs that begin at tap 0 (and, a pair later, tap 2) and at tap 1. */
+    /* Of each row of three taps: pairs that begin at tap 0 (and, a pair later, tap 2) and at tap 1.
+     */
     _Alignas(64) SlbBf16 even[(PAIRS + 1) * 2 * SLB_GRAD_MAX_CHANNELS];
     _Alignas(64) SlbBf16 odd[PAIRS * 2 * SLB_GRAD_MAX_CHANNELS];
     _Alignas(64) SlbBf16 delta[PAIRS * 2 * SLB_GRAD_MAX_CHANNELS];

@@ -1,4 +1,5 @@
-/* The instances of conv_f32_tmpl.h. To add one: a file conv_f32_SUFFIX.c, a line here, a row in conv_f32.c. */
+/* The instances of conv_f32_tmpl.h. To add one: a file conv_f32_SUFFIX.c, a line here, a row in
+ * conv_f32.c. */
 #ifndef SLBSR_KERN_CONV_F32_ISA_H
 #define SLBSR_KERN_CONV_F32_ISA_H
 

@@ -1,6 +1,7 @@
-/* The float convolution for one vector width: included by conv_f32.c, conv_f32_avx2.c and conv_f32_avx512.c, which
- * define LANES (floats in a vector), PIXELS and VECTORS (the register tile: PIXELS * VECTORS accumulators) and
- * NAME. Written with the compiler's vector extensions, so that one text serves every instruction set. */
+/* The float convolution for one vector width: included by conv_f32.c, conv_f32_avx2.c and
+ * conv_f32_avx512.c, which define LANES (floats in a vector), PIXELS and VECTORS (the register
+ * tile: PIXELS * VECTORS accumulators) and NAME. Written with the compiler's vector extensions, so
+ * that one text serves every instruction set. */
 #include <string.h>
 
 #include "kern/conv_f32.h"
@@ -16,8 +17,9 @@ enum { CHUNK_PIXELS = 96 };
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* Adds one tap to a tile of `pixels` x `vectors` (constants at every call). */
-ALWAYS_INLINE void tile(const float *in, size_t in_stride, const float *weight, size_t weight_stride,
-                        int in_channels, float *out, size_t out_stride, int pixels, int vectors)
+ALWAYS_INLINE void tile(const float *in, size_t in_stride, const float *weight,
+                        size_t weight_stride, int in_channels, float *out, size_t out_stride,
+                        int pixels, int vectors)
 {
     Vec sum[PIXELS][VECTORS];
 #pragma GCC unroll 16
@@ -70,7 +72,8 @@ static void rectify(const SlbConvF32 *a, float *out, size_t pixels)
 {
     for (size_t p = 0; p < pixels; p++) {
         float *o = out + p * a->out_stride;
-        for (int c = 0; c < a->out_channels; c++) o[c] = o[c] < 0.0f ? 0.0f : o[c]; /* NaN stays NaN */
+        for (int c = 0; c < a->out_channels; c++)
+            o[c] = o[c] < 0.0f ? 0.0f : o[c]; /* NaN stays NaN */
     }
 }
 

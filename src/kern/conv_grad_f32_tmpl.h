@@ -1,5 +1,5 @@
-/* The weight gradient for one vector width: see conv_f32_tmpl.h. The register tile is INPUTS input channels by
- * VECTORS vectors of output channels; it stays in registers for a chunk of pixels. */
+/* The weight gradient for one vector width: see conv_f32_tmpl.h. The register tile is INPUTS input
+ * channels by VECTORS vectors of output channels; it stays in registers for a chunk of pixels. */
 #include "kern/conv_grad.h"
 
 typedef float Vec __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
@@ -34,8 +34,7 @@ ALWAYS_INLINE void tile(const SlbGradF32 *a, const float *in, const float *delta
 #pragma GCC unroll 8
     for (int i = 0; i < inputs; i++)
 #pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
-            *(Vec *)(grad + (size_t)i * row + v * LANES) = sum[i][v];
+        for (int v = 0; v < vectors; v++) *(Vec *)(grad + (size_t)i * row + v * LANES) = sum[i][v];
 }
 
 ALWAYS_INLINE void inputs_by(const SlbGradF32 *a, const float *in, const float *delta, float *grad,

@@ -5,9 +5,9 @@
 #include "train/dataset.h"
 #include "train/engine.h"
 
-/* For every low convolution, the step of its unsigned 8-bit input codes with the smallest mean squared error over
- * `patches` random patches, into step[conv_count] (0 for the others). `engine` is float32. Negative inputs count as 0,
- * which is what a ReLU has made of them. */
+/* For every low convolution, the step of its unsigned 8-bit input codes with the smallest mean
+ * squared error over `patches` random patches, into step[conv_count] (0 for the others). `engine`
+ * is float32. Negative inputs count as 0, which is what a ReLU has made of them. */
 SLB_MUST_CHECK SlbStatus slb_calibrate(const SlbEngine *engine, const SlbGraph *graph,
                                        const SlbWeights *weights, const SlbDataset *dataset,
                                        const int *scales, int scale_count, int side, int patches,

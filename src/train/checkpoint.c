@@ -44,9 +44,9 @@ SlbStatus slb_checkpoint_save(const char *path, const char *recipe, const SlbTra
 {
     SlbTensor *tensors = slb_calloc((size_t)state->count * SLB_PARAMS * FIELDS, sizeof *tensors);
     if (!tensors) return slb_fail_memory(err, path);
-    char numbers[96];
-    snprintf(numbers, sizeof numbers, "%ld %.17g %.17g", state->step, state->rate_factor,
-             state->usual);
+    char numbers[128];
+    snprintf(numbers, sizeof numbers, "%ld %.17g %.17g %.17g", state->step, state->rate_factor,
+             state->usual_loss, state->usual_baseline);
     const SlbMeta meta[] = {
         {"format", "slbsr checkpoint 1"}, {"state", numbers}, {"recipe", recipe}};
     size_t n = describe(state, tensors);
@@ -76,7 +76,8 @@ static SlbStatus check(const SlbTensorFile *file, const char *path, const char *
 {
     const char *its = slb_tensors_meta(file, "recipe"), *numbers = slb_tensors_meta(file, "state");
     if (!its || !numbers ||
-        sscanf(numbers, "%ld %lf %lf", &state->step, &state->rate_factor, &state->usual) != 3)
+        sscanf(numbers, "%ld %lf %lf %lf", &state->step, &state->rate_factor, &state->usual_loss,
+               &state->usual_baseline) != 4)
         return slb_fail(err, SLB_E_MODEL, "%s: is no checkpoint; move it away", path);
     if (strcmp(its, recipe) != 0)
         return slb_fail(err, SLB_E_USAGE,

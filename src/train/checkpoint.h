@@ -8,18 +8,20 @@
 SLB_MUST_CHECK SlbStatus slb_checkpoint_save(const char *path, const char *recipe,
                                              const SlbTrainState *state, SlbError *err);
 
-/* Restores; *found says whether there is a file. SLB_E_USAGE when it belongs to another recipe; SLB_E_MODEL when it is
- * damaged. The state is undefined on failure. */
+/* Restores; *found says whether there is a file. SLB_E_USAGE when it belongs to another recipe;
+ * SLB_E_MODEL when it is damaged. The state is undefined on failure. */
 SLB_MUST_CHECK SlbStatus slb_checkpoint_load(const char *path, const char *recipe,
                                              SlbTrainState *state, bool *found, SlbError *err);
 
 /* Writes checkpoints while the run goes on: a copy of the state is handed to a thread. */
 typedef struct SlbSaver SlbSaver;
 
-/* `path` and `recipe` must outlive the saver; `copy` (of the run's form) becomes its own. On failure `copy` is freed. */
-SLB_MUST_CHECK SlbStatus slb_saver_create(const char *path, const char *recipe,
-                                          SlbTrainState *copy, SlbSaver **saver, SlbError *err);
-/* Begins to write `state`, after the one before is written. An error of that one is returned here. */
+/* `path` and `recipe` must outlive the saver; `copy` (of the run's form) becomes its own. On
+ * failure `copy` is freed. */
+SLB_MUST_CHECK SlbStatus slb_saver_create(const char *path, const char *recipe, SlbTrainState *copy,
+                                          SlbSaver **saver, SlbError *err);
+/* Begins to write `state`, after the one before is written. An error of that one is returned here.
+ */
 SLB_MUST_CHECK SlbStatus slb_saver_start(SlbSaver *saver, const SlbTrainState *state,
                                          SlbError *err);
 /* True while one is being written. */

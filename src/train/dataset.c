@@ -147,8 +147,8 @@ void slb_dataset_free(SlbDataset *dataset)
     *dataset = (SlbDataset){0};
 }
 
-/* A stretch of one axis: the patch, and the stretch around it that decides its pixels, which begins and ends at
- * multiples of the scale. */
+/* A stretch of one axis: the patch, and the stretch around it that decides its pixels, which begins
+ * and ends at multiples of the scale. */
 typedef struct Stretch {
     uint32_t patch, from, size;
 } Stretch;

@@ -12,14 +12,14 @@ typedef struct SlbDataset {
     size_t count;
     uint8_t **plane;
     uint32_t *width, *height;
-    uint64_t *area_before; /* [count + 1] pixels of the pictures before this one */
+    uint64_t *area_before;        /* [count + 1] pixels of the pictures before this one */
     size_t too_small, unreadable; /* files passed over */
     SlbError first_unreadable;
 } SlbDataset;
 
-/* Loads the pictures of the folders that are at least `min_side` pixels in both directions. A folder that holds no picture
- * itself may hold them in DIV2K_train_HR or HR. Unreadable files are counted and passed over; none usable at
- * all is SLB_E_INPUT. Freed with slb_dataset_free. */
+/* Loads the pictures of the folders that are at least `min_side` pixels in both directions. A
+ * folder that holds no picture itself may hold them in DIV2K_train_HR or HR. Unreadable files are
+ * counted and passed over; none usable at all is SLB_E_INPUT. Freed with slb_dataset_free. */
 SLB_MUST_CHECK SlbStatus slb_dataset_load(const char *const *folders, int folder_count,
                                           uint32_t min_side, int threads, SlbDataset *dataset,
                                           SlbError *err);
@@ -35,8 +35,9 @@ typedef struct SlbPatchKey {
 /* Margin around a patch, in multiples of the scale, beyond which the resampling reaches nothing. */
 enum { SLB_PATCH_MARGIN = 5 };
 
-/* A patch at a random place (uniform over all pixels), in one of eight orientations: its Y and the same after bicubic
- * down- and upsampling of the picture by key->scale, [side][side] floats, Y / 255. SLB_E_MEMORY. */
+/* A patch at a random place (uniform over all pixels), in one of eight orientations: its Y and the
+ * same after bicubic down- and upsampling of the picture by key->scale, [side][side] floats, Y /
+ * 255. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_dataset_patch(const SlbDataset *dataset, const SlbPatchKey *key,
                                            float *input, float *target, SlbError *err);
 

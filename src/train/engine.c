@@ -30,8 +30,9 @@ static int last_reader(const SlbGraph *g, int node)
     return last;
 }
 
-/* Gives each node a buffer that no living tensor uses; `birth` and `death` are times of a sweep. Returns
- * the number of buffers. Quadratic in the nodes, of which there are at most SLB_MAX_NODES. */
+/* Gives each node a buffer that no living tensor uses; `birth` and `death` are times of a sweep.
+ * Returns the number of buffers. Quadratic in the nodes, of which there are at most SLB_MAX_NODES.
+ */
 static int assign(int count, const int *birth, const int *death, int *buffer)
 {
     int used = 0;
@@ -40,8 +41,8 @@ static int assign(int count, const int *birth, const int *death, int *buffer)
         for (bool taken = birth[i] >= 0; taken; b += taken) {
             taken = false;
             for (int j = 0; j < i && !taken; j++)
-                taken = birth[j] >= 0 && buffer[j] == b && birth[j] <= death[i] &&
-                        birth[i] <= death[j];
+                taken =
+                    birth[j] >= 0 && buffer[j] == b && birth[j] <= death[i] && birth[i] <= death[j];
         }
         buffer[i] = birth[i] >= 0 ? b : -1;
         if (b + 1 > used && birth[i] >= 0) used = b + 1;
@@ -49,8 +50,9 @@ static int assign(int count, const int *birth, const int *death, int *buffer)
     return used;
 }
 
-/* Forward-only tensors live until their last reader has run. Gradients live from the first time they are
- * written in the backward sweep (by their last reader) until their own node's turn. The input has none. */
+/* Forward-only tensors live until their last reader has run. Gradients live from the first time
+ * they are written in the backward sweep (by their last reader) until their own node's turn. The
+ * input has none. */
 static SlbStatus place_tensors(SlbEngine *e, SlbError *err)
 {
     const SlbGraph *g = e->graph;
@@ -85,12 +87,12 @@ static void keep_tensors(SlbEngine *e)
         if (bytes > e->buffer_stride) e->buffer_stride = bytes;
         if (n->op == SLB_OP_CONV) e->conv_node[n->conv] = n;
     }
-    for (int i = 0; i < e->graph->node_count; i++) { /* its convolution can close the gate in passing */
+    for (int i = 0; i < e->graph->node_count;
+         i++) { /* its convolution can close the gate in passing */
         const SlbNode *n = &e->graph->nodes[i];
         const SlbNode *source = n->op == SLB_OP_CONV ? &e->graph->nodes[n->source[0]] : NULL;
         bool same = source && (e->precision == SLB_FLOAT32 || e->kept[n->source[0]].half);
-        if (same && source->relu && source->consumers == 1)
-            e->kept[n->source[0]].gate_fused = true;
+        if (same && source->relu && source->consumers == 1) e->kept[n->source[0]].gate_fused = true;
     }
 }
 
@@ -171,8 +173,8 @@ SlbStatus slb_slot_create(const SlbEngine *engine, uint32_t max_width, uint32_t 
     if (!s) return slb_fail_memory(err, "the tensors of training");
     *s = (SlbSlot){.backward = backward, .max_width = max_width, .max_height = max_height};
     size_t bytes = buffer_bytes(engine, max_width, max_height);
-    s->buffer = buffers_create(
-        backward ? engine->graph->node_count : engine->passing_buffers, bytes);
+    s->buffer =
+        buffers_create(backward ? engine->graph->node_count : engine->passing_buffers, bytes);
     s->grad = buffers_create(backward ? engine->grad_buffers : 0, bytes);
     s->scratch = slb_calloc(bytes, 2); /* twice: bf16 tensors as floats */
     if (!s->buffer || !s->grad || !s->scratch) {

@@ -1,11 +1,11 @@
 /* Forward and backward of a graph, one picture at a time.
  *
- * Layout: a tensor of an h x w picture is one flat row of pixels with `w + 1` pixels a picture row (the last is zero: it
- * is the right border of its row and the left border of the next) and w + 2 zero pixels before and
- * behind. A 3x3 convolution is then nine shifted products over the flat row, and border code does not
- * exist; what is computed at the zero pixels is overwritten with zeros. Pixels are `stride` channels apart
- * (NHWC). A picture goes through all layers before the next one, so that its tensors stay in the cache;
- * threads own pictures. */
+ * Layout: a tensor of an h x w picture is one flat row of pixels with `w + 1` pixels a picture row
+ * (the last is zero: it is the right border of its row and the left border of the next) and w + 2
+ * zero pixels before and behind. A 3x3 convolution is then nine shifted products over the flat row,
+ * and border code does not exist; what is computed at the zero pixels is overwritten with zeros.
+ * Pixels are `stride` channels apart (NHWC). A picture goes through all layers before the next one,
+ * so that its tensors stay in the cache; threads own pictures. */
 #ifndef SLBSR_TRAIN_ENGINE_H
 #define SLBSR_TRAIN_ENGINE_H
 
@@ -17,7 +17,8 @@
 
 typedef enum SlbPrecision {
     SLB_FLOAT32,
-    SLB_BFLOAT16, /* activations, gradients and weights of the inner layers; input and output stay float32 */
+    SLB_BFLOAT16, /* activations, gradients and weights of the inner layers; input and output stay
+                     float32 */
 } SlbPrecision;
 
 /* Weights of all convolutions as the kernels want them. */
@@ -33,14 +34,15 @@ void slb_engine_free(SlbEngine *engine);
 SLB_MUST_CHECK SlbStatus slb_weights_create(const SlbEngine *engine, SlbWeights **weights,
                                             SlbError *err);
 void slb_weights_free(SlbWeights *weights);
-/* Sets convolution `conv` from OIHW floats and [O] biases. Different ones may be set at the same time. */
+/* Sets convolution `conv` from OIHW floats and [O] biases. Different ones may be set at the same
+ * time. */
 void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, const float *weight,
                      const float *bias);
 
-/* Gradients of all convolutions, in kernel layout; one for each part of a batch, added up in order. */
+/* Gradients of all convolutions, in kernel layout; one for each part of a batch, added up in order.
+ */
 typedef struct SlbGrads SlbGrads;
-SLB_MUST_CHECK SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads,
-                                          SlbError *err);
+SLB_MUST_CHECK SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads, SlbError *err);
 void slb_grads_free(SlbGrads *grads);
 void slb_grads_zero(SlbGrads *grads);
 /* parts[0] += parts[1] + parts[2] + ..., in this order. */
@@ -52,15 +54,15 @@ void slb_grads_get(const SlbGrads *grads, const SlbEngine *engine, int conv, flo
 /* The tensors of one picture at a time, for one thread. */
 typedef struct SlbSlot SlbSlot;
 
-/* Room for pictures of up to max_width * max_height; with `backward` also for gradients (all tensors are then kept;
- * else only those that are still to be read). */
+/* Room for pictures of up to max_width * max_height; with `backward` also for gradients (all
+ * tensors are then kept; else only those that are still to be read). */
 SLB_MUST_CHECK SlbStatus slb_slot_create(const SlbEngine *engine, uint32_t max_width,
                                          uint32_t max_height, bool backward, SlbSlot **slot,
                                          SlbError *err);
 void slb_slot_free(SlbSlot *slot);
 
-/* Runs the network: `in` has height * width * input channels floats (HWC); the output is read by slb_slot_output:
- * pixel (x, y) channel c at [(y * row + x) * stride + c]. */
+/* Runs the network: `in` has height * width * input channels floats (HWC); the output is read by
+ * slb_slot_output: pixel (x, y) channel c at [(y * row + x) * stride + c]. */
 void slb_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, const float *in,
                  uint32_t width, uint32_t height);
 
@@ -71,16 +73,16 @@ typedef struct SlbView {
 } SlbView;
 SlbView slb_slot_output(const SlbEngine *engine, SlbSlot *slot);
 
-/* Values of the input of convolution `conv` of the last forward pass (slots with `backward`, or float32):
- * calls `visit` with runs of `count` floats. Zero borders are left out. */
+/* Values of the input of convolution `conv` of the last forward pass (slots with `backward`, or
+ * float32): calls `visit` with runs of `count` floats. Zero borders are left out. */
 void slb_slot_visit_input(const SlbEngine *engine, const SlbSlot *slot, int conv,
                           void (*visit)(void *user, const float *values, size_t count), void *user);
 
 typedef enum SlbLoss { SLB_LOSS_MSE, SLB_LOSS_L1 } SlbLoss;
 
-/* Adds the gradients for the picture of the last forward pass to *grads. `target` as `in`, with the output's
- * channels. Returns the picture's loss: the sum over its samples divided by `samples` (those of
- * the whole batch). */
+/* Adds the gradients for the picture of the last forward pass to *grads. `target` as `in`, with the
+ * output's channels. Returns the picture's loss: the sum over its samples divided by `samples`
+ * (those of the whole batch). */
 double slb_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
                     const float *target, SlbLoss loss, double samples, SlbGrads *grads);
 

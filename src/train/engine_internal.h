@@ -9,11 +9,12 @@
 
 /* How a node's tensor is kept. */
 typedef struct Kept {
-    bool half;     /* SlbBf16, else float */
-    size_t stride; /* channels as stored */
-    int buffer;    /* index of the forward buffer it lives in */
-    int grad;      /* index of the gradient buffer, -1 where no gradient is wanted */
-    bool gate_fused; /* its only reader is a convolution, which multiplies by the ReLU's derivative */
+    bool half;       /* SlbBf16, else float */
+    size_t stride;   /* channels as stored */
+    int buffer;      /* index of the forward buffer it lives in */
+    int grad;        /* index of the gradient buffer, -1 where no gradient is wanted */
+    bool gate_fused; /* its only reader is a convolution, which multiplies by the ReLU's derivative
+                      */
 } Kept;
 
 struct SlbEngine {
@@ -22,15 +23,15 @@ struct SlbEngine {
     SlbCpu cpu;
     SlbConvF32Fn conv;
     SlbGradF32Fn grad;
-    Kept *kept;                 /* [node_count], for training: every node its own buffer */
-    Kept *passing;              /* the same for forward-only slots: buffers are shared */
+    Kept *kept;    /* [node_count], for training: every node its own buffer */
+    Kept *passing; /* the same for forward-only slots: buffers are shared */
     int passing_buffers, grad_buffers;
-    size_t buffer_stride;       /* the largest stride * element size of a tensor, bytes a pixel */
-    const SlbNode **conv_node;  /* [conv_count] */
+    size_t buffer_stride;      /* the largest stride * element size of a tensor, bytes a pixel */
+    const SlbNode **conv_node; /* [conv_count] */
 };
 
-/* Weights of one convolution. in: channels of its input; out: padded channels of its output. Backward forms have
- * the taps turned round and in and out exchanged. */
+/* Weights of one convolution. in: channels of its input; out: padded channels of its output.
+ * Backward forms have the taps turned round and in and out exchanged. */
 typedef struct ConvWeights {
     int taps, in, out;
     int back_in, back_out; /* channels of the backward-data convolution as it runs: dy to dx */
@@ -55,11 +56,11 @@ struct SlbGrads {
 
 struct SlbSlot {
     bool backward;
-    uint32_t width, height;         /* of the picture in it */
+    uint32_t width, height; /* of the picture in it */
     uint32_t max_width, max_height;
-    unsigned char **buffer;         /* [nodes or passing_buffers] forward tensors */
-    unsigned char **grad;           /* [grad_buffers] */
-    unsigned char *scratch;         /* one float tensor of the widest layer, in f32 */
+    unsigned char **buffer; /* [nodes or passing_buffers] forward tensors */
+    unsigned char **grad;   /* [grad_buffers] */
+    unsigned char *scratch; /* one float tensor of the widest layer, in f32 */
 };
 
 /* The flat geometry: pixels of a picture (zero columns included) and those before the first. */
@@ -86,8 +87,8 @@ static inline size_t element_bytes(const Kept *kept)
     return kept->half ? sizeof(SlbBf16) : sizeof(float);
 }
 
-/* Address of the first pixel of the picture. The margin before it is rounded up so that it is 64-byte aligned
- * for strides of 16 and more. */
+/* Address of the first pixel of the picture. The margin before it is rounded up so that it is
+ * 64-byte aligned for strides of 16 and more. */
 static inline unsigned char *pixels_in(const SlbSlot *slot, unsigned char *buffer, const Kept *kept)
 {
     return buffer + flat_margin(slot->width) * kept->stride * element_bytes(kept);
@@ -101,8 +102,8 @@ static inline void *tensor(const SlbEngine *engine, const SlbSlot *slot, int nod
 /* Writes zeros to the margins and to the zero column of a tensor. */
 void slb_zero_border(const SlbSlot *slot, void *pixels, const Kept *kept);
 
-/* One convolution node: output from its source; gradient of its source (added when `add`); gradients of its
- * weights. */
+/* One convolution node: output from its source; gradient of its source (added when `add`);
+ * gradients of its weights. */
 void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
                            int node);
 void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
@@ -110,7 +111,8 @@ void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weig
 void slb_conv_node_backward_weights(const SlbEngine *engine, SlbSlot *slot, int node,
                                     SlbGrads *grads);
 
-/* Shape of the gradient tensor of a node: as kept, but bf16 wherever the engine computes in bf16. */
+/* Shape of the gradient tensor of a node: as kept, but bf16 wherever the engine computes in bf16.
+ */
 static inline Kept grad_kept(const SlbEngine *engine, int node)
 {
     Kept k = engine->kept[node];

@@ -88,7 +88,8 @@ void slb_weights_free(SlbWeights *weights)
     slb_free(weights);
 }
 
-/* [taps][back_in][back_out] with turned taps: dx[p][i] = sum_t sum_o dy[p + tap t][o] W[o][i][taps - 1 - t]. */
+/* [taps][back_in][back_out] with turned taps: dx[p][i] = sum_t sum_o dy[p + tap t][o] W[o][i][taps
+ * - 1 - t]. */
 static void turn(const float *oihw, const SlbNode *node, int in, const ConvWeights *c, float *out)
 {
     memset(out, 0, backward_size(c) * sizeof *out);

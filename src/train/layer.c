@@ -83,3 +83,13 @@ void slb_layer_random(const SlbLayer *layer, uint64_t seed, int conv, float gain
     double deviation = gain * sqrt(2.0 * layer->out_channels / (double)n);
     for (size_t i = 0; i < n; i++) weight[i] = (float)(deviation * slb_rng_normal(&rng));
 }
+
+void slb_layer_centre(const SlbLayer *layer, float *weight)
+{
+    size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
+    for (int o = 0; o < layer->out_channels; o++, weight += n) {
+        double sum = 0;
+        for (size_t j = 0; j < n; j++) sum += (double)weight[j];
+        for (size_t j = 0; j < n; j++) weight[j] -= (float)(sum / (double)n);
+    }
+}

@@ -22,9 +22,9 @@ struct SlbMethod;
 
 typedef struct SlbLayer {
     const struct SlbMethod *method;
-    int bits;                             /* of its weights: 32 or those of levels.h */
+    int bits; /* of its weights: 32 or those of levels.h */
     int out_channels, in_channels, kernel;
-    SlbParam param[SLB_PARAMS];           /* the scale has size 0 where the method has none */
+    SlbParam param[SLB_PARAMS]; /* the scale has size 0 where the method has none */
 } SlbLayer;
 
 static inline size_t slb_layer_weights(const SlbLayer *layer)
@@ -33,7 +33,8 @@ static inline size_t slb_layer_weights(const SlbLayer *layer)
            (size_t)(layer->kernel * layer->kernel);
 }
 
-/* How weights are searched. To add a method: one file and one row in method.c. All weights are OIHW. */
+/* How weights are searched. To add a method: one file and one row in method.c. All weights are
+ * OIHW. */
 typedef struct SlbMethod {
     const char *name;
     /* Trained values per weight at `bits`. */
@@ -41,8 +42,8 @@ typedef struct SlbMethod {
     bool scaled; /* has a learned scale per output channel */
     /* Sets weight and scale parameters so that the effective weights are close to `weight`. */
     void (*init)(SlbLayer *layer, const float *weight);
-    /* Effective weights at inverse temperature `sharpness` (paper.md: T = 1 / tau), or those of inference
-     * when `hard`. */
+    /* Effective weights at inverse temperature `sharpness` (paper.md: T = 1 / tau), or those of
+     * inference when `hard`. */
     void (*weights)(const SlbLayer *layer, double sharpness, bool hard, float *weight);
     /* Gradients of the parameters from that of the effective weights (added to param[].grad). When
      * `hard`, the searched values get none. */
@@ -53,8 +54,9 @@ typedef struct SlbMethod {
 
 extern const SlbMethod slb_method_float, slb_method_slb;
 
-/* Allocates the parameters of a convolution with `in_channels` inputs, zeroed; with averages if `averaged`, but
- * for searched values: the other parameters are trained for the levels as they are. SLB_E_MEMORY. */
+/* Allocates the parameters of a convolution with `in_channels` inputs, zeroed; with averages if
+ * `averaged`, but for searched values: the other parameters are trained for the levels as they are.
+ * SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels,
                                           int weight_bits, bool averaged, SlbError *err);
 void slb_layer_free(SlbLayer *layer);
@@ -65,10 +67,15 @@ void slb_layer_copy(const SlbLayer *from, SlbLayer *to);
 /* Sets the gradients to zero, as slb_adam does. */
 void slb_layer_forget_grads(SlbLayer *layer);
 
-/* The layer as inference is to have it: a view whose values are the averages where there are any. Owns nothing. */
+/* The layer as inference is to have it: a view whose values are the averages where there are any.
+ * Owns nothing. */
 SlbLayer slb_layer_averaged(const SlbLayer *layer);
 
-/* He-normal weights of `gain` (standard deviation gain * sqrt(2 / fan_in)), keyed by seed and conv number. */
+/* He-normal weights of `gain` (standard deviation gain * sqrt(2 / fan_in)), keyed by seed and conv
+ * number. */
 void slb_layer_random(const SlbLayer *layer, uint64_t seed, int conv, float gain, float *weight);
+
+/* Subtracts the mean from each filter, so that it answers to detail and not to brightness. */
+void slb_layer_centre(const SlbLayer *layer, float *weight);
 
 #endif

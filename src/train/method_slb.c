@@ -1,14 +1,14 @@
-/* Searching for low-bit weights (Yang et al., NeurIPS 2020; paper.md section 1). Every weight has a logit A_k per
- * level v_k; with T = 1 / tau,
+/* Searching for low-bit weights (Yang et al., NeurIPS 2020; paper.md section 1). Every weight has a
+ * logit A_k per level v_k; with T = 1 / tau,
  *
  *     P_k = softmax_k(T A),   W_c = sum_k P_k v_k,   dW_c/dA_k = T P_k (v_k - W_c).
  *
  * For two levels one logit z = A_2 - A_1 is enough: W_c = tanh(T z / 2).
  *
- * The effective weight of output channel o is scale[o] * W_c / mean |W_c|, the mean over the channel: levels reach from
- * -1 to 1 whatever the float weights were, and |W_c| grows towards 1 as T rises; the division keeps the
- * channel's gain where it is meanwhile. It is a constant when the weights are hard, and goes into the
- * scale of the model file. */
+ * The effective weight of output channel o is scale[o] * W_c / mean |W_c|, the mean over the
+ * channel: levels reach from -1 to 1 whatever the float weights were, and |W_c| grows towards 1 as
+ * T rises; the division keeps the channel's gain where it is meanwhile. It is a constant when the
+ * weights are hard, and goes into the scale of the model file. */
 #include <math.h>
 
 #include "quant/levels.h"
@@ -97,7 +97,8 @@ static void channel_backward(const SlbLayer *layer, int o, double sharpness, boo
     const SlbLevels *levels = slb_levels(layer->bits);
     size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
     size_t each = (size_t)values(layer->bits);
-    const SlbParam *logits = &layer->param[SLB_PARAM_WEIGHT], *scale = &layer->param[SLB_PARAM_SCALE];
+    const SlbParam *logits = &layer->param[SLB_PARAM_WEIGHT],
+                   *scale = &layer->param[SLB_PARAM_SCALE];
     double mean = channel(layer, o, sharpness, hard, w), along = 0;
     for (size_t j = 0; j < n; j++) along += (double)grad[j] * (double)w[j];
     along /= mean; /* dL/dscale */
@@ -121,8 +122,9 @@ static void backward(const SlbLayer *layer, double sharpness, bool hard, const f
     }
 }
 
-/* Logits whose softmax at T = 1 has the mean u: A_k = (2 c v_k - v_k^2) / (2 d^2), a bell of width d = 0.6 of the
- * distance between levels around a centre c, which is found by bisection (the mean grows with c). */
+/* Logits whose softmax at T = 1 has the mean u: A_k = (2 c v_k - v_k^2) / (2 d^2), a bell of width
+ * d = 0.6 of the distance between levels around a centre c, which is found by bisection (the mean
+ * grows with c). */
 static void place(const SlbLevels *levels, double u, float *logit)
 {
     const double width = 0.6 * 2.0 / (levels->count - 1), inverse = 0.5 / (width * width);
@@ -144,10 +146,11 @@ static void place(const SlbLevels *levels, double u, float *logit)
     }
 }
 
-/* A smooth start: at T = 1, scale * W_c / mean |W_c| is the float weight, but for those larger than `reach` deviations
- * of its channel. The smaller the reach, the more of them are cut off, the larger, the fewer weights are nearest to
- * the outer levels: the best uniform quantizer of a normal distribution (Max 1960) reaches 1.5 deviations with 4
- * levels and 2.5 with 16. At 1 bit only the signs matter in the end. */
+/* A smooth start: at T = 1, scale * W_c / mean |W_c| is the float weight, but for those larger than
+ * `reach` deviations of its channel. The smaller the reach, the more of them are cut off, the
+ * larger, the fewer weights are nearest to the outer levels: the best uniform quantizer of a normal
+ * distribution (Max 1960) reaches 1.5 deviations with 4 levels and 2.5 with 16. At 1 bit only the
+ * signs matter in the end. */
 static void init(SlbLayer *layer, const float *weight)
 {
     const SlbLevels *levels = slb_levels(layer->bits);

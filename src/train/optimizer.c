@@ -53,7 +53,8 @@ double slb_rate_at(const SlbRate *rate, long step)
 {
     const double floor = 0.01, pi = 3.14159265358979323846;
     if (step < rate->warmup) return rate->peak * (double)(step + 1) / (double)rate->warmup;
-    if (rate->schedule == SLB_STEPS) return rate->peak * pow(0.1, (double)(step / rate->decay_every));
+    if (rate->schedule == SLB_STEPS)
+        return rate->peak * pow(0.1, (double)(step / rate->decay_every));
     long length = rate->steps > rate->warmup ? rate->steps - rate->warmup : 1;
     double share = fmin((double)(step - rate->warmup) / (double)length, 1.0);
     return rate->peak * (floor + (1.0 - floor) * 0.5 * (1.0 + cos(pi * share)));

@@ -1,4 +1,5 @@
-/* Adam (Kingma and Ba 2015), the bound of the gradient, and the schedules of rate and temperature. */
+/* Adam (Kingma and Ba 2015), the bound of the gradient, and the schedules of rate and temperature.
+ */
 #ifndef SLBSR_TRAIN_OPTIMIZER_H
 #define SLBSR_TRAIN_OPTIMIZER_H
 
@@ -8,10 +9,11 @@
 double slb_grad_norm(const SlbLayer *layers, int count);
 
 typedef struct SlbAdam {
-    long step;      /* of this update, from 1 */
+    long step; /* of this update, from 1 */
     double rate;
     double shrink;  /* multiplies every gradient first */
-    double average; /* decay of the moving averages, if the layers have any; lower in the first steps */
+    double average; /* decay of the moving averages, if the layers have any; lower in the first
+                       steps */
     bool hard;      /* leave the searched values alone */
     int threads;
 } SlbAdam;
@@ -24,7 +26,8 @@ typedef enum SlbSchedule {
     SLB_STEPS,  /* divided by 10 after every `decay_every` steps */
 } SlbSchedule;
 
-/* The learning rate of a run; `step` counts from 0. It rises linearly to `peak` over `warmup` steps first. */
+/* The learning rate of a run; `step` counts from 0. It rises linearly to `peak` over `warmup` steps
+ * first. */
 typedef struct SlbRate {
     SlbSchedule schedule;
     double peak;

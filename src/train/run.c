@@ -39,7 +39,8 @@ double run_rate(const Run *run)
     return slb_rate_at(&rate, run->now.step) * run->now.rate_factor;
 }
 
-/* Weights of all layers into *weights, for `engine`; from the averages of the parameters when `averaged`. */
+/* Weights of all layers into *weights, for `engine`; from the averages of the parameters when
+ * `averaged`. */
 static void set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weights, bool hard,
                         bool averaged)
 {
@@ -140,16 +141,28 @@ static void parameter_grads(Run *run, bool hard)
     }
 }
 
-/* A loss that is no number, or several times what it usually is beside that of the untouched input. */
+/* A loss that is no number, or one that jumps: several times what is usual, both as it is (a batch
+ * of smooth patches has a small loss, whatever the network does) and beside that of the untouched
+ * input (a batch of difficult patches has a large one). */
 static bool astray(const Run *run, double loss, double baseline, double norm)
 {
     const double several = 5.0;
     const long settled = 20; /* steps before which nothing is usual */
+    const SlbTrainState *now = &run->now;
     if (!isfinite(loss) || !isfinite(norm)) return true;
-    return run->now.step >= settled && baseline > 0 && loss / baseline > several * run->now.usual;
+    return now->step >= settled && loss > several * now->usual_loss &&
+           loss * now->usual_baseline > several * baseline * now->usual_loss;
 }
 
-/* Back to the last good state with half the rate. Twice without a new good state in between is the end. */
+static void remember(SlbTrainState *now, double loss, double baseline)
+{
+    const double follow = now->step ? 0.02 : 1.0;
+    now->usual_loss += follow * (loss - now->usual_loss);
+    now->usual_baseline += follow * (baseline - now->usual_baseline);
+}
+
+/* Back to the last good state with half the rate. Twice without a new good state in between is the
+ * end. */
 static SlbStatus fall_back(Run *run, SlbError *err)
 {
     long step = run->now.step;
@@ -168,7 +181,6 @@ static SlbStatus fall_back(Run *run, SlbError *err)
 SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    const double memory = 0.98; /* of the moving average */
     bool hard = run_is_hard(run);
     set_weights(run, run->engine, run->weights, hard, false);
     SlbStatus s = batch(run, loss, baseline, err);
@@ -187,8 +199,7 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
                           .hard = hard,
                           .threads = o->threads};
     slb_adam(run->now.layer, run->now.count, &adam);
-    double ratio = *baseline > 0 ? *loss / *baseline : 0;
-    run->now.usual = run->now.step ? memory * run->now.usual + (1 - memory) * ratio : ratio;
+    remember(&run->now, *loss, *baseline);
     run->now.step++;
     if (run->now.step % SLB_GOOD_EVERY == 0) {
         slb_state_copy(&run->now, &run->good);

@@ -1,19 +1,20 @@
-/* What belongs to one training run; shared by trainer.c (the loop) and run.c (setting up, stepping, finishing). */
+/* What belongs to one training run; shared by trainer.c (the loop) and run.c (setting up, stepping,
+ * finishing). */
 #ifndef SLBSR_TRAIN_RUN_H
 #define SLBSR_TRAIN_RUN_H
 
-#include "train/dataset.h"
 #include "train/checkpoint.h"
+#include "train/dataset.h"
 #include "train/optimizer.h"
 #include "train/train.h"
 #include "train/validate.h"
 
-/* A batch is summed in so many parts at most, whatever the number of threads, so that it does not change the
- * result. */
+/* A batch is summed in so many parts at most, whatever the number of threads, so that it does not
+ * change the result. */
 enum { MAX_BATCH_PARTS = 16 };
 
-/* Steps between the states that checkpoints hold and that a run falls back to. An unbroken run and a resumed one fall
- * back to the same state, since checkpoints are made of these states only. */
+/* Steps between the states that checkpoints hold and that a run falls back to. An unbroken run and
+ * a resumed one fall back to the same state, since checkpoints are made of these states only. */
 enum { SLB_GOOD_EVERY = 10 };
 
 typedef struct Run {
@@ -25,13 +26,13 @@ typedef struct Run {
     bool fallen;        /* the run fell back, and has not come past that step yet */
     long fell_at;       /* the step it fell at */
     SlbSaver *saver;
-    float **effective;  /* [conv_count] OIHW: weights, then their gradients */
+    float **effective; /* [conv_count] OIHW: weights, then their gradients */
     SlbEngine *engine;
     SlbWeights *weights;
     SlbDataset dataset;
-    SlbValidation *validation;   /* NULL without --val */
-    SlbWeights *hard, *soft;     /* for the validation's engine */
-    SlbSlot **slot; /* [threads] */
+    SlbValidation *validation; /* NULL without --val */
+    SlbWeights *hard, *soft;   /* for the validation's engine */
+    SlbSlot **slot;            /* [threads] */
     SlbGrads *part[MAX_BATCH_PARTS];
     int parts;
     char *recipe, *checkpoint_path, *log_path; /* malloc */
@@ -41,8 +42,9 @@ typedef struct Run {
 SLB_MUST_CHECK SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err);
 void run_free(Run *run);
 
-/* One step; *loss is the batch's, *baseline that of its untouched input. When the loss goes astray, the state falls back to
- * run->good with a lower rate (run->fallen); SLB_E_DIVERGED when that does not help. SLB_E_MEMORY. */
+/* One step; *loss is the batch's, *baseline that of its untouched input. When the loss goes astray,
+ * the state falls back to run->good with a lower rate (run->fallen); SLB_E_DIVERGED when that does
+ * not help. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err);
 
 /* PSNR by scale with hard and with soft weights. */

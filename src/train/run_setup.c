@@ -60,8 +60,8 @@ static SlbStatus create_states(Run *run, SlbError *err)
     SlbTrainState copy = {0};
     SlbTrainState *const states[] = {&run->now, &run->good, &copy};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        SlbStatus s = slb_state_create(run->graph, o->bits, o->logit_rate, o->average > 0,
-                                       states[i], err);
+        SlbStatus s =
+            slb_state_create(run->graph, o->bits, o->logit_rate, o->average > 0, states[i], err);
         if (s != SLB_OK) return s;
     }
     SlbStatus s = slb_saver_create(run->checkpoint_path, run->recipe, &copy, &run->saver, err);
@@ -76,8 +76,9 @@ static SlbStatus create_states(Run *run, SlbError *err)
     return SLB_OK;
 }
 
-/* Fresh parameters: He-normal, but the layer that ends in the picture starts small, so that the untrained network is
- * close to bicubic. */
+/* Fresh parameters: He-normal, but the layer that ends in the picture starts small, so that the
+ * untrained network is close to bicubic, and the first one without an answer to brightness, which
+ * would otherwise drown the detail. */
 static void init_random(Run *run)
 {
     const float gain_of_output = 0.1f;
@@ -86,6 +87,7 @@ static void init_random(Run *run)
         bool output = i == run->graph->conv_count - 1;
         slb_layer_random(layer, run->options->seed, i, output ? gain_of_output : 1.0f,
                          run->effective[i]);
+        if (i == 0) slb_layer_centre(layer, run->effective[i]);
         layer->method->init(layer, run->effective[i]);
     }
 }
@@ -104,7 +106,8 @@ static SlbStatus init_from(Run *run, const char *path, SlbError *err)
         if (!fits) break;
         slb_conv_effective(c, run->effective[i]);
         layer->method->init(layer, run->effective[i]);
-        memcpy(layer->param[SLB_PARAM_BIAS].value, c->bias, (size_t)c->out_channels * sizeof(float));
+        memcpy(layer->param[SLB_PARAM_BIAS].value, c->bias,
+               (size_t)c->out_channels * sizeof(float));
     }
     slb_model_free(model);
     if (fits) return SLB_OK;
@@ -136,9 +139,9 @@ static SlbStatus create_validation(Run *run, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     if (!o->val) return SLB_OK;
-    SlbStatus s = slb_validation_create(o->val, o->val_pictures, run->graph, o->scales,
-                                        o->scale_count, &run->cpu, o->threads, &run->validation,
-                                        err);
+    SlbStatus s =
+        slb_validation_create(o->val, o->val_pictures, run->graph, o->scales, o->scale_count,
+                              &run->cpu, o->threads, &run->validation, err);
     if (s != SLB_OK) return s;
     const SlbEngine *engine = slb_validation_engine(run->validation);
     s = slb_weights_create(engine, &run->hard, err);

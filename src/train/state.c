@@ -35,6 +35,7 @@ void slb_state_copy(const SlbTrainState *from, SlbTrainState *to)
 {
     to->step = from->step;
     to->rate_factor = from->rate_factor;
-    to->usual = from->usual;
+    to->usual_loss = from->usual_loss;
+    to->usual_baseline = from->usual_baseline;
     for (int i = 0; i < from->count; i++) slb_layer_copy(&from->layer[i], &to->layer[i]);
 }

@@ -1,5 +1,5 @@
-/* The state of a training run between two steps: all that has to be kept for going on from there. Random numbers need
- * no state: they are keyed by the step (base/rng.h). */
+/* The state of a training run between two steps: all that has to be kept for going on from there.
+ * Random numbers need no state: they are keyed by the step (base/rng.h). */
 #ifndef SLBSR_TRAIN_STATE_H
 #define SLBSR_TRAIN_STATE_H
 
@@ -11,11 +11,12 @@ typedef struct SlbTrainState {
     int count;
     long step;          /* steps done */
     double rate_factor; /* of the learning rate: halved when the loss goes astray */
-    double usual;       /* moving average of loss / loss of the untouched input; 0 before the first step */
+    /* Moving averages of the loss and of the loss of the untouched input; 0 before the first. */
+    double usual_loss, usual_baseline;
 } SlbTrainState;
 
-/* Zeroed parameters for the convolutions of a graph. `logit_rate` is the rate factor of searched values. SLB_E_MEMORY, with
- * nothing to free. */
+/* Zeroed parameters for the convolutions of a graph. `logit_rate` is the rate factor of searched
+ * values. SLB_E_MEMORY, with nothing to free. */
 SLB_MUST_CHECK SlbStatus slb_state_create(const SlbGraph *graph, int weight_bits, double logit_rate,
                                           bool averaged, SlbTrainState *state, SlbError *err);
 void slb_state_free(SlbTrainState *state); /* safe on a zeroed one */

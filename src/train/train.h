@@ -31,46 +31,49 @@ typedef struct SlbTrainReport {
 typedef struct SlbTrainOptions {
     const char *const *data; /* folders of pictures, or of DIV2K_train_HR or HR in them */
     int data_count;
-    const char *net;  /* name or path, for slb_graph_open */
-    const char *out;  /* model file; OUT.ckpt and OUT.csv stand beside it */
-    const char *init; /* model to start from, or NULL */
-    const char *val;  /* folder of pictures to validate on, or NULL */
+    const char *net;     /* name or path, for slb_graph_open */
+    const char *out;     /* model file; OUT.ckpt and OUT.csv stand beside it */
+    const char *init;    /* model to start from, or NULL */
+    const char *val;     /* folder of pictures to validate on, or NULL */
     const char *command; /* goes into the model file */
     int bits;            /* 32, 4, 2, 1 */
     int scales[SLB_TRAIN_SCALES], scale_count;
     long steps, warmup;
     int batch, patch; /* patches a step; their side in pixels at output resolution */
     uint64_t seed;
-    double rate;         /* Adam's learning rate after warm-up */
+    double rate; /* Adam's learning rate after warm-up */
     SlbSchedule schedule;
-    long decay_every;    /* for SLB_STEPS */
-    double average;      /* decay of a moving average of the parameters (not of searched ones), which is
-                            what is validated and written; 0: none */
-    double logit_rate;   /* the logits' learning rate is this times `rate` */
-    double clip;         /* bound of the gradient's norm; 0: none */
-    double sharpness;    /* T rises exponentially from 1 to this ... */
-    double anneal_from, anneal_to; /* ... between these shares of the steps; then weights are hard */
+    long decay_every; /* for SLB_STEPS */
+    double average; /* decay of a moving average of the parameters (not of searched ones), which is
+                       what is validated and written; 0: none */
+    double logit_rate; /* the logits' learning rate is this times `rate` */
+    double clip;       /* bound of the gradient's norm; 0: none */
+    double sharpness;  /* T rises exponentially from 1 to this ... */
+    double anneal_from,
+        anneal_to; /* ... between these shares of the steps; then weights are hard */
     SlbLoss loss;
     SlbPrecision precision;
     int threads;
-    long val_every;       /* steps between validations */
-    int val_pictures;     /* at most so many, the first by name; 0: all */
+    long val_every;   /* steps between validations */
+    int val_pictures; /* at most so many, the first by name; 0: all */
     double checkpoint_seconds;
-    double stop_after;    /* seconds, after which the run stops as by `stop`; 0: never */
-    bool restart;         /* ignore and replace a checkpoint */
-    bool overwrite;       /* a finished model at `out` may be replaced */
-    const volatile sig_atomic_t *stop; /* nonzero: finish the step, save the last state that is a multiple of ten
-                                          steps, return SLB_PARTIAL; NULL: never */
+    double stop_after; /* seconds, after which the run stops as by `stop`; 0: never */
+    bool restart;      /* ignore and replace a checkpoint */
+    bool overwrite;    /* a finished model at `out` may be replaced */
+    const volatile sig_atomic_t *stop; /* nonzero: finish the step, save the last state that is a
+                                          multiple of ten steps, return SLB_PARTIAL; NULL: never */
     void (*report)(void *user, const SlbTrainReport *report); /* NULL: none */
-    long report_every; /* steps */
-    void (*note)(void *user, const char *line); /* what is worth knowing, e.g. files passed over; NULL: none */
+    long report_every;                                        /* steps */
+    void (*note)(void *user,
+                 const char *line); /* what is worth knowing, e.g. files passed over; NULL: none */
     void *user;
 } SlbTrainOptions;
 
-/* Trains, or goes on from OUT.ckpt when that belongs to the same recipe (everything above that changes the
- * result), and writes the model. The result does not depend on `threads` or on interruptions. When the loss is no number or
- * jumps, the run goes back by up to ten steps with half the rate, and says so; SLB_E_DIVERGED when that does not help.
- * SLB_PARTIAL: stopped by `stop` or `stop_after`, the checkpoint is written. */
+/* Trains, or goes on from OUT.ckpt when that belongs to the same recipe (everything above that
+ * changes the result), and writes the model. The result does not depend on `threads` or on
+ * interruptions. When the loss is no number or jumps, the run goes back by up to ten steps with
+ * half the rate, and says so; SLB_E_DIVERGED when that does not help. SLB_PARTIAL: stopped by
+ * `stop` or `stop_after`, the checkpoint is written. */
 SLB_MUST_CHECK SlbStatus slb_train(const SlbTrainOptions *options, SlbError *err);
 
 #endif

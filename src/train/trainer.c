@@ -40,7 +40,8 @@ static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progre
         .rate = run_rate(run),
         .sharpness = soft ? run_sharpness(run) : 0,
         .seconds = seconds,
-        .left = seconds / (double)(run->now.step - clock->first_step) * (double)(o->steps - run->now.step),
+        .left = seconds / (double)(run->now.step - clock->first_step) *
+                (double)(o->steps - run->now.step),
         .validated = validated,
         .scale_count = o->scale_count,
         .scales = o->scales,
@@ -83,8 +84,7 @@ static bool must_stop(const Run *run, const Clock *clock)
 {
     const SlbTrainOptions *o = run->options;
     if (run->now.step == o->steps) return false;
-    return (o->stop && *o->stop) ||
-           (o->stop_after > 0 && now() - clock->started >= o->stop_after);
+    return (o->stop && *o->stop) || (o->stop_after > 0 && now() - clock->started >= o->stop_after);
 }
 
 static SlbStatus stop(Run *run, SlbError *err)
@@ -145,8 +145,7 @@ static SlbStatus train(Run *run, SlbError *err)
     Clock clock = {.started = now(), .saved = now(), .first_step = run->now.step};
     Progress progress = {0};
     char figures[256];
-    SlbStatus s =
-        slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->now.step, err);
+    SlbStatus s = slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->now.step, err);
     if (s == SLB_OK) s = loop(run, &clock, &progress, err);
     if (s == SLB_OK && run->validation && !progress.any_validation) { /* resumed at the end */
         s = run_validate(run, progress.psnr, progress.psnr_soft, err);

@@ -4,8 +4,8 @@
 
 #include "train/train.h"
 
-/* Begins the file with its header, or, when going on after `step` steps (step > 0), drops the rows of later
- * steps. SLB_E_OUTPUT. */
+/* Begins the file with its header, or, when going on after `step` steps (step > 0), drops the rows
+ * of later steps. SLB_E_OUTPUT. */
 SLB_MUST_CHECK SlbStatus slb_trainlog_begin(const char *path, const int *scales, int scale_count,
                                             long step, SlbError *err);
 

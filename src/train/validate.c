@@ -8,8 +8,8 @@
 #include "img/protocol.h"
 #include "train/dataset.h"
 
-/* Larger pictures go through the network in windows of this side plus the receptive field around them, which gives
- * the same numbers with less memory. */
+/* Larger pictures go through the network in windows of this side plus the receptive field around
+ * them, which gives the same numbers with less memory. */
 enum { WINDOW = 256 };
 
 typedef struct Item {
@@ -141,15 +141,16 @@ static void run_window(const SlbValidation *v, const SlbWeights *weights, SlbSlo
     uint32_t width = cols.to - cols.from, height = rows.to - rows.from;
     for (uint32_t y = 0; y < height; y++)
         for (uint32_t x = 0; x < width; x++)
-            in[(size_t)y * width + x] = (float)(
-                pair->bicubic[(size_t)(rows.from + y) * pair->width + cols.from + x] / 255.0);
+            in[(size_t)y * width + x] =
+                (float)(pair->bicubic[(size_t)(rows.from + y) * pair->width + cols.from + x] /
+                        255.0);
     slb_forward(v->engine, weights, slot, in, width, height);
     SlbView view = slb_slot_output(v->engine, slot);
     for (uint32_t y = rows.first; y < rows.last; y++)
         for (uint32_t x = cols.first; x < cols.last; x++)
             out[(size_t)y * pair->width + x] =
-                255.0 * (double)view.data[((y - rows.from) * view.row + x - cols.from) *
-                                          view.stride];
+                255.0 *
+                (double)view.data[((y - rows.from) * view.row + x - cols.from) * view.stride];
 }
 
 static SlbStatus run_item(const SlbValidation *v, const SlbWeights *weights, const Item *item,

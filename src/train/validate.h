@@ -6,7 +6,8 @@
 
 typedef struct SlbValidation SlbValidation;
 
-/* Loads the first `most` pictures of a folder (0: all) and prepares them for the scales. `graph` must outlive it. */
+/* Loads the first `most` pictures of a folder (0: all) and prepares them for the scales. `graph`
+ * must outlive it. */
 SLB_MUST_CHECK SlbStatus slb_validation_create(const char *folder, int most, const SlbGraph *graph,
                                                const int *scales, int scale_count,
                                                const SlbCpu *cpu, int threads,

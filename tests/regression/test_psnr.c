@@ -1,10 +1,13 @@
-/* PSNR and SSIM of the models inside the program, held to tests/golden/psnr.csv: 0.01 dB and 0.0005. Rows for sets that are
- * not at hand are left out, and said so. To record them anew: SLBSR_RECORD=tests/golden/psnr.csv test_psnr */
+/* PSNR and SSIM of the models inside the program, held to tests/golden/psnr.csv: 0.01 dB and
+ * 0.0005. Rows for sets that are not at hand are left out, and said so. To record them anew:
+ * SLBSR_RECORD=tests/golden/psnr.csv test_psnr */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +58,8 @@ static SlbScore score_picture(const SlbPlan *plan, const char *path, int scale)
     size_t n = (size_t)pair.width * pair.height;
     float *in = slb_alloc(n, 2 * sizeof *in), *out = in + n;
     for (size_t i = 0; i < n; i++) in[i] = (float)(pair.bicubic[i] / 255.0);
-    assert_int_equal(slb_plan_run(plan, in, out, pair.width, pair.height, NULL, NULL, &err), SLB_OK);
+    assert_int_equal(slb_plan_run(plan, in, out, pair.width, pair.height, NULL, NULL, &err),
+                     SLB_OK);
     for (size_t i = 0; i < n; i++) pair.bicubic[i] = 255.0 * (double)out[i];
     assert_int_equal(slb_luma_score(&pair, pair.bicubic, scale, 1, &score, &err), SLB_OK);
     slb_free(in);
@@ -83,7 +87,8 @@ static SlbScore score_set(const SlbPlan *plan, const char *folder, int scale)
 static const char *folder_of(const char *set)
 {
     for (int i = 0; i < SETS; i++)
-        if (strcmp(sets[i].name, set) == 0) return access(sets[i].folder, R_OK) ? NULL : sets[i].folder;
+        if (strcmp(sets[i].name, set) == 0)
+            return access(sets[i].folder, R_OK) ? NULL : sets[i].folder;
     fail_msg("%s: no such set", set);
     return NULL;
 }

@@ -1,10 +1,12 @@
-/* Gradients against finite differences: of the engine, for every layer type of a graph and every CPU level this machine
- * has, and of the weight search methods. */
+/* Gradients against finite differences: of the engine, for every layer type of a graph and every
+ * CPU level this machine has, and of the weight search methods. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 #include <string.h>
 
@@ -15,8 +17,8 @@
 
 enum { WIDTH = 7, HEIGHT = 5 };
 
-/* Every form of every node: 3x3 and 1x1, with and without ReLU, a source with several readers (a sum, a convolution), the
- * sum of wide tensors, the sum with the input, odd numbers of channels. */
+/* Every form of every node: 3x3 and 1x1, with and without ReLU, a source with several readers (a
+ * sum, a convolution), the sum of wide tensors, the sum with the input, odd numbers of channels. */
 static const char net_text[] = "input y bicubic\n"
                                "conv 20 3x3 full relu\n"
                                "name skip\n"
@@ -91,8 +93,7 @@ static double pass(Setup *s, SlbLoss loss)
         slb_weights_set(s->weights, s->engine, c, s->weight[c], s->bias[c]);
     slb_grads_zero(s->grads);
     slb_forward(s->engine, s->weights, s->slot, s->in, WIDTH, HEIGHT);
-    return slb_backward(s->engine, s->weights, s->slot, s->target, loss, WIDTH * HEIGHT,
-                        s->grads);
+    return slb_backward(s->engine, s->weights, s->slot, s->target, loss, WIDTH * HEIGHT, s->grads);
 }
 
 /* (f(x + h) - f(x - h)) / 2h for one parameter. */
@@ -107,8 +108,8 @@ static double difference(Setup *s, float *value, SlbLoss loss, float h)
     return (up - down) / (2.0 * (double)h);
 }
 
-/* Compares a sample of one array's gradients as vectors: |a - b| against |b|. Steps over a kink of a ReLU or of the L1
- * loss make single values differ, so a few outliers must not decide. */
+/* Compares a sample of one array's gradients as vectors: |a - b| against |b|. Steps over a kink of
+ * a ReLU or of the L1 loss make single values differ, so a few outliers must not decide. */
 static double mismatch(Setup *s, float *values, const float *grad, size_t count, SlbLoss loss)
 {
     double error = 0, norm = 0;
@@ -268,8 +269,8 @@ static void test_smooth_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_engine_mse),  cmocka_unit_test(test_engine_l1),
-        cmocka_unit_test(test_engine_bf16), cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_engine_mse),   cmocka_unit_test(test_engine_l1),
+        cmocka_unit_test(test_engine_bf16),  cmocka_unit_test(test_methods),
         cmocka_unit_test(test_smooth_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

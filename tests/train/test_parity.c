@@ -1,10 +1,13 @@
-/* The trainer's forward pass with the weights of inference against the inference engine, on the models inside the program
- * (issue: PSNR within 0.05 dB), and both against each other in float32. */
+/* The trainer's forward pass with the weights of inference against the inference engine, on the
+ * models inside the program (issue: PSNR within 0.05 dB), and both against each other in float32.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 
 #include "base/mem.h"
@@ -60,8 +63,8 @@ static double trainers(Case *c, const SlbModel *model, const SlbCpu *cpu)
     SlbSlot *slot;
     assert_int_equal(slb_engine_create(model->graph, SLB_FLOAT32, cpu, &engine, NULL), SLB_OK);
     assert_int_equal(slb_weights_create(engine, &weights, NULL), SLB_OK);
-    assert_int_equal(
-        slb_slot_create(engine, c->pair.width, c->pair.height, false, &slot, NULL), SLB_OK);
+    assert_int_equal(slb_slot_create(engine, c->pair.width, c->pair.height, false, &slot, NULL),
+                     SLB_OK);
     for (int i = 0; i < model->graph->conv_count; i++) {
         const SlbConvParams *p = &model->conv[i];
         size_t taps = (size_t)(p->kernel * p->kernel);
@@ -89,8 +92,8 @@ static double engines(Case *c, const SlbModel *model, const SlbCpu *cpu, bool pa
     const SlbPlanOptions options = {.packed = packed, .level = cpu->level, .threads = 2};
     if (slb_plan_create(model, &options, &plan, &err) != SLB_OK) fail_msg("%s", err.message);
     float *out = slb_alloc(c->pixels, sizeof *out);
-    assert_int_equal(slb_plan_run(plan, c->in, out, c->pair.width, c->pair.height, NULL, NULL, &err),
-                     SLB_OK);
+    assert_int_equal(
+        slb_plan_run(plan, c->in, out, c->pair.width, c->pair.height, NULL, NULL, &err), SLB_OK);
     for (size_t i = 0; i < c->pixels; i++) c->out[i] = 255.0 * (double)out[i];
     slb_free(out);
     slb_plan_free(plan);

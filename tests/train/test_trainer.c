@@ -1,9 +1,12 @@
-/* Whole runs on a small network: the result does not depend on threads or interruptions, errors say what is wrong. */
+/* Whole runs on a small network: the result does not depend on threads or interruptions, errors say
+ * what is wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,8 +109,8 @@ static bool exists(const char *name)
     return stat(in_folder(name), &st) == 0;
 }
 
-/* Stopped after every fifth step (before, while and after the temperature rises; it goes on from a multiple of ten), the run ends with the same bytes, and so
- * does its log but for the times. */
+/* Stopped after every fifth step (before, while and after the temperature rises; it goes on from a
+ * multiple of ten), the run ends with the same bytes, and so does its log but for the times. */
 static void test_resume(void **state)
 {
     (void)state;
@@ -172,8 +175,8 @@ static void steps(Run *run, long to)
     }
 }
 
-/* A loss that is no number leads back to the last good state, once; a second time before the run has come past that step is
- * the end; later it is a new mishap. */
+/* A loss that is no number leads back to the last good state, once; a second time before the run
+ * has come past that step is the end; later it is a new mishap. */
 static void test_falls_back(void **state)
 {
     (void)state;
@@ -200,7 +203,8 @@ static void test_falls_back(void **state)
     assert_false(exists("fall"));
 }
 
-/* The average of the parameters is what is written: with it, the model is another one, and the run still goes on exactly. */
+/* The average of the parameters is what is written: with it, the model is another one, and the run
+ * still goes on exactly. */
 static void test_average(void **state)
 {
     (void)state;
@@ -226,7 +230,8 @@ static void test_average(void **state)
 static void test_rates(void **state)
 {
     (void)state;
-    SlbRate rate = {.schedule = SLB_COSINE, .peak = 2, .steps = 110, .warmup = 10, .decay_every = 40};
+    SlbRate rate = {
+        .schedule = SLB_COSINE, .peak = 2, .steps = 110, .warmup = 10, .decay_every = 40};
     assert_true(fabs(slb_rate_at(&rate, 0) - 0.2) < 1e-12);
     assert_true(fabs(slb_rate_at(&rate, 9) - 2.0) < 1e-12);
     assert_true(fabs(slb_rate_at(&rate, 10) - 2.0) < 1e-12);
@@ -240,7 +245,8 @@ static void test_rates(void **state)
     assert_true(slb_sharpness_at(100, 0, 100, 64) == 64 && slb_sharpness_at(0, 0, 100, 64) == 1);
 }
 
-/* It learns: from the start values to better than bicubic, and at 2 bits from these float weights. */
+/* It learns: from the start values to better than bicubic, and at 2 bits from these float weights.
+ */
 static void test_learns(void **state)
 {
     (void)state;
@@ -263,7 +269,8 @@ static void test_learns(void **state)
         fail_msg("2 bits: %g dB, bicubic %g dB", last_psnr, last_bicubic);
 }
 
-/* The model file holds what was asked for: searched layers with levels, scales and activation steps. */
+/* The model file holds what was asked for: searched layers with levels, scales and activation
+ * steps. */
 static void test_model_file(void **state)
 {
     (void)state;
@@ -323,10 +330,10 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),     cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_learns),      cmocka_unit_test(test_resume_other_recipe),
-        cmocka_unit_test(test_model_file),  cmocka_unit_test(test_bad_input),
-        cmocka_unit_test(test_falls_back),  cmocka_unit_test(test_average),
+        cmocka_unit_test(test_threads),    cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_learns),     cmocka_unit_test(test_resume_other_recipe),
+        cmocka_unit_test(test_model_file), cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_falls_back), cmocka_unit_test(test_average),
         cmocka_unit_test(test_rates),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
