@@ -20,8 +20,8 @@ train() {
 
 (train --out whole.safetensors -j 1) || { cat errors; exit 1; }
 kills=0
-while [ ! -e killed.safetensors ]; do
-    train --out killed.safetensors -j 2 &
+while [ ! -e other.safetensors ]; do
+    train --out other.safetensors -j 2 &
     child=$!
     # A different time to live each round, and always long enough to come further.
     sleep "0.$((3 + kills % 5))"
@@ -37,14 +37,14 @@ if [ $kills -lt 2 ]; then
     echo "done before it could be killed twice ($kills)"
     exit 1
 fi
-# The command line, which the file records, is the only difference: compare the rest.
+# The command line, which the file records, is the only difference (of equal length).
 strip() {
-    sed -e 's/whole\.safetensors -j 1/FILE/; s/killed\.safetensors -j 2/FILE/' "$1"
+    sed -e 's/whole\.safetensors -j 1/FILE/; s/other\.safetensors -j 2/FILE/' "$1"
 }
 strip whole.safetensors >a
-strip killed.safetensors >b
+strip other.safetensors >b
 cmp a b || { echo "killed $kills times: other bytes"; exit 1; }
-[ ! -e killed.safetensors.ckpt ] || { echo "the checkpoint is still there"; exit 1; }
+[ ! -e other.safetensors.ckpt ] || { echo "the checkpoint is still there"; exit 1; }
 left=$(ls -A | grep -c '^\.')
 # A killed run may leave a temporary file of the checkpoint; it is never taken for one.
 [ "$left" -le "$kills" ] || { echo "$left temporary files left"; exit 1; }
