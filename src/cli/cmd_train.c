@@ -24,9 +24,10 @@ typedef struct Settings {
 } Settings;
 
 static const Option options[] = {
-    {'d', "data", OPTION_TEXTS, offsetof(Settings, data), "DIR", NULL, 0, 0, NULL, true,
-     "folder of pictures to train on, or of a set that has them in HR/ or DIV2K_train_HR/; may be "
-     "repeated"},
+    {'d', "data", OPTION_TEXTS, offsetof(Settings, data), "DIR|PACK", NULL, 0, 0, NULL, true,
+     "folder of pictures to train on, or of a set that has them in HR/ or DIV2K_train_HR/, or a "
+     "file "
+     "made by 'slbsr pack'; may be repeated"},
     {'o', "out", OPTION_TEXT, offsetof(Settings, out), "FILE", NULL, 0, 0, NULL, true,
      "the model to write; FILE.ckpt (to go on from) and FILE.csv (the log) stand beside it"},
     {'n', "net", OPTION_TEXT, offsetof(Settings, net), "NAME|FILE", NULL, 0, 0, "vdsr", false,

@@ -30,13 +30,14 @@ SlbStatus slb_dataset_files(const char *folder, char ***names, size_t *count, Sl
     return SLB_OK;
 }
 
-/* All files of all folders, in order. */
+/* All files of all folders, in order; packs are left out. */
 static SlbStatus list_all(const char *const *folders, int folder_count, char ***names,
                           size_t *count, SlbError *err)
 {
     *names = NULL;
     *count = 0;
     for (int f = 0; f < folder_count; f++) {
+        if (slb_pack_is(folders[f])) continue;
         char **more;
         size_t n;
         SlbStatus s = slb_dataset_files(folders[f], &more, &n, err);
@@ -55,81 +56,125 @@ static SlbStatus list_all(const char *const *folders, int folder_count, char ***
     return SLB_OK;
 }
 
-/* One file: its plane, or NULL with *failed set when it cannot be read. */
-static uint8_t *load_plane(const char *path, uint32_t min_side, uint32_t *width, uint32_t *height,
-                           SlbError *failed)
+/* One file as its Y plane; samples stay NULL when it is too small, or cannot be read, which sets
+ * *failed. */
+static SlbPicture load_plane(const char *path, uint32_t min_side, SlbError *failed)
 {
     SlbImage image = {0};
-    if (slb_image_load(path, NULL, &image, failed) != SLB_OK) return NULL;
-    uint8_t *plane = NULL;
-    if (image.info.width >= min_side && image.info.height >= min_side) {
-        plane = slb_alloc(image.info.width, image.info.height);
+    SlbPicture p = {.channels = 1};
+    if (slb_image_load(path, NULL, &image, failed) != SLB_OK) return p;
+    p.width = image.info.width;
+    p.height = image.info.height;
+    if (p.width >= min_side && p.height >= min_side) {
+        uint8_t *plane = slb_alloc(p.width, p.height);
         if (plane)
             slb_luma_u8(&image, plane);
         else
             slb_fail_memory(failed, path);
+        p.samples = plane;
     }
-    *width = image.info.width;
-    *height = image.info.height;
     slb_image_free(&image);
-    return plane;
+    return p;
 }
 
-/* Closes the gaps that unusable files left and counts them. */
-static void compact(SlbDataset *d, size_t files, const SlbError *failed)
+/* Makes room for `more` pictures. */
+static bool grow(SlbDataset *d, size_t more)
 {
-    for (size_t i = 0; i < files; i++) {
-        if (!d->plane[i]) {
-            if (failed[i].status != SLB_OK && d->unreadable++ == 0) d->first_unreadable = failed[i];
-            d->too_small += failed[i].status == SLB_OK;
-            continue;
-        }
-        size_t at = d->count++;
-        d->plane[at] = d->plane[i];
-        d->width[at] = d->width[i];
-        d->height[at] = d->height[i];
-        d->area_before[at + 1] =
-            d->area_before[at] + (uint64_t)d->width[at] * (uint64_t)d->height[at];
+    size_t room = d->count + more + 1;
+    SlbPicture *picture = slb_calloc(room, sizeof *picture);
+    uint64_t *before = slb_calloc(room, sizeof *before);
+    if (!picture || !before) {
+        slb_free(picture);
+        slb_free(before);
+        return false;
     }
-    for (size_t i = d->count; i < files; i++) d->plane[i] = NULL;
+    if (d->count) {
+        memcpy(picture, d->picture, d->count * sizeof *picture);
+        memcpy(before, d->area_before, (d->count + 1) * sizeof *before);
+    }
+    slb_free(d->picture);
+    slb_free(d->area_before);
+    d->picture = picture;
+    d->area_before = before;
+    return true;
 }
 
-static SlbStatus none_usable(const SlbDataset *d, const char *folder, uint32_t min_side,
+static void append(SlbDataset *d, SlbPicture picture)
+{
+    size_t at = d->count++;
+    d->picture[at] = picture;
+    d->area_before[at + 1] = d->area_before[at] + (uint64_t)picture.width * picture.height;
+}
+
+/* The files of all folders. */
+static SlbStatus load_folders(SlbDataset *d, char *const *names, size_t files, uint32_t min_side,
+                              int threads, SlbError *err)
+{
+    SlbPicture *loaded = slb_calloc(files + 1, sizeof *loaded);
+    SlbError *failed = slb_calloc(files + 1, sizeof *failed);
+    bool ok = loaded && failed && grow(d, files);
+    if (ok) {
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+        for (size_t i = 0; i < files; i++) loaded[i] = load_plane(names[i], min_side, &failed[i]);
+    }
+    for (size_t i = 0; ok && i < files; i++) {
+        if (loaded[i].samples)
+            append(d, loaded[i]);
+        else if (failed[i].status == SLB_OK)
+            d->too_small++;
+        else if (d->unreadable++ == 0)
+            d->first_unreadable = failed[i];
+    }
+    slb_free(loaded);
+    slb_free(failed);
+    return ok ? SLB_OK : slb_fail_memory(err, "the training pictures");
+}
+
+static SlbStatus map_pack(SlbDataset *d, const char *path, uint32_t min_side, SlbError *err)
+{
+    SlbPack *pack;
+    SlbStatus s = slb_pack_open(path, &pack, err);
+    if (s != SLB_OK) return s;
+    d->pack[d->pack_count++] = pack;
+    if (!grow(d, slb_pack_count(pack))) return slb_fail_memory(err, "the training pictures");
+    for (uint64_t i = 0; i < slb_pack_count(pack); i++) {
+        SlbPacked p = slb_pack_at(pack, i);
+        if (p.width < min_side || p.height < min_side)
+            d->too_small++;
+        else
+            append(d, (SlbPicture){p.samples, p.width, p.height, p.channels, pack, i});
+    }
+    return SLB_OK;
+}
+
+static SlbStatus none_usable(const SlbDataset *d, const char *source, uint32_t min_side,
                              SlbError *err)
 {
     if (d->unreadable)
         return slb_fail(err, SLB_E_INPUT, "%s: no usable picture; the first that failed: %.300s",
-                        folder, d->first_unreadable.message);
+                        source, d->first_unreadable.message);
     return slb_fail(err, SLB_E_INPUT,
                     "%s: no usable picture: %zu found, all smaller than %u pixels a side; "
                     "give a folder of larger pictures or a smaller --patch",
-                    folder, d->too_small, min_side);
+                    source, d->too_small, min_side);
 }
 
-SlbStatus slb_dataset_load(const char *const *folders, int folder_count, uint32_t min_side,
+SlbStatus slb_dataset_load(const char *const *sources, int source_count, uint32_t min_side,
                            int threads, SlbDataset *dataset, SlbError *err)
 {
     char **names;
     size_t files;
-    *dataset = (SlbDataset){0};
-    SlbStatus s = list_all(folders, folder_count, &names, &files, err);
+    SlbDataset d = {0};
+    *dataset = d;
+    SlbStatus s = list_all(sources, source_count, &names, &files, err);
     if (s != SLB_OK) return s;
-    SlbDataset d = {.plane = slb_calloc(files + 1, sizeof *d.plane),
-                    .width = slb_calloc(files + 1, sizeof *d.width),
-                    .height = slb_calloc(files + 1, sizeof *d.height),
-                    .area_before = slb_calloc(files + 1, sizeof *d.area_before)};
-    SlbError *failed = slb_calloc(files + 1, sizeof *failed);
-    if (d.plane && d.width && d.height && d.area_before && failed) {
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-        for (size_t i = 0; i < files; i++)
-            d.plane[i] = load_plane(names[i], min_side, &d.width[i], &d.height[i], &failed[i]);
-        compact(&d, files, failed);
-        s = d.count ? SLB_OK : none_usable(&d, folders[0], min_side, err);
-    } else {
-        s = slb_fail_memory(err, "the training pictures");
-    }
-    slb_free(failed);
+    s = load_folders(&d, names, files, min_side, threads, err);
     slb_free_names(names, files);
+    d.pack = slb_calloc((size_t)source_count, sizeof(SlbPack *));
+    if (s == SLB_OK && !d.pack) s = slb_fail_memory(err, "the training pictures");
+    for (int i = 0; s == SLB_OK && i < source_count; i++)
+        if (slb_pack_is(sources[i])) s = map_pack(&d, sources[i], min_side, err);
+    if (s == SLB_OK && d.count == 0) s = none_usable(&d, sources[0], min_side, err);
     if (s == SLB_OK)
         *dataset = d;
     else
@@ -139,11 +184,12 @@ SlbStatus slb_dataset_load(const char *const *folders, int folder_count, uint32_
 
 void slb_dataset_free(SlbDataset *dataset)
 {
-    for (size_t i = 0; i < dataset->count; i++) slb_free(dataset->plane[i]);
-    slb_free(dataset->plane);
-    slb_free(dataset->width);
-    slb_free(dataset->height);
+    for (size_t i = 0; i < dataset->count; i++)
+        if (!dataset->picture[i].pack) slb_free((void *)dataset->picture[i].samples);
+    for (int i = 0; i < dataset->pack_count; i++) slb_pack_close(dataset->pack[i]);
+    slb_free(dataset->picture);
     slb_free(dataset->area_before);
+    slb_free(dataset->pack);
     *dataset = (SlbDataset){0};
 }
 
@@ -207,24 +253,39 @@ static size_t pick_picture(const SlbDataset *d, SlbRng *rng)
     return low;
 }
 
+/* The Y values of a part of a picture, as 8-bit numbers. `bytes` has room for them. */
+static SlbStatus window_luma(const SlbPicture *p, Stretch v, Stretch h, uint8_t *bytes, double *out,
+                             SlbError *err)
+{
+    size_t row = (size_t)p->width * p->channels, count = (size_t)v.size * h.size;
+    const uint8_t *first = p->samples + v.from * row + (size_t)h.from * p->channels;
+    if (p->pack) {
+        SlbStatus s = slb_pack_check(p->pack, p->index, err);
+        if (s != SLB_OK) return s;
+        slb_pack_touched(p->pack, v.size * row); /* whole pages: at least the rows' */
+    }
+    const SlbImage view = {.info = {h.size, v.size, (int)p->channels, 8},
+                           .stride_bytes = row,
+                           .data = (unsigned char *)first};
+    slb_luma_u8(&view, bytes);
+    for (size_t i = 0; i < count; i++) out[i] = bytes[i];
+    return SLB_OK;
+}
+
 SlbStatus slb_dataset_patch(const SlbDataset *dataset, const SlbPatchKey *key, float *input,
                             float *target, SlbError *err)
 {
     SlbRng rng = slb_rng(key->seed, key->stream, key->index);
-    size_t picture = pick_picture(dataset, &rng);
-    Stretch v = stretch(&rng, dataset->height[picture], key->scale, key->side);
-    Stretch h = stretch(&rng, dataset->width[picture], key->scale, key->side);
+    const SlbPicture *picture = &dataset->picture[pick_picture(dataset, &rng)];
+    Stretch v = stretch(&rng, picture->height, key->scale, key->side);
+    Stretch h = stretch(&rng, picture->width, key->scale, key->side);
     unsigned orientation = (unsigned)slb_rng_below(&rng, 8);
     size_t pixels = (size_t)v.size * h.size;
-    double *window = slb_alloc(pixels, 3 * sizeof *window);
+    double *window = slb_alloc(pixels, 4 * sizeof *window);
     if (!window) return slb_fail_memory(err, "a training patch");
-    const uint8_t *plane = dataset->plane[picture];
-    for (uint32_t y = 0; y < v.size; y++)
-        for (uint32_t x = 0; x < h.size; x++)
-            window[(size_t)y * h.size + x] =
-                plane[(size_t)(v.from + y) * dataset->width[picture] + h.from + x];
     double *low = window + pixels, *degraded = window + 2 * pixels;
-    SlbStatus s = degrade(window, h.size, v.size, key->scale, low, degraded, err);
+    SlbStatus s = window_luma(picture, v, h, (uint8_t *)(window + 3 * pixels), window, err);
+    if (s == SLB_OK) s = degrade(window, h.size, v.size, key->scale, low, degraded, err);
     if (s == SLB_OK) {
         size_t at = (size_t)(v.patch - v.from) * h.size + (h.patch - h.from);
         cut(window + at, h.size, key->side, orientation, target);

@@ -6,21 +6,31 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "train/pack.h"
 
-/* The Y planes of all pictures, in memory: one byte a pixel. */
+/* One picture: uint8 samples, HWC without padding. */
+typedef struct SlbPicture {
+    const uint8_t *samples;           /* owned by the dataset, or mapped from a pack */
+    uint32_t width, height, channels; /* 1: Y; 3: RGB */
+    SlbPack *pack;                    /* where it is mapped from, or NULL */
+    uint64_t index;                   /* in the pack */
+} SlbPicture;
+
 typedef struct SlbDataset {
     size_t count;
-    uint8_t **plane;
-    uint32_t *width, *height;
-    uint64_t *area_before;        /* [count + 1] pixels of the pictures before this one */
+    SlbPicture *picture;
+    uint64_t *area_before; /* [count + 1] pixels of the pictures before this one */
+    SlbPack **pack;        /* [pack_count] */
+    int pack_count;
     size_t too_small, unreadable; /* files passed over */
     SlbError first_unreadable;
 } SlbDataset;
 
-/* Loads the pictures of the folders that are at least `min_side` pixels in both directions. A
+/* The pictures of the sources that are at least `min_side` pixels in both directions. A source is a
+ * pack file (train/pack.h), which is mapped, or a folder, whose Y planes are loaded into memory; a
  * folder that holds no picture itself may hold them in DIV2K_train_HR or HR. Unreadable files are
  * counted and passed over; none usable at all is SLB_E_INPUT. Freed with slb_dataset_free. */
-SLB_MUST_CHECK SlbStatus slb_dataset_load(const char *const *folders, int folder_count,
+SLB_MUST_CHECK SlbStatus slb_dataset_load(const char *const *sources, int source_count,
                                           uint32_t min_side, int threads, SlbDataset *dataset,
                                           SlbError *err);
 void slb_dataset_free(SlbDataset *dataset);

@@ -1,0 +1,59 @@
+/* Pack files: pictures decoded once, to be mapped into memory by every training run.
+ *
+ * Little-endian: 8 bytes "SLBPACK1", u64 number of pictures, u32 CRC-32 of the index, u32 zero; the
+ * index, 24 bytes a picture: u32 width, u32 height, u32 channels (1 grey, 3 RGB), u32 CRC-32 of its
+ * samples, u64 offset in the file; then the samples, uint8 HWC, one picture behind the other. */
+#ifndef SLBSR_TRAIN_PACK_H
+#define SLBSR_TRAIN_PACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct SlbPackReport {
+    uint64_t pictures, bytes; /* of the file as it will be (and, without failures, is) */
+    uint64_t unreadable;      /* files passed over */
+    SlbError first_unreadable;
+} SlbPackReport;
+
+/* What the pack of a folder's pictures (found as slb_dataset_files does) will hold: reads headers
+ * only. SLB_E_INPUT when there is no usable picture. */
+SLB_MUST_CHECK SlbStatus slb_pack_plan(const char *folder, SlbPackReport *report, SlbError *err);
+
+/* Decodes all of them with `threads` threads into a pack file, written as base/io.h does. Alpha is
+ * dropped, 16 bits are rounded to 8. A file that turns out damaged only now is an error: its room
+ * is planned already. `progress` (may be NULL) is called by one thread at a time; nonzero cancels
+ * (SLB_PARTIAL). */
+SLB_MUST_CHECK SlbStatus slb_pack_write(const char *folder, const char *path, bool overwrite,
+                                        int threads,
+                                        int (*progress)(void *user, uint64_t done, uint64_t total),
+                                        void *user, SlbPackReport *report, SlbError *err);
+
+/* One picture of a pack. */
+typedef struct SlbPacked {
+    const uint8_t *samples;
+    uint32_t width, height, channels, crc;
+} SlbPacked;
+
+typedef struct SlbPack SlbPack;
+
+/* True when the file at `path` begins like a pack. */
+bool slb_pack_is(const char *path);
+
+/* Maps a pack. Header, index and sizes are checked now, samples by slb_pack_check. SLB_E_INPUT for
+ * anything wrong. */
+SLB_MUST_CHECK SlbStatus slb_pack_open(const char *path, SlbPack **pack, SlbError *err);
+void slb_pack_close(SlbPack *pack); /* NULL is allowed */
+uint64_t slb_pack_count(const SlbPack *pack);
+SlbPacked slb_pack_at(const SlbPack *pack, uint64_t i);
+
+/* Checks the samples of picture i against their CRC, the first time it is called for it. Any number
+ * of threads. SLB_E_INPUT when they are damaged. */
+SLB_MUST_CHECK SlbStatus slb_pack_check(SlbPack *pack, uint64_t i, SlbError *err);
+
+/* Tells that `bytes` of samples have been read; now and then gives the pages back, so that a set of
+ * any size does not fill the memory of the process. */
+void slb_pack_touched(SlbPack *pack, uint64_t bytes);
+
+#endif

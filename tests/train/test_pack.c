@@ -1,0 +1,169 @@
+/* Pack files: what they hold, that training from one is training from the folder, damage. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "img/codec.h"
+#include "train/dataset.h"
+#include "train/pack.h"
+
+static const char pictures[] = SLBSR_SOURCE_DIR "/data/hr";
+static char folder[64], pack_path[80], other_path[80];
+
+static void write_pack(void)
+{
+    SlbPackReport planned, written;
+    assert_int_equal(slb_pack_plan(pictures, &planned, NULL), SLB_OK);
+    assert_int_equal(slb_pack_write(pictures, pack_path, true, 3, NULL, NULL, &written, NULL),
+                     SLB_OK);
+    assert_int_equal(planned.pictures, 3);
+    assert_int_equal(planned.bytes, written.bytes);
+    struct stat st;
+    assert_int_equal(stat(pack_path, &st), 0);
+    assert_int_equal((uint64_t)st.st_size, planned.bytes);
+}
+
+static void test_samples(void **state)
+{
+    (void)state;
+    SlbPack *pack;
+    char **names;
+    size_t count;
+    write_pack();
+    assert_true(slb_pack_is(pack_path));
+    assert_int_equal(slb_pack_open(pack_path, &pack, NULL), SLB_OK);
+    assert_int_equal(slb_dataset_files(pictures, &names, &count, NULL), SLB_OK);
+    assert_int_equal(slb_pack_count(pack), count);
+    for (size_t i = 0; i < count; i++) {
+        SlbImage image = {0};
+        SlbPacked p = slb_pack_at(pack, i);
+        assert_int_equal(slb_pack_check(pack, i, NULL), SLB_OK);
+        assert_int_equal(slb_image_load(names[i], NULL, &image, NULL), SLB_OK);
+        assert_int_equal(p.width, image.info.width);
+        assert_int_equal(p.height, image.info.height);
+        assert_int_equal(p.channels, image.info.channels);
+        for (uint32_t y = 0; y < p.height; y++)
+            assert_memory_equal(p.samples + (size_t)y * p.width * p.channels,
+                                image.data + y * image.stride_bytes, p.width * p.channels);
+        slb_image_free(&image);
+    }
+    slb_free_names(names, count);
+    slb_pack_close(pack);
+}
+
+/* The patches of a folder and of its pack are the same. */
+static void test_patches(void **state)
+{
+    (void)state;
+    enum { SIDE = 29 };
+    const char *const from_folder[] = {pictures}, *const from_pack[] = {pack_path};
+    SlbDataset a, b;
+    float in[2][SIDE * SIDE], target[2][SIDE * SIDE];
+    write_pack();
+    assert_int_equal(slb_dataset_load(from_folder, 1, SIDE + 4, 2, &a, NULL), SLB_OK);
+    assert_int_equal(slb_dataset_load(from_pack, 1, SIDE + 4, 2, &b, NULL), SLB_OK);
+    assert_int_equal(a.count, b.count);
+    for (uint64_t i = 0; i < 60; i++) {
+        const SlbPatchKey key = {
+            .seed = 1, .stream = 2, .index = i, .scale = 2 + (int)(i % 3), .side = SIDE};
+        assert_int_equal(slb_dataset_patch(&a, &key, in[0], target[0], NULL), SLB_OK);
+        assert_int_equal(slb_dataset_patch(&b, &key, in[1], target[1], NULL), SLB_OK);
+        assert_memory_equal(in[0], in[1], sizeof in[0]);
+        assert_memory_equal(target[0], target[1], sizeof target[0]);
+    }
+    slb_dataset_free(&a);
+    slb_dataset_free(&b);
+}
+
+/* A copy of the pack, `bytes` long, with byte `at` changed. */
+static void damaged_copy(size_t bytes, size_t at)
+{
+    unsigned char *data;
+    size_t n;
+    assert_int_equal(slb_read_file(pack_path, 1 << 24, SLB_E_INPUT, &data, &n, NULL), SLB_OK);
+    if (bytes == 0 || bytes > n) bytes = n;
+    if (at < bytes) data[at] ^= 0x10;
+    FILE *file = fopen(other_path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+    fclose(file);
+    slb_free(data);
+}
+
+static void test_damage(void **state)
+{
+    (void)state;
+    SlbPack *pack;
+    SlbError err = {0};
+    enum { INDEX_END = 24 + 3 * 24 };
+    write_pack();
+    for (size_t at = 0; at < INDEX_END; at++) {
+        if (at >= 20 && at < 24) continue; /* no meaning */
+        damaged_copy(0, at);
+        if (slb_pack_open(other_path, &pack, &err) != SLB_E_INPUT) fail_msg("byte %zu", at);
+    }
+    for (size_t bytes = 1; bytes < INDEX_END + 200; bytes++) {
+        damaged_copy(bytes, SIZE_MAX);
+        if (slb_pack_open(other_path, &pack, &err) != SLB_E_INPUT) fail_msg("%zu bytes", bytes);
+    }
+    damaged_copy(0, INDEX_END + 1000); /* in the samples of the first picture */
+    assert_int_equal(slb_pack_open(other_path, &pack, &err), SLB_OK);
+    assert_int_equal(slb_pack_check(pack, 0, &err), SLB_E_INPUT);
+    assert_non_null(strstr(err.message, other_path));
+    assert_int_equal(slb_pack_check(pack, 1, &err), SLB_OK);
+    slb_pack_close(pack);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    SlbPackReport report;
+    SlbError err;
+    write_pack();
+    assert_int_equal(slb_pack_write(pictures, pack_path, false, 1, NULL, NULL, &report, &err),
+                     SLB_E_OUTPUT);
+    assert_int_equal(slb_pack_plan(SLBSR_SOURCE_DIR "/nets", &report, &err), SLB_E_INPUT);
+    assert_int_equal(slb_pack_plan("no such folder", &report, &err), SLB_E_INPUT);
+    assert_false(slb_pack_is(pictures));
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%.40s/slbsr-XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(folder)) return -1;
+    snprintf(pack_path, sizeof pack_path, "%s/a.pack", folder);
+    snprintf(other_path, sizeof other_path, "%s/b.pack", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(pack_path);
+    unlink(other_path);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_patches),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
