@@ -18,7 +18,7 @@ net:base quant/levels.h:cjson/cJSON.h zlib.h
 quant:base net/model.h net/graph.h:
 kern:base quant:
 infer:base img net quant kern:
-train:base img net quant kern:
+train:base img net quant kern:zlib.h
 cli:base img net quant kern infer train:cjson/cJSON.h
 '
 # Headers of the C library, the kernel, the compiler: everything else between < > is a library.
