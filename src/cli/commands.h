@@ -5,6 +5,6 @@
 
 #include "cli/options.h"
 
-extern const Command cmd_upscale, cmd_train, cmd_eval, cmd_downscale, cmd_info, cmd_pack;
+extern const Command cmd_upscale, cmd_train, cmd_eval, cmd_downscale, cmd_info, cmd_pack, cmd_bench;
 
 #endif

@@ -14,29 +14,80 @@
 #include "quant/levels.h"
 #include "train/layer.h"
 
-enum { MAX_LEVELS = 16 };
+enum {
+    MAX_LEVELS = 16,
+    BLOCK = 64, /* weights that are worked on together, for the vector units */
+};
+
+/* Of a block of weights: W_c and, with more than two levels, the probabilities by level. */
+typedef struct Block {
+    float weight[BLOCK];
+    float probability[MAX_LEVELS][BLOCK];
+} Block;
 
 static int values(int bits)
 {
     return bits == 1 ? 1 : slb_levels(bits)->count;
 }
 
-/* W_c of one weight; for more than two levels also the probabilities. */
-static double soft(const SlbLevels *levels, const float *logit, double sharpness,
-                   double probability[MAX_LEVELS])
+/* e^x to a relative 2e-7 for |x| <= 87, without branches: 2^(n + f), n whole, |f| <= 1/2, by the
+ * Taylor series of 2^f and n put into the exponent. */
+static inline float exponential(float x)
 {
-    if (levels->bits == 1) return tanh(0.5 * sharpness * (double)logit[0]);
-    double largest = (double)logit[0], sum = 0, mean = 0;
-    for (int k = 1; k < levels->count; k++) largest = fmax(largest, (double)logit[k]);
-    for (int k = 0; k < levels->count; k++) {
-        probability[k] = exp(sharpness * ((double)logit[k] - largest));
-        sum += probability[k];
+    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+    x = x > -87.0f ? x : -87.0f; /* not fmaxf: compilers make no vectors of it */
+    x = x < 87.0f ? x : 87.0f;
+    float t = x * 1.44269504f;
+    float n = (t + magic) - magic, f = t - n;
+    float p = 1.54035304e-4f;
+    p = p * f + 1.33335581e-3f;
+    p = p * f + 9.61812911e-3f;
+    p = p * f + 5.55041087e-2f;
+    p = p * f + 2.40226507e-1f;
+    p = p * f + 6.93147181e-1f;
+    p = p * f + 1.0f;
+    union {
+        int32_t i;
+        float f;
+    } power = {((int32_t)n + 127) << 23};
+    return p * power.f;
+}
+
+/* tanh(x / 2) = 1 - 2 / (e^x + 1). */
+static void soft_signs(const float *logit, int count, float sharpness, Block *b)
+{
+    for (int j = 0; j < count; j++)
+        b->weight[j] = 1.0f - 2.0f / (exponential(sharpness * logit[j]) + 1.0f);
+}
+
+/* W_c and probabilities of `count` weights from their logits, [count][levels]. */
+static void soft(const SlbLevels *levels, const float *logit, int count, float sharpness, Block *b)
+{
+    int n = levels->count;
+    float largest[BLOCK], sum[BLOCK] = {0}, mean[BLOCK] = {0};
+    if (levels->bits == 1) {
+        soft_signs(logit, count, sharpness, b);
+        return;
     }
-    for (int k = 0; k < levels->count; k++) {
-        probability[k] /= sum;
-        mean += probability[k] * slb_level_value(levels, k);
+    for (int j = 0; j < count; j++) {
+        largest[j] = logit[j * n];
+        for (int k = 0; k < n; k++) {
+            b->probability[k][j] = logit[j * n + k];
+            largest[j] = largest[j] > logit[j * n + k] ? largest[j] : logit[j * n + k];
+        }
     }
-    return mean;
+    for (int k = 0; k < n; k++) {
+        float v = (float)slb_level_value(levels, k), *p = b->probability[k];
+        for (int j = 0; j < count; j++) {
+            p[j] = exponential(sharpness * (p[j] - largest[j]));
+            sum[j] += p[j];
+            mean[j] += p[j] * v;
+        }
+    }
+    for (int j = 0; j < count; j++) sum[j] = 1.0f / sum[j];
+    for (int k = 0; k < n; k++)
+        for (int j = 0; j < count; j++) b->probability[k][j] *= sum[j];
+    for (int j = 0; j < count; j++) b->weight[j] = mean[j] * sum[j];
 }
 
 /* The level of inference: the largest logit, the first of equals. */
@@ -49,6 +100,11 @@ static int hardest(const SlbLevels *levels, const float *logit)
     return best;
 }
 
+static int block_size(size_t from, size_t n)
+{
+    return n - from < BLOCK ? (int)(n - from) : BLOCK;
+}
+
 /* W_c (or W_q) of output channel o into `out`; returns mean |W|. */
 static double channel(const SlbLayer *layer, int o, double sharpness, bool hard, float *out)
 {
@@ -56,12 +112,19 @@ static double channel(const SlbLayer *layer, int o, double sharpness, bool hard,
     size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
     size_t each = (size_t)values(layer->bits);
     const float *logit = layer->param[SLB_PARAM_WEIGHT].value + (size_t)o * n * each;
-    double probability[MAX_LEVELS], sum = 0;
-    for (size_t j = 0; j < n; j++, logit += each) {
-        double w = hard ? slb_level_value(levels, hardest(levels, logit))
-                        : soft(levels, logit, sharpness, probability);
-        out[j] = (float)w;
-        sum += fabs(w);
+    double sum = 0;
+    Block b;
+    for (size_t from = 0; from < n; from += BLOCK) {
+        int count = block_size(from, n);
+        if (!hard) soft(levels, logit + from * each, count, (float)sharpness, &b);
+        for (int j = 0; j < count; j++) {
+            float w = b.weight[j];
+            if (hard)
+                w = (float)slb_level_value(levels,
+                                           hardest(levels, logit + (from + (size_t)j) * each));
+            out[from + (size_t)j] = w;
+            sum += (double)fabsf(w);
+        }
     }
     return fmax(sum / (double)n, 1e-12);
 }
@@ -77,40 +140,49 @@ static void weights(const SlbLayer *layer, double sharpness, bool hard, float *w
     }
 }
 
-/* dL/dA of one weight from dL/dW_c. */
-static void logit_grad(const SlbLevels *levels, const float *logit, double sharpness, double dw,
-                       float *grad)
+/* dL/dA of a block of weights from dL/dW_c, added to grad. */
+static void logit_grads(const SlbLevels *levels, const float *logit, int count, float sharpness,
+                        const float *dw, float *grad)
 {
-    double probability[MAX_LEVELS];
-    double w = soft(levels, logit, sharpness, probability);
+    Block b;
+    int n = levels->count;
+    soft(levels, logit, count, sharpness, &b);
     if (levels->bits == 1) {
-        grad[0] += (float)(0.5 * sharpness * (1.0 - w * w) * dw);
+        for (int j = 0; j < count; j++)
+            grad[j] += 0.5f * sharpness * (1.0f - b.weight[j] * b.weight[j]) * dw[j];
         return;
     }
-    for (int k = 0; k < levels->count; k++)
-        grad[k] += (float)(sharpness * probability[k] * (slb_level_value(levels, k) - w) * dw);
+    for (int k = 0; k < n; k++) {
+        float v = (float)slb_level_value(levels, k);
+        for (int j = 0; j < count; j++)
+            grad[j * n + k] += sharpness * b.probability[k][j] * (v - b.weight[j]) * dw[j];
+    }
 }
 
+/* `w` has room for the channel's weights. With C = W_c, m = mean |C| over n weights, s the scale
+ * and g the gradient of the effective weight s C / m:  dL/ds = sum g C / m, and dL/dC_j = s/m (g_j
+ * - sign(C_j) dL/ds / n). */
 static void channel_backward(const SlbLayer *layer, int o, double sharpness, bool hard,
                              const float *grad, float *w)
 {
     const SlbLevels *levels = slb_levels(layer->bits);
     size_t n = slb_layer_weights(layer) / (size_t)layer->out_channels;
-    size_t each = (size_t)values(layer->bits);
-    const SlbParam *logits = &layer->param[SLB_PARAM_WEIGHT],
-                   *scale = &layer->param[SLB_PARAM_SCALE];
+    size_t each = (size_t)values(layer->bits), first = (size_t)o * n * each;
+    const SlbParam *logits = &layer->param[SLB_PARAM_WEIGHT];
+    const SlbParam *scale = &layer->param[SLB_PARAM_SCALE];
     double mean = channel(layer, o, sharpness, hard, w), along = 0;
     for (size_t j = 0; j < n; j++) along += (double)grad[j] * (double)w[j];
-    along /= mean; /* dL/dscale */
+    along /= mean; /* dL/ds */
     scale->grad[o] += (float)along;
     if (hard) return;
-    double gain = (double)scale->value[o] / mean, share = along / (double)n;
+    float gain = (float)((double)scale->value[o] / mean), share = (float)(along / (double)n);
     for (size_t j = 0; j < n; j++) {
-        double dw = gain * ((double)grad[j] - copysign(share, (double)w[j] * along));
-        if (w[j] == 0.0f) dw = gain * (double)grad[j];
-        size_t at = ((size_t)o * n + j) * each;
-        logit_grad(levels, logits->value + at, sharpness, dw, logits->grad + at);
+        float sign = (float)((w[j] > 0.0f) - (w[j] < 0.0f));
+        w[j] = gain * (grad[j] - sign * share); /* dL/dC from here on */
     }
+    for (size_t from = 0; from < n; from += BLOCK)
+        logit_grads(levels, logits->value + first + from * each, block_size(from, n),
+                    (float)sharpness, w + from, logits->grad + first + from * each);
 }
 
 static void backward(const SlbLayer *layer, double sharpness, bool hard, const float *grad)
@@ -128,7 +200,8 @@ static void backward(const SlbLayer *layer, double sharpness, bool hard, const f
 static void place(const SlbLevels *levels, double u, float *logit)
 {
     const double width = 0.6 * 2.0 / (levels->count - 1), inverse = 0.5 / (width * width);
-    double low = -4, high = 4, probability[MAX_LEVELS];
+    double low = -4, high = 4;
+    Block b;
     if (levels->bits == 1) {
         logit[0] = (float)(2.0 * atanh(u));
         return;
@@ -139,7 +212,8 @@ static void place(const SlbLevels *levels, double u, float *logit)
             double v = slb_level_value(levels, k);
             logit[k] = (float)((2 * centre * v - v * v) * inverse);
         }
-        if (soft(levels, logit, 1.0, probability) < u)
+        soft(levels, logit, 1, 1.0f, &b);
+        if ((double)b.weight[0] < u)
             low = centre;
         else
             high = centre;

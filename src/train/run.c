@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -79,13 +80,21 @@ static double loss_of_input(const float *in, const float *target, size_t count, 
     return sum;
 }
 
-/* The losses of one part of a batch. */
-typedef struct PartLoss {
+/* What one part of a batch gives. */
+typedef struct PartResult {
     double loss, baseline;
-} PartLoss;
+    double patches, forward, backward; /* seconds */
+} PartResult;
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 /* The pictures of one part of the batch, in order. */
-static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartLoss *part, SlbError *err)
+static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     size_t pixels = (size_t)o->patch * (size_t)o->patch;
@@ -94,12 +103,17 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartLoss *part, 
     slb_grads_zero(run->part[p]);
     int from = p * o->batch / run->parts, to = (p + 1) * o->batch / run->parts;
     for (int i = from; s == SLB_OK && i < to; i++) {
+        double samples = (double)pixels * o->batch, began = seconds();
         s = patch(run, i, in, in + pixels, err);
         if (s != SLB_OK) break;
+        double cut = seconds();
         slb_forward(run->engine, run->weights, slot, in, (uint32_t)o->patch, (uint32_t)o->patch);
-        double samples = (double)pixels * o->batch;
+        double passed = seconds();
         part->loss += slb_backward(run->engine, run->weights, slot, in + pixels, o->loss, samples,
                                    run->part[p]);
+        part->backward += seconds() - passed;
+        part->forward += passed - cut;
+        part->patches += cut - began;
         part->baseline += loss_of_input(in, in + pixels, pixels, o->loss) / samples;
     }
     slb_free(in);
@@ -108,7 +122,7 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartLoss *part, 
 
 static SlbStatus batch(Run *run, double *loss, double *baseline, SlbError *err)
 {
-    PartLoss part[MAX_BATCH_PARTS] = {{0}};
+    PartResult part[MAX_BATCH_PARTS] = {{0}};
     SlbStatus status = SLB_OK;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(run->options->threads)
     for (int p = 0; p < run->parts; p++) {
@@ -125,6 +139,9 @@ static SlbStatus batch(Run *run, double *loss, double *baseline, SlbError *err)
     for (int p = 0; p < run->parts; p++) {
         *loss += part[p].loss;
         *baseline += part[p].baseline;
+        run->times.patches += part[p].patches / run->options->threads;
+        run->times.forward += part[p].forward / run->options->threads;
+        run->times.backward += part[p].backward / run->options->threads;
     }
     return status;
 }
@@ -178,15 +195,29 @@ static SlbStatus fall_back(Run *run, SlbError *err)
     return SLB_OK;
 }
 
+static void add_times(RunTimes *times, const double clock[6])
+{
+    times->weights += clock[1] - clock[0];
+    times->batch += clock[2] - clock[1];
+    times->reduce += clock[3] - clock[2];
+    times->gradients += clock[4] - clock[3];
+    times->update += clock[5] - clock[4];
+}
+
 SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     bool hard = run_is_hard(run);
+    double clock[6] = {seconds()};
     set_weights(run, run->engine, run->weights, hard, false);
+    clock[1] = seconds();
     SlbStatus s = batch(run, loss, baseline, err);
     if (s != SLB_OK) return s;
+    clock[2] = seconds();
     slb_grads_reduce(run->part, run->parts, o->threads);
+    clock[3] = seconds();
     parameter_grads(run, hard);
+    clock[4] = seconds();
     double norm = slb_grad_norm(run->now.layer, run->now.count);
     if (astray(run, *loss, *baseline, norm)) {
         for (int i = 0; i < run->now.count; i++) slb_layer_forget_grads(&run->now.layer[i]);
@@ -199,6 +230,8 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
                           .hard = hard,
                           .threads = o->threads};
     slb_adam(run->now.layer, run->now.count, &adam);
+    clock[5] = seconds();
+    add_times(&run->times, clock);
     remember(&run->now, *loss, *baseline);
     run->now.step++;
     if (run->now.step % SLB_GOOD_EVERY == 0) {

@@ -17,6 +17,12 @@ enum { MAX_BATCH_PARTS = 16 };
  * a resumed one fall back to the same state, since checkpoints are made of these states only. */
 enum { SLB_GOOD_EVERY = 10 };
 
+/* Where the time of the steps went, in seconds, summed over all steps of a run. `patches`, `forward`
+ * and `backward` are means over the threads; what is missing to `batch` is waiting. */
+typedef struct RunTimes {
+    double weights, batch, patches, forward, backward, reduce, gradients, update;
+} RunTimes;
+
 typedef struct Run {
     const SlbTrainOptions *options;
     SlbCpu cpu;
@@ -34,6 +40,7 @@ typedef struct Run {
     SlbWeights *hard, *soft;   /* for the validation's engine */
     SlbSlot **slot;            /* [threads] */
     SlbGrads *part[MAX_BATCH_PARTS];
+    RunTimes times;
     int parts;
     char *recipe, *checkpoint_path, *log_path; /* malloc */
 } Run;

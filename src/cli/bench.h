@@ -1,0 +1,39 @@
+/* What the benchmarks of `slbsr bench` share. */
+#ifndef SLBSR_CLI_BENCH_H
+#define SLBSR_CLI_BENCH_H
+
+#include <stdbool.h>
+
+#include "kern/peak.h"
+#include "net/graph.h"
+
+struct cJSON;
+
+typedef struct BenchOptions {
+    SlbCpu cpu;
+    int threads, repeats, size;
+    const char *data, *net; /* of the training benchmark */
+    int batch, patch;
+    struct cJSON *json; /* an object that results are added to; NULL: print a table */
+} BenchOptions;
+
+/* Seconds on a clock that only runs forward. */
+double bench_now(void);
+
+/* The middle one of `count` values, which are sorted. */
+double bench_median(double *values, int count);
+
+/* Operations a second of all threads together, by kind; 0 where there are no such instructions. */
+void bench_peaks(const BenchOptions *options, double peak[SLB_PEAKS]);
+
+/* Multiply-adds of all convolutions for one pixel of the output. */
+double bench_macs(const SlbGraph *graph);
+
+/* Upscaling: the model `name` (built in, or a file), or all that are built in when NULL. */
+SLB_MUST_CHECK SlbStatus bench_upscale(const BenchOptions *options, const char *name,
+                                       SlbError *err);
+
+/* Training: kernels and a step. */
+SLB_MUST_CHECK SlbStatus bench_train(const BenchOptions *options, SlbError *err);
+
+#endif

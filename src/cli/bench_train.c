@@ -1,0 +1,240 @@
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/bench.h"
+#include "kern/conv_bf16.h"
+#include "kern/conv_grad.h"
+#include "train/run.h"
+
+enum { CHANNELS = 64, TAPS = 9, MAX_REPEATS = 1000 };
+
+/* The convolution that nearly all of the work is, 3x3 64 -> 64 on one patch, for each thread. */
+typedef struct Bed {
+    size_t row, pixels; /* of a flat patch: train/engine.h */
+    float *in, *out, *weight, *grad;
+    SlbBf16 *half_in, *half_out, *half_weight;
+} Bed;
+
+typedef enum Kernel { FORWARD_F32, GRAD_F32, FORWARD_BF16, GRAD_BF16, KERNELS } Kernel;
+
+static const char *const kernel_names[KERNELS] = {
+    "forward and backward-data, float32", "backward-weights, float32",
+    "forward and backward-data, bf16", "backward-weights, bf16"};
+
+static bool bed_create(Bed *bed, int patch)
+{
+    size_t row = (size_t)patch + 1, pixels = row * (size_t)patch, all = pixels + 2 * row + 8;
+    *bed = (Bed){.row = row, .pixels = pixels};
+    bed->in = slb_calloc(all * CHANNELS, 2 * sizeof(float));
+    bed->out = bed->in ? bed->in + all * CHANNELS : NULL;
+    bed->half_in = slb_calloc(all * CHANNELS, 2 * sizeof(SlbBf16));
+    bed->half_out = bed->half_in ? bed->half_in + all * CHANNELS : NULL;
+    bed->weight = slb_calloc(TAPS * CHANNELS * CHANNELS, 2 * sizeof(float));
+    bed->grad = bed->weight ? bed->weight + TAPS * CHANNELS * CHANNELS : NULL;
+    bed->half_weight = slb_calloc(TAPS * CHANNELS * CHANNELS, sizeof(SlbBf16));
+    return bed->in && bed->half_in && bed->weight && bed->half_weight;
+}
+
+static void bed_free(Bed *bed)
+{
+    slb_free(bed->in);
+    slb_free(bed->half_in);
+    slb_free(bed->weight);
+    slb_free(bed->half_weight);
+}
+
+static size_t tap_at(const Bed *bed, int t)
+{
+    return ((size_t)(t / 3) * bed->row + (size_t)(t % 3)) * CHANNELS;
+}
+
+static void run_f32(const Bed *bed, Kernel k, const SlbCpu *cpu)
+{
+    SlbConvF32 forward = {.taps = TAPS};
+    SlbGradF32 grad = {.taps = TAPS};
+
+    forward.in_channels = grad.in_channels = CHANNELS;
+    forward.out_channels = grad.out_channels = CHANNELS;
+    forward.in_stride = forward.out_stride = grad.in_stride = grad.delta_stride = CHANNELS;
+    forward.pixels = grad.pixels = bed->pixels;
+    forward.out = bed->out;
+    forward.weight = bed->weight;
+    forward.relu = true;
+    grad.delta = bed->out;
+    grad.grad = bed->grad;
+    for (int t = 0; t < TAPS; t++) forward.in[t] = grad.in[t] = bed->in + tap_at(bed, t);
+    if (k == FORWARD_F32)
+        slb_conv_f32(cpu->level)(&forward);
+    else
+        slb_grad_f32(cpu->level)(&grad);
+}
+
+static void run_bf16(const Bed *bed, Kernel k)
+{
+#if defined(__x86_64__)
+    SlbConvBf16 forward = {.taps = TAPS};
+    SlbGradBf16 grad = {.taps = TAPS};
+
+    forward.in_channels = grad.in_channels = CHANNELS;
+    forward.out_channels = grad.out_channels = CHANNELS;
+    forward.in_stride = forward.out_stride = grad.in_stride = grad.delta_stride = CHANNELS;
+    forward.pixels = grad.pixels = bed->pixels;
+    forward.out = bed->half_out;
+    forward.weight = bed->half_weight;
+    forward.relu = true;
+    grad.delta = bed->half_out;
+    grad.grad = bed->grad;
+    for (int t = 0; t < TAPS; t++) forward.in[t] = grad.in[t] = bed->half_in + tap_at(bed, t);
+    if (k == FORWARD_BF16)
+        slb_conv_bf16(&forward);
+    else
+        slb_grad_bf16(&grad);
+#else
+    (void)bed, (void)k;
+#endif
+}
+
+/* Operations a second of all threads, each on a patch of its own, `batch` patches in all. */
+static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, SlbError *err)
+{
+    double taken[MAX_REPEATS];
+    bool ok = true;
+    Bed *beds = slb_calloc((size_t)how->threads, sizeof *beds);
+    if (!beds) return slb_fail_memory(err, "the benchmark");
+    for (int t = 0; t < how->threads; t++) ok = bed_create(&beds[t], how->patch) && ok;
+    for (int i = -1; ok && i < how->repeats; i++) {
+        double start = bench_now();
+#pragma omp parallel for num_threads(how->threads) schedule(static, 1)
+        for (int t = 0; t < how->threads; t++)
+            for (int p = t; p < how->batch; p += how->threads) {
+                if (k == FORWARD_F32 || k == GRAD_F32)
+                    run_f32(&beds[t], k, &how->cpu);
+                else
+                    run_bf16(&beds[t], k);
+            }
+        if (i >= 0) taken[i] = bench_now() - start;
+    }
+    double operations =
+        2.0 * TAPS * CHANNELS * CHANNELS * (double)beds[0].pixels * (double)how->batch;
+    for (int t = 0; t < how->threads; t++) bed_free(&beds[t]);
+    slb_free(beds);
+    if (!ok) return slb_fail_memory(err, "the benchmark");
+    *rate = operations / bench_median(taken, how->repeats);
+    return SLB_OK;
+}
+
+static SlbStatus kernels(const BenchOptions *how, const double peak[SLB_PEAKS], SlbError *err)
+{
+    cJSON *list = how->json ? cJSON_AddArrayToObject(how->json, "kernels_3x3_64_64") : NULL;
+    for (int k = 0; k < KERNELS; k++) {
+        bool half = k >= FORWARD_BF16;
+        if (half && !how->cpu.bf16) continue;
+        double rate = 0, most = peak[half ? SLB_PEAK_BF16 : SLB_PEAK_F32];
+        SlbStatus s = time_kernel(how, (Kernel)k, &rate, err);
+        if (s != SLB_OK) return s;
+        if (!how->json) {
+            printf("%-36s %8.1f GFLOP/s  %3.0f %% of peak\n", kernel_names[k], rate / 1e9,
+                   100.0 * rate / most);
+            continue;
+        }
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddStringToObject(row, "kernel", kernel_names[k]);
+        cJSON_AddNumberToObject(row, "gflops", rate / 1e9);
+        cJSON_AddNumberToObject(row, "share_of_peak", rate / most);
+        cJSON_AddItemToArray(list, row);
+    }
+    return SLB_OK;
+}
+
+static void tell_step(const BenchOptions *how, const Run *run, int bits, double step, double peak)
+{
+    const RunTimes *t = &run->times;
+    double n = (double)run->now.step,
+           flops = 6.0 * bench_macs(run->graph) * how->patch * how->patch * how->batch;
+    const char *precision = run->options->precision == SLB_BFLOAT16 ? "bf16" : "float32";
+    const struct {
+        const char *name;
+        double seconds;
+    } parts[] = {{"weights", t->weights},   {"patches", t->patches}, {"forward", t->forward},
+                 {"backward", t->backward}, {"reduce", t->reduce},   {"gradients", t->gradients},
+                 {"update", t->update}};
+    cJSON *row = how->json ? cJSON_CreateObject() : NULL;
+    if (row) {
+        cJSON_AddStringToObject(row, "net", run->options->net);
+        cJSON_AddStringToObject(row, "precision", precision);
+        cJSON_AddNumberToObject(row, "bits", bits);
+        cJSON_AddNumberToObject(row, "step_ms", step * 1e3);
+        cJSON_AddNumberToObject(row, "gflops", flops / step / 1e9);
+        cJSON_AddNumberToObject(row, "share_of_peak", flops / step / peak);
+    } else {
+        printf("step, %s, %s, %d bits: %.1f ms, %.1f GFLOP/s, %.0f %% of peak\n ",
+               run->options->net, precision, bits, step * 1e3, flops / step / 1e9,
+               100.0 * flops / step / peak);
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (row)
+            cJSON_AddNumberToObject(row, parts[i].name, parts[i].seconds / n * 1e3);
+        else
+            printf(" %s %.1f", parts[i].name, parts[i].seconds / n * 1e3);
+    }
+    if (row)
+        cJSON_AddItemToArray(cJSON_GetObjectItem(how->json, "steps"), row);
+    else
+        printf(" ms\n");
+}
+
+static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision precision, double peak,
+                           SlbError *err)
+{
+    double taken[MAX_REPEATS];
+    const SlbTrainOptions options = {.data = &how->data,
+                                     .data_count = 1,
+                                     .net = how->net,
+                                     .out = "bench.safetensors", /* never written */
+                                     .bits = bits,
+                                     .scales = {2, 3, 4},
+                                     .scale_count = 3,
+                                     .steps = 1000000,
+                                     .batch = how->batch,
+                                     .patch = how->patch,
+                                     .rate = 1e-5,
+                                     .logit_rate = 1,
+                                     .clip = 0.4,
+                                     .sharpness = 60,
+                                     .anneal_from = 0.1,
+                                     .anneal_to = 0.8,
+                                     .precision = precision,
+                                     .threads = how->threads,
+                                     .restart = true,
+                                     .overwrite = true};
+    Run run;
+    double loss, baseline;
+    SlbStatus s = run_create(&run, &options, err);
+    for (int i = -1; s == SLB_OK && i < how->repeats; i++) { /* one to warm up */
+        if (i == 0) run.times = (RunTimes){0};
+        double start = bench_now();
+        s = run_step(&run, &loss, &baseline, err);
+        if (i >= 0) taken[i] = bench_now() - start;
+    }
+    if (s == SLB_OK) {
+        run.now.step = how->repeats; /* the steps that run.times is of */
+        tell_step(how, &run, bits, bench_median(taken, how->repeats), peak);
+    }
+    run_free(&run);
+    return s;
+}
+
+SlbStatus bench_train(const BenchOptions *how, SlbError *err)
+{
+    static const int bits[] = {32, 1, 2, 4};
+    double peak[SLB_PEAKS];
+    bench_peaks(how, peak);
+    SlbStatus s = kernels(how, peak, err);
+    if (how->json) cJSON_AddArrayToObject(how->json, "steps");
+    if (s == SLB_OK) s = time_step(how, 32, SLB_FLOAT32, peak[SLB_PEAK_F32], err);
+    for (size_t i = 0; how->cpu.bf16 && s == SLB_OK && i < sizeof bits / sizeof *bits; i++)
+        s = time_step(how, bits[i], SLB_BFLOAT16, peak[SLB_PEAK_BF16], err);
+    return s;
+}

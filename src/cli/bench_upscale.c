@@ -1,0 +1,97 @@
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "cli/bench.h"
+#include "infer/builtin.h"
+#include "infer/plan.h"
+
+enum { MAX_REPEATS = 1000 };
+
+/* One result: a table row or an element of "upscale". */
+static void tell(const BenchOptions *how, const char *name, const char *run, double seconds,
+                 double macs, double peak)
+{
+    double pixels = (double)how->size * how->size, rate = 2.0 * macs * pixels / seconds;
+    if (!how->json) {
+        printf("%-16s %-7s %9.1f ms %8.2f Mpixel/s %8.1f GOP/s", name, run, seconds * 1e3,
+               pixels / seconds / 1e6, rate / 1e9);
+        if (peak > 0) printf("  %3.0f %% of peak", 100.0 * rate / peak);
+        putchar('\n');
+        return;
+    }
+    cJSON *row = cJSON_CreateObject();
+    cJSON_AddStringToObject(row, "model", name);
+    cJSON_AddStringToObject(row, "run", run);
+    cJSON_AddNumberToObject(row, "size", how->size);
+    cJSON_AddNumberToObject(row, "ms", seconds * 1e3);
+    cJSON_AddNumberToObject(row, "mpixel_per_s", pixels / seconds / 1e6);
+    cJSON_AddNumberToObject(row, "gops", rate / 1e9);
+    if (peak > 0) cJSON_AddNumberToObject(row, "share_of_peak", rate / peak);
+    cJSON_AddItemToArray(cJSON_GetObjectItem(how->json, "upscale"), row);
+}
+
+static SlbStatus time_plan(const BenchOptions *how, const SlbPlan *plan, double *seconds,
+                           SlbError *err)
+{
+    double taken[MAX_REPEATS];
+    size_t pixels = (size_t)how->size * (size_t)how->size;
+    float *in = slb_alloc(pixels, 2 * sizeof *in);
+    if (!in) return slb_fail_memory(err, "the picture to measure with");
+    SlbRng rng = slb_rng(1, 0, 0);
+    for (size_t i = 0; i < pixels; i++) in[i] = (float)slb_rng_uniform(&rng);
+    SlbStatus s = SLB_OK;
+    for (int i = -1; s == SLB_OK && i < how->repeats; i++) { /* one to warm up */
+        double start = bench_now();
+        s = slb_plan_run(plan, in, in + pixels, (uint32_t)how->size, (uint32_t)how->size, NULL,
+                         NULL, err);
+        if (i >= 0) taken[i] = bench_now() - start;
+    }
+    slb_free(in);
+    if (s == SLB_OK) *seconds = bench_median(taken, how->repeats);
+    return s;
+}
+
+static SlbStatus one_run(const BenchOptions *how, const char *name, const SlbModel *model,
+                         bool packed, const double peak[SLB_PEAKS], SlbError *err)
+{
+    const SlbPlanOptions options = {
+        .packed = packed, .level = how->cpu.level, .threads = how->threads};
+    SlbPlan *plan;
+    double seconds = 0;
+    SlbStatus s = slb_plan_create(model, &options, &plan, err);
+    if (s != SLB_OK) return s;
+    s = time_plan(how, plan, &seconds, err);
+    slb_plan_free(plan);
+    if (s == SLB_OK)
+        tell(how, name, packed ? "packed" : "float", seconds, bench_macs(model->graph),
+             peak[packed ? SLB_PEAK_INT8 : SLB_PEAK_F32]);
+    return s;
+}
+
+static SlbStatus one_model(const BenchOptions *how, const char *name, const double peak[SLB_PEAKS],
+                           SlbError *err)
+{
+    SlbModel *model;
+    SlbStatus s = slb_model_open(name, NULL, &model, err);
+    if (s != SLB_OK) return s;
+    if (model->act_bits == 8) s = one_run(how, name, model, true, peak, err);
+    if (s == SLB_OK) s = one_run(how, name, model, false, peak, err);
+    slb_model_free(model);
+    return s;
+}
+
+SlbStatus bench_upscale(const BenchOptions *how, const char *name, SlbError *err)
+{
+    double peak[SLB_PEAKS];
+    size_t count;
+    const SlbBuiltin *models = slb_builtins(&count);
+    SlbStatus s = SLB_OK;
+    bench_peaks(how, peak);
+    if (how->json) cJSON_AddArrayToObject(how->json, "upscale");
+    if (name) return one_model(how, name, peak, err);
+    for (size_t i = 0; s == SLB_OK && i < count; i++) s = one_model(how, models[i].name, peak, err);
+    return s;
+}

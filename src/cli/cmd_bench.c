@@ -1,0 +1,149 @@
+/* slbsr bench: how fast this machine upscales and trains. */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/bench.h"
+#include "cli/commands.h"
+
+typedef struct Settings {
+    const char *data, *net;
+    int threads, repeats, size, batch, patch;
+    bool json;
+} Settings;
+
+static const Option options[] = {
+    {0, "size", OPTION_INT, offsetof(Settings, size), "N", NULL, 16, 8192, "512", false,
+     "upscaling: side of the result, pixels"},
+    {'d', "data", OPTION_TEXT, offsetof(Settings, data), "DIR|PACK", NULL, 0, 0, NULL, false,
+     "training: pictures to take patches from (needed)"},
+    {'n', "net", OPTION_TEXT, offsetof(Settings, net), "NAME|FILE", NULL, 0, 0, "vdsr", false,
+     "training: the network"},
+    {0, "batch", OPTION_INT, offsetof(Settings, batch), "N", NULL, 1, 4096, "64", false,
+     "training: patches in a step"},
+    {0, "patch", OPTION_INT, offsetof(Settings, patch), "N", NULL, 16, 1024, "41", false,
+     "training: side of a patch"},
+    {0, "repeat", OPTION_INT, offsetof(Settings, repeats), "N", NULL, 1, 1000, "5", false,
+     "take each time so often; the median counts"},
+    {0, "json", OPTION_FLAG, offsetof(Settings, json), NULL, NULL, 0, 0, NULL, false,
+     "results as JSON"},
+    {'j', "threads", OPTION_INT, offsetof(Settings, threads), "N", NULL, 1, 1024, NULL, false,
+     "threads; without it one for each processor"},
+    {0},
+};
+
+double bench_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    return values[count / 2];
+}
+
+void bench_peaks(const BenchOptions *how, double peak[SLB_PEAKS])
+{
+    enum { TRIES = 5 };
+    for (int k = 0; k < SLB_PEAKS; k++) {
+        double rate[TRIES];
+        for (int i = 0; i < TRIES; i++) {
+            double operations = 0, start = bench_now();
+#pragma omp parallel for num_threads(how->threads) reduction(+ : operations) schedule(static, 1)
+            for (int t = 0; t < how->threads; t++)
+                operations += slb_peak_run((SlbPeak)k, &how->cpu, 1000000);
+            rate[i] = operations / (bench_now() - start);
+        }
+        peak[k] = bench_median(rate, TRIES);
+    }
+}
+
+double bench_macs(const SlbGraph *graph)
+{
+    double sum = 0;
+    for (int i = 0; i < graph->node_count; i++) {
+        const SlbNode *n = &graph->nodes[i];
+        if (n->op == SLB_OP_CONV)
+            sum +=
+                (double)n->kernel * n->kernel * n->channels * graph->nodes[n->source[0]].channels;
+    }
+    return sum;
+}
+
+static void describe_machine(const BenchOptions *how)
+{
+    double peak[SLB_PEAKS];
+    bench_peaks(how, peak);
+    cJSON *all = how->json ? cJSON_AddObjectToObject(how->json, "peak_gops") : NULL;
+    if (how->json) {
+        cJSON_AddStringToObject(how->json, "version", SLBSR_VERSION);
+        cJSON_AddStringToObject(how->json, "kernels", slb_cpu_level_name(how->cpu.level));
+        cJSON_AddNumberToObject(how->json, "threads", how->threads);
+    } else {
+        printf("slbsr %s, kernels %s, threads %d\npeak", SLBSR_VERSION,
+               slb_cpu_level_name(how->cpu.level), how->threads);
+    }
+    for (int k = 0; k < SLB_PEAKS; k++) {
+        if (how->json)
+            cJSON_AddNumberToObject(all, slb_peak_name((SlbPeak)k), peak[k] / 1e9);
+        else if (peak[k] > 0)
+            printf("%s %s %.0f GOP/s", k ? "," : "", slb_peak_name((SlbPeak)k), peak[k] / 1e9);
+    }
+    if (!how->json) putchar('\n');
+}
+
+static SlbStatus run(const Invocation *invocation, SlbError *err)
+{
+    const Settings *set = invocation->settings;
+    const char *what = invocation->operand_count ? invocation->operands[0] : NULL;
+    BenchOptions how = {.threads = set->threads ? set->threads : slb_cpu_count(),
+                        .repeats = set->repeats,
+                        .size = set->size,
+                        .data = set->data,
+                        .net = set->net,
+                        .batch = set->batch,
+                        .patch = set->patch};
+    if (!slb_cpu_detect(&how.cpu))
+        return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU: this machine has no kernels of that name");
+    bool train = what && strcmp(what, "train") == 0;
+    if (train && !set->data)
+        return slb_fail(err, SLB_E_USAGE, "bench train: give --data, pictures to train on");
+    if (set->json) how.json = cJSON_CreateObject();
+    if (set->json && !how.json) return slb_fail_memory(err, "the results");
+    describe_machine(&how);
+    SlbStatus s = train ? bench_train(&how, err) : bench_upscale(&how, what, err);
+    if (s == SLB_OK && how.json) {
+        char *text = cJSON_Print(how.json);
+        if (text) puts(text);
+        cJSON_free(text);
+    }
+    cJSON_Delete(how.json);
+    return s;
+}
+
+const Command cmd_bench = {
+    .name = "bench",
+    .operands = "[train|MODEL]",
+    .max_operands = 1,
+    .summary = "Measure how fast this machine upscales and trains",
+    .notes = "Without an operand, all built-in models: the network on a luma plane of --size by "
+             "--size pixels, in integers where the model has 8-bit activations and in float32. "
+             "'peak' is what the arithmetic units give in loops without memory, taken in the same "
+             "run. Measure on a machine that does nothing else.",
+    .example = "slbsr bench -j 1\n"
+               "slbsr bench train --data pictures --json",
+    .options = options,
+    .settings_bytes = sizeof(Settings),
+    .run = run,
+};
