@@ -180,7 +180,7 @@ static void run_edge(const Task *t, int step, int64_t y)
                      .inverse_step = s->inverse_step,
                      .out_stride = s->stride};
     for (int k = 0; k < a.taps; k++) a.in[k] = tap_address(t, step, y, k);
-    slb_conv_edge(&a);
+    slb_conv_edge(t->run->plan->options.level)(&a);
 }
 
 static void run_u8(const Task *t, int step, int64_t y)

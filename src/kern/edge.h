@@ -35,8 +35,13 @@ typedef struct SlbConvEdge {
     size_t out_stride;
 } SlbConvEdge;
 
-/* Plain C; a wider kernel that keeps the order may replace it. */
-void slb_conv_edge(const SlbConvEdge *args);
+/* All give the same bytes. */
+typedef void (*SlbConvEdgeFn)(const SlbConvEdge *args);
+SlbConvEdgeFn slb_conv_edge(SlbCpuLevel level);
+
+void slb_conv_edge_c(const SlbConvEdge *args);
+void slb_conv_edge_avx2(const SlbConvEdge *args);
+void slb_conv_edge_avx512(const SlbConvEdge *args);
 
 /* Floats of the packed weights, and their making from OIHW. */
 size_t slb_edge_floats(int out_channels, int in_channels, int kernel);

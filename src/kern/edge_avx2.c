@@ -1,0 +1,2 @@
+#define NAME slb_conv_edge_avx2
+#include "kern/edge_tmpl.h"
