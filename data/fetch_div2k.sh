@@ -5,8 +5,8 @@
 #     sh data/fetch_div2k.sh FOLDER
 #
 # A download that broke off goes on where it was when the command is given again; what is complete is
-# left alone. Every archive is tested (its CRCs) and its pictures are counted before it is unpacked,
-# and it is removed afterwards. The pictures are for academic research only; see the home page,
+# left alone. Every archive is tested (its CRCs) before it is unpacked, its pictures are counted,
+# and it is removed. The pictures are for academic research only; see the home page,
 # https://data.vision.ee.ethz.ch/cvl/DIV2K/.
 #
 # Environment: DIV2K_URL, where the archives are; DIV2K_PARTS, "NAME:COUNT ..." (for tests).

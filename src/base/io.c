@@ -3,7 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -73,26 +73,29 @@ static void pending_add(char *name)
     }
 }
 
-static void pending_remove(char *name)
+/* False when the handler has taken it: it is in use then, and the process is about to end. */
+static bool pending_remove(char *name)
 {
     for (int i = 0; i < MAX_OPEN; i++) {
         char *mine = name;
         if (__atomic_compare_exchange_n(&pending[i], &mine, NULL, 0, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST))
-            return;
+            return true;
     }
+    return false;
 }
 
 void slb_output_abort_all(void)
 {
-    for (int i = 0; i < MAX_OPEN; i++)
-        if (pending[i]) unlink(pending[i]);
+    for (int i = 0; i < MAX_OPEN; i++) {
+        const char *name = __atomic_exchange_n(&pending[i], NULL, __ATOMIC_SEQ_CST);
+        if (name) unlink(name);
+    }
 }
 
 static void forget(SlbOutput *out)
 {
-    if (out->temporary) pending_remove(out->temporary);
-    free(out->temporary);
+    if (out->temporary && pending_remove(out->temporary)) free(out->temporary);
     free(out->path);
     *out = (SlbOutput){0};
 }
@@ -102,17 +105,40 @@ static SlbStatus exists_error(const char *path, SlbError *err)
     return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to overwrite it", path);
 }
 
+/* Opens a file of a name that nobody has: hidden, in the folder of out->path, so that rename never
+ * crosses file systems; of the final name only so much that it does not become too long. -1 and
+ * errno on failure. A file of a killed process may have the same number: hence the tries. */
+static int open_temporary(const SlbOutput *out, size_t bytes)
+{
+    static atomic_uint serial;
+    const char *slash = strrchr(out->path, '/');
+    int folder = slash ? (int)(slash - out->path + 1) : 0;
+    for (int tries = 0;; tries++) {
+        snprintf(out->temporary, bytes, "%.*s.%.100s.%lx.%x.tmp", folder, out->path,
+                 out->path + folder, (unsigned long)getpid(), atomic_fetch_add(&serial, 1));
+        pending_add(out->temporary);
+        int fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST || tries == 100) return fd;
+        pending_remove(out->temporary);
+    }
+}
+
 SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbError *err)
 {
     struct stat st;
     *out = (SlbOutput){.overwrite = overwrite};
-    if (stat(path, &st) == 0) {
-        if (S_ISDIR(st.st_mode))
+    if (lstat(path, &st) == 0) {
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
             return slb_fail(err, SLB_E_OUTPUT, "%s: is a folder, a file name is expected", path);
         if (!overwrite) return exists_error(path, err);
+        if (!S_ISREG(st.st_mode))
+            return slb_fail(err, SLB_E_OUTPUT,
+                            "%s: is no ordinary file and is not replaced; give another name", path);
     }
-    out->path = strdup(path);
-    size_t bytes = strlen(path) + 32;
+    /* Of a link, what it points to is replaced. */
+    out->path = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : strdup(path);
+    if (out->path) path = out->path;
+    size_t bytes = strlen(path) + 48;
     out->temporary = malloc(bytes);
     if (!out->path || !out->temporary) {
         free(out->path);
@@ -120,13 +146,7 @@ SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbE
         *out = (SlbOutput){0};
         return slb_fail_memory(err, path);
     }
-    /* A hidden name in the same folder, so that rename never crosses file systems. */
-    const char *slash = strrchr(path, '/');
-    int folder = slash ? (int)(slash - path + 1) : 0;
-    snprintf(out->temporary, bytes, "%.*s.%s.%lx.tmp", folder, path, path + folder,
-             (unsigned long)getpid());
-    pending_add(out->temporary);
-    int fd = open(out->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = open_temporary(out, bytes);
     out->file = fd < 0 ? NULL : fdopen(fd, "wb");
     if (!out->file) {
         slb_fail(err, SLB_E_OUTPUT, "%s: cannot be created: %s", path, strerror(errno));

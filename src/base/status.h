@@ -16,7 +16,7 @@ typedef enum SlbStatus {
     SLB_E_DIVERGED = 9,   /* training diverged */
 } SlbStatus;
 
-enum { SLB_MESSAGE_BYTES = 512 };
+enum { SLB_MESSAGE_BYTES = 4096 + 512 }; /* room for the longest path */
 
 /* What went wrong, for a person: one line without a newline that says what, which file, why and
  * what to do. Owned by the caller; functions fill it on failure and leave it alone on success. */

@@ -117,7 +117,8 @@ static SlbStatus load_lr(const SlbImage *hr, const char *path, int scale, SlbIma
     struct stat st;
     const char *name = base_name(path), *dot = strrchr(name, '.');
     int folder = (int)(name - path), stem = dot ? (int)(dot - name) : (int)strlen(name);
-    if (folder >= 4 && strncmp(name - 4, "/HR/", 4) == 0) folder -= 3;
+    bool in_hr = folder >= 3 && strncmp(name - 3, "HR/", 3) == 0;
+    if (in_hr && (folder == 3 || name[-4] == '/')) folder -= 3;
     snprintf(file, sizeof file, "%.*sLR_bicubic/X%d/%s", folder, path, scale, name);
     if (stat(file, &st) != 0)
         snprintf(file, sizeof file, "%.*sLR_bicubic/X%d/%.*sx%d%s", folder, path, scale, stem, name,

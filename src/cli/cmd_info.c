@@ -3,6 +3,7 @@
 
 #include "base/cpu.h"
 #include "base/embed.h"
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/model_choice.h"
 #include "img/codec.h"
@@ -46,12 +47,12 @@ static size_t conv_macs(const SlbConvParams *conv)
            (size_t)(conv->kernel * conv->kernel);
 }
 
-static void print_layers(const SlbModel *model, const SlbPlan *plan)
+static void print_layers(const SlbConvParams *conv, int count, const SlbPlan *plan)
 {
     printf("\n%-8s %-12s %-6s %6s %6s %11s %10s%s\n", "layer", "channels", "kernel", "bits",
            "input", "parameters", "MAC/pixel", plan ? "  runs as" : "");
-    for (int i = 0; i < model->graph->conv_count; i++) {
-        const SlbConvParams *c = &model->conv[i];
+    for (int i = 0; i < count; i++) {
+        const SlbConvParams *c = &conv[i];
         char name[16], channels[32], kernel[16];
         snprintf(name, sizeof name, "conv%02d", i);
         snprintf(channels, sizeof channels, "%d -> %d", c->in_channels, c->out_channels);
@@ -62,9 +63,18 @@ static void print_layers(const SlbModel *model, const SlbPlan *plan)
     }
 }
 
+/* Text from a file or a name: control characters must not reach a terminal. */
+static void print_clean(const char *text)
+{
+    for (const char *c = text; *c; c++) putchar((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+}
+
 static void print_text(const char *label, const char *text)
 {
-    if (text && *text) printf("%-16s %s\n", label, text);
+    if (!text || !*text) return;
+    printf("%-16s ", label);
+    print_clean(text);
+    putchar('\n');
 }
 
 static void print_model(const char *name, size_t bytes, const SlbModel *model, const SlbPlan *plan)
@@ -75,7 +85,7 @@ static void print_model(const char *name, size_t bytes, const SlbModel *model, c
         parameters += conv_parameters(&model->conv[i]);
         macs += conv_macs(&model->conv[i]);
     }
-    printf("%-16s %s\n", "model", name);
+    print_text("model", name);
     printf("%-16s %d bit%s\n", "weights", model->weight_bits, model->weight_bits == 1 ? "" : "s");
     if (model->act_bits == 8)
         printf("%-16s 8 bits\n", "activations");
@@ -88,7 +98,7 @@ static void print_model(const char *name, size_t bytes, const SlbModel *model, c
     printf("%-16s %zu\n", "bytes", bytes);
     print_text("figures", model->figures);
     print_text("made by", model->command);
-    print_layers(model, plan);
+    print_layers(model->conv, model->graph->conv_count, plan);
 }
 
 static SlbStatus info_model(const Settings *set, const char *name, SlbError *err)
@@ -112,18 +122,28 @@ static SlbStatus info_model(const Settings *set, const char *name, SlbError *err
 static SlbStatus info_network(const char *name, SlbError *err)
 {
     SlbGraph *graph;
-    SlbModel *model = NULL;
     SlbStatus s = slb_graph_open(name, &graph, err);
     if (s != SLB_OK) return s;
-    s = slb_model_create(graph, 32, &model, err); /* for the shapes alone */
-    if (s == SLB_OK) {
+    SlbConvParams *shapes = slb_calloc((size_t)graph->conv_count, sizeof *shapes);
+    if (shapes) {
         int radius = slb_graph_radius(graph);
-        printf("%-16s %s\n%-16s %dx%d pixels\n", "network", name, "receptive field", 2 * radius + 1,
-               2 * radius + 1);
-        print_layers(model, NULL);
+        for (int i = 0; i < graph->node_count; i++) {
+            const SlbNode *n = &graph->nodes[i];
+            if (n->op == SLB_OP_CONV)
+                shapes[n->conv] =
+                    (SlbConvParams){.in_channels = graph->nodes[n->source[0]].channels,
+                                    .out_channels = n->channels,
+                                    .kernel = n->kernel,
+                                    .bits = 32};
+        }
+        print_text("network", name);
+        printf("%-16s %dx%d pixels\n", "receptive field", 2 * radius + 1, 2 * radius + 1);
+        print_layers(shapes, graph->conv_count, NULL);
         printf("\n%s", graph->text);
+    } else {
+        s = slb_fail_memory(err, name);
     }
-    slb_model_free(model);
+    slb_free(shapes);
     slb_graph_free(graph);
     return s;
 }
@@ -137,8 +157,10 @@ static SlbStatus info_picture(const char *path, SlbError *err)
     const SlbImageInfo *info = slb_reader_info(reader);
     size_t icc_bytes = 0;
     const unsigned char *icc = slb_reader_icc(reader, &icc_bytes);
-    printf("%s: picture, %ux%u, %s, %d bits a sample", path, info->width, info->height,
-           kinds[info->channels], info->depth);
+    bool turned = slb_reader_orientation(reader) >= 5; /* by 90 degrees: as it is shown */
+    print_clean(path);
+    printf(": picture, %ux%u, %s, %d bits a sample", turned ? info->height : info->width,
+           turned ? info->width : info->height, kinds[info->channels], info->depth);
     if (icc) printf(", ICC profile of %zu bytes", icc_bytes);
     putchar('\n');
     slb_reader_close(reader);

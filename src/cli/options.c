@@ -161,6 +161,7 @@ static SlbStatus parse_ints(const Option *option, const char *text, IntList *lis
         char word[16];
         size_t n = strcspn(t, ",");
         snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word, t);
+        if (n >= sizeof word) word[0] = '?'; /* no number is that long: an error below */
         int value;
         SlbStatus s = parse_int(option, word, &value, err);
         if (s != SLB_OK) return s;

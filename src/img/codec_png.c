@@ -146,7 +146,8 @@ static SlbStatus read_interlaced(SlbReader *r, PngState *s, SlbError *err)
     for (int pass = 0; pass < PNG_INTERLACE_ADAM7_PASSES; pass++)
         for (size_t y = 0; y < r->info.height; y++)
             png_read_row(s->png, s->whole + y * row_bytes, NULL);
-    png_read_end(s->png, NULL);
+    png_read_end(s->png, s->info);
+    read_orientation(r, s); /* eXIf may stand behind the picture, too */
     return SLB_OK;
 }
 
@@ -155,7 +156,9 @@ static SlbStatus read_plain(SlbReader *r, PngState *s, unsigned char *out, size_
 {
     if (setjmp(png_jmpbuf(s->png))) return read_failed(r, err);
     for (size_t i = 0; i < rows; i++) png_read_row(s->png, out + i * stride_bytes, NULL);
-    if (r->row + rows == r->info.height) png_read_end(s->png, NULL);
+    if (r->row + rows < r->info.height) return SLB_OK;
+    png_read_end(s->png, s->info);
+    read_orientation(r, s); /* eXIf may stand behind the picture, too */
     return SLB_OK;
 }
 

@@ -50,7 +50,7 @@ SlbStatus slb_builtin_by_bits(int bits, SlbModel **model, SlbError *err)
     }
     char there[256];
     list(there, sizeof there);
-    return slb_fail(err, SLB_E_MODEL, "no built-in model has weights of %d bits%s", bits,
+    return slb_fail(err, SLB_E_UNBUILT, "no built-in model has weights of %d bits%s", bits,
                     *there ? there : "; this build has no models: give one with --model FILE");
 }
 

@@ -17,7 +17,7 @@ typedef struct SlbBuiltin {
 const SlbBuiltin *slb_builtins(size_t *count);
 
 /* The first of them whose low layers have weights of `bits` bits (32, 4, 2, 1), as its own metadata
- * says; SLB_E_MODEL, naming those there are, when there is none. The caller frees it. */
+ * says; SLB_E_UNBUILT, naming those there are, when there is none. The caller frees it. */
 SLB_MUST_CHECK SlbStatus slb_builtin_by_bits(int bits, SlbModel **model, SlbError *err);
 
 /* A built-in by name, else the file at that path. `net`: as for slb_model_load. */

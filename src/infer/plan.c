@@ -249,11 +249,14 @@ const char *slb_plan_kernel(const SlbPlan *plan, int conv)
 {
     static const char *const names[SLB_CPU_LEVELS] = {"float c", "float avx2", "float vnni",
                                                       "float amx", "float neon"};
+    static const char *const edge_names[SLB_CPU_LEVELS] = {
+        "float c, fixed order", "float avx2, fixed order", "float vnni, fixed order",
+        "float vnni, fixed order", "float c, fixed order"};
     for (int i = 0; i < plan->step_count; i++) {
         const Step *s = &plan->steps[i];
         if (s->conv != conv) continue;
         if (s->kind == STEP_CONV_U8) return s->u8->name;
-        return s->kind == STEP_EDGE ? "float c, fixed order" : names[plan->options.level];
+        return (s->kind == STEP_EDGE ? edge_names : names)[plan->options.level];
     }
     return "";
 }

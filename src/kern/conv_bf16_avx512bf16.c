@@ -141,9 +141,9 @@ static void grad_tap(const SlbBf16 *x, int in_channels, const SlbBf16 *delta, in
         for (; i + ROWS <= in_channels; i += ROWS)
             tile(x + i * 2, 2, x_pair, delta + o * 2, d_pair, pairs, grad + (size_t)i * row + o,
                  row, ROWS, VECTORS);
-        for (; i + 4 <= in_channels; i += 4)
+        for (; i < in_channels; i += 2) /* multiples of 16 leave 0, 2 or 4 */
             tile(x + i * 2, 2, x_pair, delta + o * 2, d_pair, pairs, grad + (size_t)i * row + o,
-                 row, 4, VECTORS);
+                 row, 2, VECTORS);
     }
     for (; o < out_channels; o += LANES)
         for (int i = 0; i < in_channels; i += 4)

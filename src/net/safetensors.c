@@ -13,11 +13,11 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-
 
 enum {
     LENGTH_BYTES = 8,
-    MAX_HEADER_BYTES = 1 << 20,
-    MAX_TENSORS = 4096,
+    MAX_HEADER_BYTES = 4 << 20,
+    MAX_TENSORS = 16384, /* a checkpoint of the largest network there can be has 12288 */
     MAX_META = 256,
-    MAX_FILE_BYTES = 1 << 30,
 };
+#define MAX_FILE_BYTES ((size_t)64 << 30)
 
 static const struct {
     const char *name;
@@ -305,12 +305,16 @@ static void write_all(FILE *file, const char *header, const SlbTensor *tensors, 
 SlbStatus slb_tensors_write(const char *path, const SlbTensor *tensors, size_t count,
                             const SlbMeta *meta, size_t meta_count, bool overwrite, SlbError *err)
 {
+    size_t all = 0;
     for (size_t i = 0; i < count; i++) {
         size_t bytes;
         if (!tensor_bytes(&tensors[i], &bytes) || bytes != tensors[i].bytes)
             return slb_fail(err, SLB_E_USAGE, "%s: tensor '%s': its bytes do not fit its shape",
                             path, tensors[i].name);
+        if (__builtin_add_overflow(all, bytes, &all)) all = SIZE_MAX;
     }
+    if (count > MAX_TENSORS || all > MAX_FILE_BYTES - MAX_HEADER_BYTES - LENGTH_BYTES)
+        return slb_fail(err, SLB_E_USAGE, "%s: larger than what can be read back", path);
     char *header = make_header(tensors, count, meta, meta_count);
     if (!header) return slb_fail_memory(err, path);
     if (strlen(header) > MAX_HEADER_BYTES - 8) {

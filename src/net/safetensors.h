@@ -30,7 +30,7 @@ typedef struct SlbTensorFile SlbTensorFile;
  */
 SLB_MUST_CHECK SlbStatus slb_tensors_parse(const unsigned char *data, size_t bytes, int own,
                                            const char *name, SlbTensorFile **file, SlbError *err);
-/* Reads and parses the file at `path` (at most 1 GiB). */
+/* Reads and parses the file at `path` (at most 64 GiB). */
 SLB_MUST_CHECK SlbStatus slb_tensors_open(const char *path, SlbTensorFile **file, SlbError *err);
 void slb_tensors_close(SlbTensorFile *file); /* NULL is allowed */
 
@@ -44,7 +44,7 @@ typedef struct SlbMeta {
     const char *key, *value;
 } SlbMeta;
 
-/* Writes atomically (base/io.h), overwriting. Metadata gets a "crc32" of the data section besides
+/* Writes atomically (base/io.h). Metadata gets a "crc32" of the data section besides
  * `meta`; reading checks it where it is present. The header is padded with spaces to a multiple of
  * 8 bytes. */
 SLB_MUST_CHECK SlbStatus slb_tensors_write(const char *path, const SlbTensor *tensors, size_t count,

@@ -86,8 +86,7 @@ SlbStatus slb_calibrate(const SlbEngine *engine, const SlbGraph *graph, const Sl
     SlbPatchKey key = {.seed = seed, .stream = STREAM_CALIBRATE, .side = side};
     Histogram *h = slb_calloc((size_t)graph->conv_count, sizeof *h);
     SlbStatus s = h ? SLB_OK : slb_fail_memory(err, "the calibration");
-    if (s == SLB_OK)
-        s = slb_slot_create(engine, (uint32_t)side, (uint32_t)side, true, &slot, err);
+    if (s == SLB_OK) s = slb_slot_create(engine, (uint32_t)side, (uint32_t)side, true, &slot, err);
     if (s == SLB_OK)
         s = sweep(engine, graph, weights, dataset, key, scales, scale_count, patches, slot, h,
                   see_largest, err);

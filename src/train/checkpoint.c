@@ -50,8 +50,7 @@ SlbStatus slb_checkpoint_save(const char *path, const char *recipe, const SlbTra
     const SlbMeta meta[] = {
         {"format", "slbsr checkpoint 1"}, {"state", numbers}, {"recipe", recipe}};
     size_t n = describe(state, tensors);
-    SlbStatus s =
-        slb_tensors_write(path, tensors, n, meta, sizeof meta / sizeof *meta, true, err);
+    SlbStatus s = slb_tensors_write(path, tensors, n, meta, sizeof meta / sizeof *meta, true, err);
     slb_free(tensors);
     return s;
 }
@@ -77,7 +76,8 @@ static SlbStatus check(const SlbTensorFile *file, const char *path, const char *
     const char *its = slb_tensors_meta(file, "recipe"), *numbers = slb_tensors_meta(file, "state");
     if (!its || !numbers ||
         sscanf(numbers, "%ld %lf %lf %lf", &state->step, &state->rate_factor, &state->usual_loss,
-               &state->usual_baseline) != 4)
+               &state->usual_baseline) != 4 ||
+        state->step < 0)
         return slb_fail(err, SLB_E_MODEL, "%s: is no checkpoint; move it away", path);
     if (strcmp(its, recipe) != 0)
         return slb_fail(err, SLB_E_USAGE,

@@ -112,7 +112,7 @@ static SlbStatus load_folders(SlbDataset *d, char *const *names, size_t files, u
 {
     SlbPicture *loaded = slb_calloc(files + 1, sizeof *loaded);
     SlbError *failed = slb_calloc(files + 1, sizeof *failed);
-    bool ok = loaded && failed && grow(d, files);
+    bool ok = loaded && failed && grow(d, files), memory = true;
     if (ok) {
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
         for (size_t i = 0; i < files; i++) loaded[i] = load_plane(names[i], min_side, &failed[i]);
@@ -120,6 +120,8 @@ static SlbStatus load_folders(SlbDataset *d, char *const *names, size_t files, u
     for (size_t i = 0; ok && i < files; i++) {
         if (loaded[i].samples)
             append(d, loaded[i]);
+        else if (failed[i].status == SLB_E_MEMORY)
+            memory = false; /* not to be taken for a damaged file: the rest is another set */
         else if (failed[i].status == SLB_OK)
             d->too_small++;
         else if (d->unreadable++ == 0)
@@ -127,7 +129,7 @@ static SlbStatus load_folders(SlbDataset *d, char *const *names, size_t files, u
     }
     slb_free(loaded);
     slb_free(failed);
-    return ok ? SLB_OK : slb_fail_memory(err, "the training pictures");
+    return ok && memory ? SLB_OK : slb_fail_memory(err, "the training pictures");
 }
 
 static SlbStatus map_pack(SlbDataset *d, const char *path, uint32_t min_side, SlbError *err)

@@ -11,15 +11,10 @@ static bool is_half(const SlbEngine *e, const SlbNode *n)
     return e->precision == SLB_BFLOAT16 && n->channels >= WIDE_CHANNELS && n->op != SLB_OP_INPUT;
 }
 
-/* The input keeps its channels; whatever a convolution writes is padded. Sums are as wide as the
- * wider of their sources. */
-static size_t stride_of(const SlbEngine *e, const Kept *kept, int node)
+/* The input keeps its channels; whatever is written by a kernel is padded. */
+static size_t stride_of(const SlbNode *n)
 {
-    const SlbNode *n = &e->graph->nodes[node];
-    if (n->op == SLB_OP_CONV) return (size_t)slb_out_padded(n->channels);
-    if (n->op == SLB_OP_INPUT) return (size_t)n->channels;
-    size_t a = kept[n->source[0]].stride, b = kept[n->source[1]].stride;
-    return a > b ? a : b;
+    return (size_t)(n->op == SLB_OP_INPUT ? n->channels : slb_out_padded(n->channels));
 }
 
 static int last_reader(const SlbGraph *g, int node)
@@ -81,7 +76,7 @@ static void keep_tensors(SlbEngine *e)
     for (int i = 0; i < e->graph->node_count; i++) {
         const SlbNode *n = &e->graph->nodes[i];
         e->kept[i] = (Kept){.half = is_half(e, n), .buffer = i, .grad = -1};
-        e->kept[i].stride = stride_of(e, e->kept, i);
+        e->kept[i].stride = stride_of(n);
         e->passing[i] = e->kept[i];
         size_t bytes = e->kept[i].stride * element_bytes(&e->kept[i]);
         if (bytes > e->buffer_stride) e->buffer_stride = bytes;
@@ -100,8 +95,15 @@ SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const
                             SlbEngine **engine, SlbError *err)
 {
     if (precision == SLB_BFLOAT16 && !cpu->bf16)
-        return slb_fail(err, SLB_E_UNBUILT,
-                        "training in bf16 needs a processor with AVX512-BF16; use f32");
+        return slb_fail(
+            err, SLB_E_UNBUILT,
+            "training in bf16 needs a processor with AVX512-BF16; give --precision float32");
+    for (int i = 0; precision == SLB_BFLOAT16 && i < graph->node_count; i++)
+        if (graph->nodes[i].channels > SLB_GRAD_MAX_CHANNELS)
+            return slb_fail(err, SLB_E_UNBUILT,
+                            "training in bf16 takes layers of at most %d channels, this network "
+                            "has one of %d; give --precision float32",
+                            SLB_GRAD_MAX_CHANNELS, graph->nodes[i].channels);
     SlbEngine *e = slb_calloc(1, sizeof *e);
     if (!e) return slb_fail_memory(err, "a training engine");
     *e = (SlbEngine){.graph = graph, .precision = precision, .cpu = *cpu};

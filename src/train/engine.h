@@ -73,8 +73,8 @@ typedef struct SlbView {
 } SlbView;
 SlbView slb_slot_output(const SlbEngine *engine, SlbSlot *slot);
 
-/* Values of the input of convolution `conv` of the last forward pass (slots with `backward`, or
- * float32): calls `visit` with runs of `count` floats. Zero borders are left out. */
+/* Values of the input of convolution `conv` of the last forward pass (a float32 engine and
+ * a slot with `backward`): calls `visit` with runs of `count` floats. Zero borders are left out. */
 void slb_slot_visit_input(const SlbEngine *engine, const SlbSlot *slot, int conv,
                           void (*visit)(void *user, const float *values, size_t count), void *user);
 

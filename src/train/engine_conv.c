@@ -127,8 +127,8 @@ static void bias_grad(const Kept *kept, const void *dy, size_t pixels, float *bi
     const SlbBf16 *h = dy;
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < kept->stride; c++)
-            bias[c] += kept->half ? slb_from_bf16(h[p * kept->stride + c])
-                                  : f[p * kept->stride + c];
+            bias[c] +=
+                kept->half ? slb_from_bf16(h[p * kept->stride + c]) : f[p * kept->stride + c];
 }
 
 static void weights_half(const SlbEngine *engine, const SlbSlot *slot, const SlbNode *n,

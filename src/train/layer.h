@@ -33,8 +33,8 @@ static inline size_t slb_layer_weights(const SlbLayer *layer)
            (size_t)(layer->kernel * layer->kernel);
 }
 
-/* How weights are searched. To add a method: one file and one row in method.c. All weights are
- * OIHW. */
+/* How weights are searched. To add a method: one file, and the choice in slb_layer_create. All
+ * weights are OIHW. */
 typedef struct SlbMethod {
     const char *name;
     /* Trained values per weight at `bits`. */

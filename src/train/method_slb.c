@@ -35,7 +35,7 @@ static int values(int bits)
 static inline float exponential(float x)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
-    x = x > -87.0f ? x : -87.0f; /* not fmaxf: compilers make no vectors of it */
+    x = x > -87.0f ? x : -87.0f;     /* not fmaxf: compilers make no vectors of it */
     x = x < 87.0f ? x : 87.0f;
     float t = x * 1.44269504f;
     float n = (t + magic) - magic, f = t - n;
@@ -118,10 +118,8 @@ static double channel(const SlbLayer *layer, int o, double sharpness, bool hard,
         int count = block_size(from, n);
         if (!hard) soft(levels, logit + from * each, count, (float)sharpness, &b);
         for (int j = 0; j < count; j++) {
-            float w = b.weight[j];
-            if (hard)
-                w = (float)slb_level_value(levels,
-                                           hardest(levels, logit + (from + (size_t)j) * each));
+            const float *mine = logit + (from + (size_t)j) * each;
+            float w = hard ? (float)slb_level_value(levels, hardest(levels, mine)) : b.weight[j];
             out[from + (size_t)j] = w;
             sum += (double)fabsf(w);
         }

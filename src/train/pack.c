@@ -82,8 +82,11 @@ static SlbStatus map_file(SlbPack *pack, const char *path, SlbError *err)
     }
     pack->bytes = (size_t)st.st_size;
     void *map = pack->bytes ? mmap(NULL, pack->bytes, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    int why = errno;
     close(fd);
-    if (map == MAP_FAILED) return slb_fail(err, SLB_E_INPUT, "%s: cannot be mapped", path);
+    if (map == MAP_FAILED)
+        return slb_fail(err, SLB_E_INPUT, "%s: cannot be mapped: %s", path,
+                        pack->bytes ? strerror(why) : "it is empty");
     pack->map = map;
     return SLB_OK;
 }

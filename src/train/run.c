@@ -124,7 +124,7 @@ static SlbStatus batch(Run *run, double *loss, double *baseline, SlbError *err)
 {
     PartResult part[MAX_BATCH_PARTS] = {{0}};
     SlbStatus status = SLB_OK;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(run->options->threads)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(run->workers)
     for (int p = 0; p < run->parts; p++) {
         SlbError mine;
         SlbStatus s = run_part(run, p, run->slot[omp_get_thread_num()], &part[p], &mine);
@@ -139,9 +139,9 @@ static SlbStatus batch(Run *run, double *loss, double *baseline, SlbError *err)
     for (int p = 0; p < run->parts; p++) {
         *loss += part[p].loss;
         *baseline += part[p].baseline;
-        run->times.patches += part[p].patches / run->options->threads;
-        run->times.forward += part[p].forward / run->options->threads;
-        run->times.backward += part[p].backward / run->options->threads;
+        run->times.patches += part[p].patches / run->workers;
+        run->times.forward += part[p].forward / run->workers;
+        run->times.backward += part[p].backward / run->workers;
     }
     return status;
 }
@@ -306,8 +306,10 @@ SlbStatus run_finish(Run *run, const char *figures, SlbError *err)
     if (o->bits < 32) s = calibrate(run, model, err);
     if (s == SLB_OK) s = describe(run, model, figures, err);
     if (s == SLB_OK) s = slb_model_save(model, o->out, o->overwrite, err);
-    if (s == SLB_OK) s = slb_saver_wait(run->saver, err);
-    if (s == SLB_OK) unlink(run->checkpoint_path);
+    if (s == SLB_OK) {
+        (void)!slb_saver_wait(run->saver, NULL); /* nobody needs that checkpoint any more */
+        unlink(run->checkpoint_path);
+    }
     slb_model_free(model);
     return s;
 }

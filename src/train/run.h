@@ -17,8 +17,8 @@ enum { MAX_BATCH_PARTS = 16 };
  * a resumed one fall back to the same state, since checkpoints are made of these states only. */
 enum { SLB_GOOD_EVERY = 10 };
 
-/* Where the time of the steps went, in seconds, summed over all steps of a run. `patches`, `forward`
- * and `backward` are means over the threads; what is missing to `batch` is waiting. */
+/* Where the time of the steps went, in seconds, summed over all steps of a run. `patches`,
+ * `forward` and `backward` are means over the threads; what is missing to `batch` is waiting. */
 typedef struct RunTimes {
     double weights, batch, patches, forward, backward, reduce, gradients, update;
 } RunTimes;
@@ -38,7 +38,8 @@ typedef struct Run {
     SlbDataset dataset;
     SlbValidation *validation; /* NULL without --val */
     SlbWeights *hard, *soft;   /* for the validation's engine */
-    SlbSlot **slot;            /* [threads] */
+    int workers;               /* threads that have pictures to do: at most `parts` */
+    SlbSlot **slot;            /* [workers] */
     SlbGrads *part[MAX_BATCH_PARTS];
     RunTimes times;
     int parts;

@@ -9,8 +9,10 @@
 #include "train/run.h"
 
 /* Everything that decides the result, so that a checkpoint goes on only with its own run. */
-static char *recipe_of(const SlbTrainOptions *o, const char *net_text, SlbPrecision precision)
+static char *recipe_of(const Run *run)
 {
+    const SlbTrainOptions *o = run->options;
+    const SlbDataset *d = &run->dataset;
     char *text = NULL;
     size_t bytes = 0;
     FILE *f = open_memstream(&text, &bytes);
@@ -20,11 +22,13 @@ static char *recipe_of(const SlbTrainOptions *o, const char *net_text, SlbPrecis
             o->logit_rate);
     fprintf(f, "schedule %d %ld average %.17g ", (int)o->schedule, o->decay_every, o->average);
     fprintf(f, "clip %.17g sharpness %.17g anneal %.17g %.17g loss %d precision %d scales", o->clip,
-            o->sharpness, o->anneal_from, o->anneal_to, (int)o->loss, (int)precision);
+            o->sharpness, o->anneal_from, o->anneal_to, (int)o->loss, (int)o->precision);
     for (int i = 0; i < o->scale_count; i++) fprintf(f, " %d", o->scales[i]);
     fprintf(f, " init %s data", o->init ? o->init : "-");
     for (int i = 0; i < o->data_count; i++) fprintf(f, " %s", o->data[i]);
-    fprintf(f, "\n%s", net_text);
+    fprintf(f, " pictures %zu pixels %llu kernels %s\n%s", d->count,
+            (unsigned long long)d->area_before[d->count], slb_cpu_level_name(run->cpu.level),
+            run->graph->text);
     if (fclose(f) != 0) {
         free(text);
         return NULL;
@@ -157,9 +161,10 @@ static SlbStatus create_engine(Run *run, SlbError *err)
     run->parts = o->batch < MAX_BATCH_PARTS ? o->batch : MAX_BATCH_PARTS;
     for (int p = 0; s == SLB_OK && p < run->parts; p++)
         s = slb_grads_create(run->engine, &run->part[p], err);
-    run->slot = slb_calloc((size_t)o->threads, sizeof *run->slot);
+    run->workers = o->threads < run->parts ? o->threads : run->parts;
+    run->slot = slb_calloc((size_t)run->workers, sizeof *run->slot);
     if (s == SLB_OK && !run->slot) s = slb_fail_memory(err, "the tensors of training");
-    for (int t = 0; s == SLB_OK && t < o->threads; t++)
+    for (int t = 0; s == SLB_OK && t < run->workers; t++)
         s = slb_slot_create(run->engine, side, side, true, &run->slot[t], err);
     return s;
 }
@@ -185,8 +190,6 @@ static SlbStatus start(Run *run, SlbError *err)
     if (found) {
         note(o, "going on from step %ld (%s)", run->now.step, run->checkpoint_path);
     } else {
-        if (!o->overwrite && access(o->out, F_OK) == 0)
-            return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to train anew", o->out);
         if (o->init)
             s = init_from(run, o->init, err);
         else
@@ -200,18 +203,22 @@ static SlbStatus start(Run *run, SlbError *err)
 SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
 {
     *run = (Run){.options = options};
+    if (!options->overwrite && access(options->out, F_OK) == 0)
+        return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to train anew",
+                        options->out);
     if (!slb_cpu_detect(&run->cpu))
         return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU names a level this machine does not have");
     SlbStatus s = slb_graph_open(options->net, &run->graph, err);
     if (s != SLB_OK) return s;
-    run->recipe = recipe_of(options, run->graph->text, options->precision);
+    s = load_data(run, err);
+    if (s != SLB_OK) return s;
+    run->recipe = recipe_of(run);
     run->checkpoint_path = beside(options->out, ".ckpt");
     run->log_path = beside(options->out, ".csv");
     if (!run->recipe || !run->checkpoint_path || !run->log_path)
         return slb_fail_memory(err, "the training run");
     s = create_states(run, err);
     if (s == SLB_OK) s = start(run, err);
-    if (s == SLB_OK) s = load_data(run, err);
     if (s == SLB_OK) s = create_engine(run, err);
     return s == SLB_OK ? create_validation(run, err) : s;
 }
@@ -224,7 +231,7 @@ void run_free(Run *run)
     slb_saver_free(run->saver);
     slb_state_free(&run->now);
     slb_state_free(&run->good);
-    for (int t = 0; run->slot && t < run->options->threads; t++) slb_slot_free(run->slot[t]);
+    for (int t = 0; run->slot && t < run->workers; t++) slb_slot_free(run->slot[t]);
     for (int p = 0; p < MAX_BATCH_PARTS; p++) slb_grads_free(run->part[p]);
     slb_free(run->slot);
     slb_free(run->effective);

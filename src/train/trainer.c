@@ -115,6 +115,10 @@ static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
         if (s != SLB_OK) return s;
         if (run->now.step != before + 1) {
             note_fall(run);
+            p->loss_sum = p->baseline_sum = 0; /* of steps that do not count any more */
+            p->loss_count = 0;
+            s = slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->now.step, err);
+            if (s != SLB_OK) return s;
             continue;
         }
         p->loss_sum += loss;

@@ -31,14 +31,20 @@ static void copy_rows(FILE *file, const char *text, long step)
 SlbStatus slb_trainlog_begin(const char *path, const int *scales, int scale_count, long step,
                              SlbError *err)
 {
+    static const char beginning[] = "step,seconds,loss";
     unsigned char *old = NULL;
     size_t bytes = 0;
-    if (step > 0 && slb_read_file(path, MAX_LOG_BYTES, SLB_E_INPUT, &old, &bytes, NULL) != SLB_OK)
+    if (slb_read_file(path, MAX_LOG_BYTES, SLB_E_INPUT, &old, &bytes, NULL) != SLB_OK)
         old = NULL; /* a log that is gone begins anew */
+    if (old && bytes && strncmp((const char *)old, beginning, strlen(beginning)) != 0) {
+        slb_free(old);
+        return slb_fail(err, SLB_E_OUTPUT,
+                        "%s: is no training log; move it away or choose another --out", path);
+    }
     SlbOutput out;
     SlbStatus s = slb_output_open(&out, path, true, err);
     if (s == SLB_OK) {
-        if (old && bytes)
+        if (old && bytes && step > 0)
             copy_rows(out.file, (const char *)old, step);
         else
             write_header(out.file, scales, scale_count);

@@ -34,6 +34,10 @@ static SlbStatus add_picture(SlbValidation *v, const char *path, SlbError *err)
         item->scale = i;
         s = slb_luma_pair(&image, v->scales[i], path, &item->pair, err);
         v->item_count += s == SLB_OK;
+        uint32_t shaved = 2 * (uint32_t)v->scales[i]; /* slb_luma_score leaves nothing of less */
+        if (s == SLB_OK && (item->pair.width <= shaved || item->pair.height <= shaved))
+            s = slb_fail(err, SLB_E_INPUT, "%s: too small to validate on at scale %d", path,
+                         v->scales[i]);
     }
     slb_image_free(&image);
     return s;

@@ -61,16 +61,23 @@ static void check(int in, int out, int kernel, bool relu)
                      .out_stride = (size_t)padded};
     for (int t = 0; t < a.taps; t++)
         a.in[t] = kernel == 3 ? input + t / 3 * ROW + t % 3 * stride : input + ROW + stride;
-    slb_conv_edge(&a);
-    a.out_f32 = NULL;
-    a.out_u8 = u;
-    slb_conv_edge(&a);
-    for (int p = 0; p < PIXELS; p++)
-        for (int o = 0; o < padded; o++) {
-            float want = o < out ? reference(in, stride, kernel, p, o, relu) : 0.0f;
-            assert_true(f[p * padded + o] == want);
-            assert_int_equal(u[p * padded + o], slb_quantize_u8(want, 13.7f));
-        }
+    for (int level = 0; level < SLB_CPU_LEVELS; level++) {
+        if (!slb_cpu_has((SlbCpuLevel)level)) continue;
+        memset(f, 0xff, (size_t)(PIXELS * padded) * sizeof *f);
+        memset(u, 0xff, (size_t)(PIXELS * padded));
+        a.out_f32 = f;
+        a.out_u8 = NULL;
+        slb_conv_edge((SlbCpuLevel)level)(&a);
+        a.out_f32 = NULL;
+        a.out_u8 = u;
+        slb_conv_edge((SlbCpuLevel)level)(&a);
+        for (int p = 0; p < PIXELS; p++)
+            for (int o = 0; o < padded; o++) {
+                float want = o < out ? reference(in, stride, kernel, p, o, relu) : 0.0f;
+                assert_true(f[p * padded + o] == want);
+                assert_int_equal(u[p * padded + o], slb_quantize_u8(want, 13.7f));
+            }
+    }
     slb_free(packed);
     slb_free(f);
     slb_free(u);

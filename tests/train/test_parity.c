@@ -109,19 +109,19 @@ static void test_parity(void **state)
     load(&c);
     size_t count;
     const SlbBuiltin *models = slb_builtins(&count);
-    if (!count) skip();
+    assert_true(count > 0);
     for (size_t i = 0; i < count; i++) {
         SlbModel *model;
         assert_int_equal(slb_model_open(models[i].name, NULL, &model, NULL), SLB_OK);
         double trained = trainers(&c, model, &cpu), floats = engines(&c, model, &cpu, false);
         print_message("%s: trainer %.4f dB, engine in float32 %.4f", models[i].name, trained,
                       floats);
-        if (fabs(trained - floats) > 0.001)
+        if (!(fabs(trained - floats) <= 0.001))
             fail_msg("%s: %g dB by the trainer, %g by the engine", models[i].name, trained, floats);
         if (model->act_bits == 8) {
             double packed = engines(&c, model, &cpu, true);
             print_message(", packed %.4f", packed);
-            if (fabs(trained - packed) > 0.05)
+            if (!(fabs(trained - packed) <= 0.05))
                 fail_msg("%s: %g dB by the trainer, %g packed", models[i].name, trained, packed);
         }
         print_message("\n");

@@ -9,6 +9,7 @@
 #include "img/exif.h"
 
 enum { BLOCK = 38 };
+#define BEFORE_IEND SIZE_MAX /* for load_with */
 
 static void put(unsigned char *p, int bytes, int big, unsigned value)
 {
@@ -127,6 +128,7 @@ static void load_with(const char *name, const unsigned char *extra, size_t bytes
     assert_ok(slb_read_file(path, 1 << 20, SLB_E_INPUT, &file, &size, &err), &err);
     FILE *out = fopen(path, "wb");
     assert_non_null(out);
+    if (at == BEFORE_IEND) at = size - 12;
     fwrite(file, 1, at, out);
     fwrite(extra, 1, bytes, out);
     fwrite(file + at, 1, size - at, out);
@@ -166,6 +168,8 @@ static void test_png(void **state)
     make_block(extra + 8, 0, 6);
     put(extra + 8 + BLOCK, 4, 1, (unsigned)crc32(0, extra + 4, BLOCK + 4));
     load_with("a.png", extra, sizeof extra, 33, &image); /* behind IHDR */
+    check_turned(&image);
+    load_with("a.png", extra, sizeof extra, BEFORE_IEND, &image); /* behind the picture */
     check_turned(&image);
 }
 

@@ -96,7 +96,7 @@ static void test_published_weights_give_the_published_figures(void **state)
     (void)state;
     if (access(weights, R_OK) != 0 || access(folder, R_OK) != 0) {
         print_message("skipped: %s or %s is missing\n", weights, folder);
-        skip();
+        exit(77); /* ctest: skipped */
     }
     SlbError err = {0};
     char **names;
