@@ -23,8 +23,9 @@ kills=0
 while [ ! -e other.safetensors ]; do
     train --out other.safetensors -j 2 &
     child=$!
-    # A different time to live each round, and always long enough to come further.
-    sleep "0.$((3 + kills % 5))"
+    # A different time to live each round, growing, so that a slow machine gets there, too.
+    tenths=$((3 + kills % 5 + kills / 5))
+    sleep $((tenths / 10)).$((tenths % 10))
     kill -s KILL $child 2>/dev/null && kills=$((kills + 1))
     wait $child 2>/dev/null
     if [ $kills -gt 60 ]; then
