@@ -14,17 +14,17 @@ typedef struct BenchOptions {
     int threads, repeats, size;
     const char *data, *net; /* of the training benchmark */
     int batch, patch;
-    struct cJSON *json; /* an object that results are added to; NULL: print a table */
+    double peak[SLB_PEAKS]; /* operations a second of all threads together; 0: no such unit */
+    struct cJSON *json;     /* an object that results are added to; NULL: print a table */
 } BenchOptions;
+
+enum { BENCH_MAX_REPEATS = 1000 };
 
 /* Seconds on a clock that only runs forward. */
 double bench_now(void);
 
 /* The middle one of `count` values, which are sorted. */
 double bench_median(double *values, int count);
-
-/* Operations a second of all threads together, by kind; 0 where there are no such instructions. */
-void bench_peaks(const BenchOptions *options, double peak[SLB_PEAKS]);
 
 /* Multiply-adds of all convolutions for one pixel of the output. */
 double bench_macs(const SlbGraph *graph);

@@ -8,7 +8,7 @@
 #include "kern/conv_grad.h"
 #include "train/run.h"
 
-enum { CHANNELS = 64, TAPS = 9, MAX_REPEATS = 1000 };
+enum { CHANNELS = 64, TAPS = 9 };
 
 /* The convolution that nearly all of the work is, 3x3 64 -> 64 on one patch, for each thread. */
 typedef struct Bed {
@@ -99,7 +99,7 @@ static void run_bf16(const Bed *bed, Kernel k)
 /* Operations a second of all threads, each on a patch of its own, `batch` patches in all. */
 static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, SlbError *err)
 {
-    double taken[MAX_REPEATS];
+    double taken[BENCH_MAX_REPEATS];
     bool ok = true;
     Bed *beds = slb_calloc((size_t)how->threads, sizeof *beds);
     if (!beds) return slb_fail_memory(err, "the benchmark");
@@ -125,13 +125,13 @@ static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, Sl
     return SLB_OK;
 }
 
-static SlbStatus kernels(const BenchOptions *how, const double peak[SLB_PEAKS], SlbError *err)
+static SlbStatus kernels(const BenchOptions *how, SlbError *err)
 {
     cJSON *list = how->json ? cJSON_AddArrayToObject(how->json, "kernels_3x3_64_64") : NULL;
     for (int k = 0; k < KERNELS; k++) {
         bool half = k >= FORWARD_BF16;
         if (half && !how->cpu.bf16) continue;
-        double rate = 0, most = peak[half ? SLB_PEAK_BF16 : SLB_PEAK_F32];
+        double rate = 0, most = how->peak[half ? SLB_PEAK_BF16 : SLB_PEAK_F32];
         SlbStatus s = time_kernel(how, (Kernel)k, &rate, err);
         if (s != SLB_OK) return s;
         if (!how->json) {
@@ -188,7 +188,7 @@ static void tell_step(const BenchOptions *how, const Run *run, int bits, double 
 static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision precision, double peak,
                            SlbError *err)
 {
-    double taken[MAX_REPEATS];
+    double taken[BENCH_MAX_REPEATS];
     const SlbTrainOptions options = {.data = &how->data,
                                      .data_count = 1,
                                      .net = how->net,
@@ -229,12 +229,10 @@ static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision preci
 SlbStatus bench_train(const BenchOptions *how, SlbError *err)
 {
     static const int bits[] = {32, 1, 2, 4};
-    double peak[SLB_PEAKS];
-    bench_peaks(how, peak);
-    SlbStatus s = kernels(how, peak, err);
+    SlbStatus s = kernels(how, err);
     if (how->json) cJSON_AddArrayToObject(how->json, "steps");
-    if (s == SLB_OK) s = time_step(how, 32, SLB_FLOAT32, peak[SLB_PEAK_F32], err);
+    if (s == SLB_OK) s = time_step(how, 32, SLB_FLOAT32, how->peak[SLB_PEAK_F32], err);
     for (size_t i = 0; how->cpu.bf16 && s == SLB_OK && i < sizeof bits / sizeof *bits; i++)
-        s = time_step(how, bits[i], SLB_BFLOAT16, peak[SLB_PEAK_BF16], err);
+        s = time_step(how, bits[i], SLB_BFLOAT16, how->peak[SLB_PEAK_BF16], err);
     return s;
 }

@@ -8,8 +8,6 @@
 #include "infer/builtin.h"
 #include "infer/plan.h"
 
-enum { MAX_REPEATS = 1000 };
-
 /* One result: a table row or an element of "upscale". */
 static void tell(const BenchOptions *how, const char *name, const char *run, double seconds,
                  double macs, double peak)
@@ -36,7 +34,7 @@ static void tell(const BenchOptions *how, const char *name, const char *run, dou
 static SlbStatus time_plan(const BenchOptions *how, const SlbPlan *plan, double *seconds,
                            SlbError *err)
 {
-    double taken[MAX_REPEATS];
+    double taken[BENCH_MAX_REPEATS];
     size_t pixels = (size_t)how->size * (size_t)how->size;
     float *in = slb_alloc(pixels, 2 * sizeof *in);
     if (!in) return slb_fail_memory(err, "the picture to measure with");
@@ -55,7 +53,7 @@ static SlbStatus time_plan(const BenchOptions *how, const SlbPlan *plan, double 
 }
 
 static SlbStatus one_run(const BenchOptions *how, const char *name, const SlbModel *model,
-                         bool packed, const double peak[SLB_PEAKS], SlbError *err)
+                         bool packed, SlbError *err)
 {
     const SlbPlanOptions options = {
         .packed = packed, .level = how->cpu.level, .threads = how->threads};
@@ -67,31 +65,28 @@ static SlbStatus one_run(const BenchOptions *how, const char *name, const SlbMod
     slb_plan_free(plan);
     if (s == SLB_OK)
         tell(how, name, packed ? "packed" : "float", seconds, bench_macs(model->graph),
-             peak[packed ? SLB_PEAK_INT8 : SLB_PEAK_F32]);
+             how->peak[packed ? SLB_PEAK_INT8 : SLB_PEAK_F32]);
     return s;
 }
 
-static SlbStatus one_model(const BenchOptions *how, const char *name, const double peak[SLB_PEAKS],
-                           SlbError *err)
+static SlbStatus one_model(const BenchOptions *how, const char *name, SlbError *err)
 {
     SlbModel *model;
     SlbStatus s = slb_model_open(name, NULL, &model, err);
     if (s != SLB_OK) return s;
-    if (model->act_bits == 8) s = one_run(how, name, model, true, peak, err);
-    if (s == SLB_OK) s = one_run(how, name, model, false, peak, err);
+    if (model->act_bits == 8) s = one_run(how, name, model, true, err);
+    if (s == SLB_OK) s = one_run(how, name, model, false, err);
     slb_model_free(model);
     return s;
 }
 
 SlbStatus bench_upscale(const BenchOptions *how, const char *name, SlbError *err)
 {
-    double peak[SLB_PEAKS];
     size_t count;
     const SlbBuiltin *models = slb_builtins(&count);
     SlbStatus s = SLB_OK;
-    bench_peaks(how, peak);
     if (how->json) cJSON_AddArrayToObject(how->json, "upscale");
-    if (name) return one_model(how, name, peak, err);
-    for (size_t i = 0; s == SLB_OK && i < count; i++) s = one_model(how, models[i].name, peak, err);
+    if (name) return one_model(how, name, err);
+    for (size_t i = 0; s == SLB_OK && i < count; i++) s = one_model(how, models[i].name, err);
     return s;
 }

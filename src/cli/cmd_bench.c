@@ -25,8 +25,8 @@ static const Option options[] = {
      "training: patches in a step"},
     {0, "patch", OPTION_INT, offsetof(Settings, patch), "N", NULL, 16, 1024, "41", false,
      "training: side of a patch"},
-    {0, "repeat", OPTION_INT, offsetof(Settings, repeats), "N", NULL, 1, 1000, "5", false,
-     "take each time so often; the median counts"},
+    {0, "repeat", OPTION_INT, offsetof(Settings, repeats), "N", NULL, 1, BENCH_MAX_REPEATS, "5",
+     false, "take each time so often; the median counts"},
     {0, "json", OPTION_FLAG, offsetof(Settings, json), NULL, NULL, 0, 0, NULL, false,
      "results as JSON"},
     {'j', "threads", OPTION_INT, offsetof(Settings, threads), "N", NULL, 1, 1024, NULL, false,
@@ -53,7 +53,7 @@ double bench_median(double *values, int count)
     return values[count / 2];
 }
 
-void bench_peaks(const BenchOptions *how, double peak[SLB_PEAKS])
+static void measure_peaks(BenchOptions *how)
 {
     enum { TRIES = 5 };
     for (int k = 0; k < SLB_PEAKS; k++) {
@@ -65,7 +65,7 @@ void bench_peaks(const BenchOptions *how, double peak[SLB_PEAKS])
                 operations += slb_peak_run((SlbPeak)k, &how->cpu, 1000000);
             rate[i] = operations / (bench_now() - start);
         }
-        peak[k] = bench_median(rate, TRIES);
+        how->peak[k] = bench_median(rate, TRIES);
     }
 }
 
@@ -83,8 +83,6 @@ double bench_macs(const SlbGraph *graph)
 
 static void describe_machine(const BenchOptions *how)
 {
-    double peak[SLB_PEAKS];
-    bench_peaks(how, peak);
     cJSON *all = how->json ? cJSON_AddObjectToObject(how->json, "peak_gops") : NULL;
     if (how->json) {
         cJSON_AddStringToObject(how->json, "version", SLBSR_VERSION);
@@ -96,9 +94,9 @@ static void describe_machine(const BenchOptions *how)
     }
     for (int k = 0; k < SLB_PEAKS; k++) {
         if (how->json)
-            cJSON_AddNumberToObject(all, slb_peak_name((SlbPeak)k), peak[k] / 1e9);
-        else if (peak[k] > 0)
-            printf("%s %s %.0f GOP/s", k ? "," : "", slb_peak_name((SlbPeak)k), peak[k] / 1e9);
+            cJSON_AddNumberToObject(all, slb_peak_name((SlbPeak)k), how->peak[k] / 1e9);
+        else if (how->peak[k] > 0)
+            printf("%s %s %.0f GOP/s", k ? "," : "", slb_peak_name((SlbPeak)k), how->peak[k] / 1e9);
     }
     if (!how->json) putchar('\n');
 }
@@ -121,11 +119,15 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
         return slb_fail(err, SLB_E_USAGE, "bench train: give --data, pictures to train on");
     if (set->json) how.json = cJSON_CreateObject();
     if (set->json && !how.json) return slb_fail_memory(err, "the results");
+    measure_peaks(&how);
     describe_machine(&how);
     SlbStatus s = train ? bench_train(&how, err) : bench_upscale(&how, what, err);
     if (s == SLB_OK && how.json) {
         char *text = cJSON_Print(how.json);
-        if (text) puts(text);
+        if (text)
+            puts(text);
+        else
+            s = slb_fail_memory(err, "the results");
         cJSON_free(text);
     }
     cJSON_Delete(how.json);
