@@ -20,9 +20,6 @@ typedef struct BenchOptions {
 
 enum { BENCH_MAX_REPEATS = 1000 };
 
-/* Seconds on a clock that only runs forward. */
-double bench_now(void);
-
 /* The middle one of `count` values, which are sorted. */
 double bench_median(double *values, int count);
 

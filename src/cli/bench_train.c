@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/bench.h"
 #include "kern/conv_bf16.h"
@@ -105,7 +106,7 @@ static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, Sl
     if (!beds) return slb_fail_memory(err, "the benchmark");
     for (int t = 0; t < how->threads; t++) ok = bed_create(&beds[t], how->patch) && ok;
     for (int i = -1; ok && i < how->repeats; i++) {
-        double start = bench_now();
+        double start = slb_seconds();
 #pragma omp parallel for num_threads(how->threads) schedule(static, 1)
         for (int t = 0; t < how->threads; t++)
             for (int p = t; p < how->batch; p += how->threads) {
@@ -114,7 +115,7 @@ static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, Sl
                 else
                     run_bf16(&beds[t], k);
             }
-        if (i >= 0) taken[i] = bench_now() - start;
+        if (i >= 0) taken[i] = slb_seconds() - start;
     }
     double operations =
         2.0 * TAPS * CHANNELS * CHANNELS * (double)beds[0].pixels * (double)how->batch;
@@ -214,9 +215,9 @@ static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision preci
     SlbStatus s = run_create(&run, &options, err);
     for (int i = -1; s == SLB_OK && i < how->repeats; i++) { /* one to warm up */
         if (i == 0) run.times = (RunTimes){0};
-        double start = bench_now();
+        double start = slb_seconds();
         s = run_step(&run, &loss, &baseline, err);
-        if (i >= 0) taken[i] = bench_now() - start;
+        if (i >= 0) taken[i] = slb_seconds() - start;
     }
     if (s == SLB_OK) {
         run.now.step = how->repeats; /* the steps that run.times is of */

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "cli/bench.h"
 #include "cli/commands.h"
 
@@ -34,13 +34,6 @@ static const Option options[] = {
     {0},
 };
 
-double bench_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -59,11 +52,11 @@ static void measure_peaks(BenchOptions *how)
     for (int k = 0; k < SLB_PEAKS; k++) {
         double rate[TRIES];
         for (int i = 0; i < TRIES; i++) {
-            double operations = 0, start = bench_now();
+            double operations = 0, start = slb_seconds();
 #pragma omp parallel for num_threads(how->threads) reduction(+ : operations) schedule(static, 1)
             for (int t = 0; t < how->threads; t++)
                 operations += slb_peak_run((SlbPeak)k, &how->cpu, 1000000);
-            rate[i] = operations / (bench_now() - start);
+            rate[i] = operations / (slb_seconds() - start);
         }
         how->peak[k] = bench_median(rate, TRIES);
     }

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "train/calibrate.h"
 
@@ -86,13 +86,6 @@ typedef struct PartResult {
     double patches, forward, backward; /* seconds */
 } PartResult;
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* The pictures of one part of the batch, in order. */
 static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part, SlbError *err)
 {
@@ -103,15 +96,15 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part
     slb_grads_zero(run->part[p]);
     int from = p * o->batch / run->parts, to = (p + 1) * o->batch / run->parts;
     for (int i = from; s == SLB_OK && i < to; i++) {
-        double samples = (double)pixels * o->batch, began = seconds();
+        double samples = (double)pixels * o->batch, began = slb_seconds();
         s = patch(run, i, in, in + pixels, err);
         if (s != SLB_OK) break;
-        double cut = seconds();
+        double cut = slb_seconds();
         slb_forward(run->engine, run->weights, slot, in, (uint32_t)o->patch, (uint32_t)o->patch);
-        double passed = seconds();
+        double passed = slb_seconds();
         part->loss += slb_backward(run->engine, run->weights, slot, in + pixels, o->loss, samples,
                                    run->part[p]);
-        part->backward += seconds() - passed;
+        part->backward += slb_seconds() - passed;
         part->forward += passed - cut;
         part->patches += cut - began;
         part->baseline += loss_of_input(in, in + pixels, pixels, o->loss) / samples;
@@ -208,16 +201,16 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     bool hard = run_is_hard(run);
-    double clock[6] = {seconds()};
+    double clock[6] = {slb_seconds()};
     set_weights(run, run->engine, run->weights, hard, false);
-    clock[1] = seconds();
+    clock[1] = slb_seconds();
     SlbStatus s = batch(run, loss, baseline, err);
     if (s != SLB_OK) return s;
-    clock[2] = seconds();
+    clock[2] = slb_seconds();
     slb_grads_reduce(run->part, run->parts, o->threads);
-    clock[3] = seconds();
+    clock[3] = slb_seconds();
     parameter_grads(run, hard);
-    clock[4] = seconds();
+    clock[4] = slb_seconds();
     double norm = slb_grad_norm(run->now.layer, run->now.count);
     if (astray(run, *loss, *baseline, norm)) {
         for (int i = 0; i < run->now.count; i++) slb_layer_forget_grads(&run->now.layer[i]);
@@ -230,7 +223,7 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
                           .hard = hard,
                           .threads = o->threads};
     slb_adam(run->now.layer, run->now.count, &adam);
-    clock[5] = seconds();
+    clock[5] = slb_seconds();
     add_times(&run->times, clock);
     remember(&run->now, *loss, *baseline);
     run->now.step++;

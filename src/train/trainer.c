@@ -1,8 +1,8 @@
 /* The loop of a training run: steps, reports, validation, checkpoints. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "train/run.h"
 #include "train/trainlog.h"
 
@@ -19,18 +19,11 @@ typedef struct Progress {
     bool any_validation;
 } Progress;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progress *p,
                                 bool validated)
 {
     const SlbTrainOptions *o = run->options;
-    double seconds = now() - clock->started;
+    double seconds = slb_seconds() - clock->started;
     bool soft = o->bits < 32 && !run_is_hard(run);
     return (SlbTrainReport){
         .step = run->now.step,
@@ -74,9 +67,9 @@ static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
 static SlbStatus save_when_due(Run *run, Clock *clock, SlbError *err)
 {
     bool fresh = run->now.step % SLB_GOOD_EVERY == 0;
-    if (!fresh || now() - clock->saved < run->options->checkpoint_seconds) return SLB_OK;
+    if (!fresh || slb_seconds() - clock->saved < run->options->checkpoint_seconds) return SLB_OK;
     if (slb_saver_busy(run->saver)) return SLB_OK; /* a slow disk: next time */
-    clock->saved = now();
+    clock->saved = slb_seconds();
     return slb_saver_start(run->saver, &run->good, err);
 }
 
@@ -84,7 +77,8 @@ static bool must_stop(const Run *run, const Clock *clock)
 {
     const SlbTrainOptions *o = run->options;
     if (run->now.step == o->steps) return false;
-    return (o->stop && *o->stop) || (o->stop_after > 0 && now() - clock->started >= o->stop_after);
+    return (o->stop && *o->stop) ||
+           (o->stop_after > 0 && slb_seconds() - clock->started >= o->stop_after);
 }
 
 static SlbStatus stop(Run *run, SlbError *err)
@@ -146,7 +140,7 @@ static void figures_of(const Run *run, const Progress *p, char *text, size_t byt
 static SlbStatus train(Run *run, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    Clock clock = {.started = now(), .saved = now(), .first_step = run->now.step};
+    Clock clock = {.started = slb_seconds(), .saved = slb_seconds(), .first_step = run->now.step};
     Progress progress = {0};
     char figures[256];
     SlbStatus s = slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->now.step, err);
