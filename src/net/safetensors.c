@@ -230,11 +230,6 @@ size_t slb_tensors_count(const SlbTensorFile *file)
     return file->count;
 }
 
-const SlbTensor *slb_tensors_at(const SlbTensorFile *file, size_t i)
-{
-    return &file->tensors[i];
-}
-
 const SlbTensor *slb_tensors_find(const SlbTensorFile *file, const char *name)
 {
     for (size_t i = 0; i < file->count; i++)

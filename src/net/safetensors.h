@@ -35,7 +35,6 @@ SLB_MUST_CHECK SlbStatus slb_tensors_open(const char *path, SlbTensorFile **file
 void slb_tensors_close(SlbTensorFile *file); /* NULL is allowed */
 
 size_t slb_tensors_count(const SlbTensorFile *file);
-const SlbTensor *slb_tensors_at(const SlbTensorFile *file, size_t i);
 const SlbTensor *slb_tensors_find(const SlbTensorFile *file, const char *name); /* NULL: absent */
 /* A value of __metadata__, NULL when absent; owned by the file. */
 const char *slb_tensors_meta(const SlbTensorFile *file, const char *key);

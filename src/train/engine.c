@@ -106,7 +106,7 @@ SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const
                             SLB_GRAD_MAX_CHANNELS, graph->nodes[i].channels);
     SlbEngine *e = slb_calloc(1, sizeof *e);
     if (!e) return slb_fail_memory(err, "a training engine");
-    *e = (SlbEngine){.graph = graph, .precision = precision, .cpu = *cpu};
+    *e = (SlbEngine){.graph = graph, .precision = precision};
     e->conv = slb_conv_f32(cpu->level);
     e->grad = slb_grad_f32(cpu->level);
     e->kept = slb_calloc((size_t)graph->node_count, sizeof *e->kept);
@@ -173,7 +173,7 @@ SlbStatus slb_slot_create(const SlbEngine *engine, uint32_t max_width, uint32_t 
 {
     SlbSlot *s = slb_calloc(1, sizeof *s);
     if (!s) return slb_fail_memory(err, "the tensors of training");
-    *s = (SlbSlot){.backward = backward, .max_width = max_width, .max_height = max_height};
+    *s = (SlbSlot){.backward = backward};
     size_t bytes = buffer_bytes(engine, max_width, max_height);
     s->buffer =
         buffers_create(backward ? engine->graph->node_count : engine->passing_buffers, bytes);

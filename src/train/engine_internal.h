@@ -20,7 +20,6 @@ typedef struct Kept {
 struct SlbEngine {
     const SlbGraph *graph;
     SlbPrecision precision;
-    SlbCpu cpu;
     SlbConvF32Fn conv;
     SlbGradF32Fn grad;
     Kept *kept;    /* [node_count], for training: every node its own buffer */
@@ -57,7 +56,6 @@ struct SlbGrads {
 struct SlbSlot {
     bool backward;
     uint32_t width, height; /* of the picture in it */
-    uint32_t max_width, max_height;
     unsigned char **buffer; /* [nodes or passing_buffers] forward tensors */
     unsigned char **grad;   /* [grad_buffers] */
     unsigned char *scratch; /* one float tensor of the widest layer, in f32 */
