@@ -93,7 +93,7 @@ static SlbStatus fill_packed(Maker *m, Step *s, const SlbConvParams *c, float ou
 {
     size_t channels = (size_t)c->out_channels, padded = (size_t)slb_out_padded(c->out_channels);
     SlbRequant r;
-    SlbStatus status = slb_requant_create(c, out_step, &r, m->err);
+    SlbStatus status = slb_requant_create(c, 0, out_step, &r, m->err);
     if (status != SLB_OK) return status;
     s->int_bias = slb_calloc(padded, sizeof *s->int_bias);
     s->multiplier = slb_calloc(padded, sizeof *s->multiplier);

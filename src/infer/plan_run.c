@@ -178,6 +178,7 @@ static void run_edge(const Task *t, int step, int64_t y)
                      .out_f32 = s->codes ? NULL : out,
                      .out_u8 = s->codes ? out : NULL,
                      .inverse_step = s->inverse_step,
+                     .code_max = 255.0f,
                      .out_stride = s->stride};
     for (int k = 0; k < a.taps; k++) a.in[k] = tap_address(t, step, y, k);
     slb_conv_edge(t->run->plan->options.level)(&a);
@@ -197,6 +198,7 @@ static void run_u8(const Task *t, int step, int64_t y)
                    .multiplier = s->multiplier,
                    .out_u8 = s->codes ? out : NULL,
                    .out_f32 = s->codes ? NULL : out,
+                   .code_max = 255.0f,
                    .out_stride = s->stride,
                    .relu = s->relu};
     for (int k = 0; k < a.taps; k++) a.in[k] = tap_address(t, step, y, k);
@@ -223,7 +225,7 @@ static void run_quantize(const Task *t, int step, int64_t y)
     const float *in = pixel(t, s->source[0], t->views[step].x0, y);
     uint8_t *out = output_row(t, step, y);
     size_t count = columns(t, step) * s->stride; /* both have the same stride */
-    for (size_t i = 0; i < count; i++) out[i] = slb_quantize_u8(in[i], s->inverse_step);
+    for (size_t i = 0; i < count; i++) out[i] = slb_quantize_u8(in[i], s->inverse_step, 255.0f);
 }
 
 static void run_row(const Task *t, int step, int64_t y)

@@ -2,10 +2,11 @@
  * them, for p = 0..pixels-1 and o = 0..out_channels-1:
  *
  *   sum = bias[o] + sum_t sum_i in[t][p * in_stride + i] * weight[o][i][t]    (int32, exact)
- *   codes:  out_u8[p * out_stride + o]  = slb_requant_u8(sum, multiplier[o])
+ *   codes:  out_u8[p * out_stride + o]  = slb_requant_u8(sum, multiplier[o], code_max)
  *   floats: out_f32[p * out_stride + o] = (float)sum * multiplier[o], with relu at least 0
  *
- * Taps and zero padding are those of kern/conv_f32.h. Every kernel gives the same bytes. */
+ * Taps and padding are those of kern/conv_f32.h, but that pixels beyond the border hold the code
+ * that means 0. Every kernel gives the same bytes. */
 #ifndef SLBSR_KERN_CONV_U8_H
 #define SLBSR_KERN_CONV_U8_H
 
@@ -29,6 +30,7 @@ typedef struct SlbConvU8 {
     const int32_t *bias; /* [out_channels], 0 behind the true ones, 64-byte aligned */
     const float *multiplier; /* the same */
     uint8_t *out_u8;         /* one of the two is NULL; 16-byte aligned */
+    float code_max;          /* largest code written: 255, 15, 3 or 1 */
     float *out_f32;          /* 64-byte aligned */
     size_t out_stride;       /* elements between pixels: out_channels or more, a multiple of 16 */
     bool relu;               /* for floats; codes are never below 0 */

@@ -61,7 +61,7 @@ ALWAYS_INLINE void store(const SlbConvU8 *a, size_t pixel, int o, __m256i sum)
         _mm256_store_ps(a->out_f32 + at, a->relu ? _mm256_max_ps(v, zero) : v);
         return;
     }
-    v = _mm256_min_ps(_mm256_max_ps(v, zero), _mm256_set1_ps(255.0f));
+    v = _mm256_min_ps(_mm256_max_ps(v, zero), _mm256_set1_ps(a->code_max));
     __m256i codes = _mm256_packus_epi32(_mm256_cvtps_epi32(v), _mm256_setzero_si256());
     codes = _mm256_packus_epi16(codes, codes); /* in each half: 4 codes first */
     __m128i low = _mm256_castsi256_si128(codes), high = _mm256_extracti128_si256(codes, 1);

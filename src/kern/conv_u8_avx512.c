@@ -55,7 +55,7 @@ ALWAYS_INLINE void store(const SlbConvU8 *a, size_t pixel, int o, __m512i sum)
     __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_load_ps(a->multiplier + o));
     const __m512 zero = _mm512_setzero_ps();
     if (a->out_u8) {
-        v = _mm512_min_ps(_mm512_max_ps(v, zero), _mm512_set1_ps(255.0f));
+        v = _mm512_min_ps(_mm512_max_ps(v, zero), _mm512_set1_ps(a->code_max));
         _mm_store_si128((__m128i *)(a->out_u8 + at), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
     } else {
         _mm512_store_ps(a->out_f32 + at, a->relu ? _mm512_max_ps(v, zero) : v);

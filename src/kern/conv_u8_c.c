@@ -65,7 +65,7 @@ static void store_codes(const SlbConvU8 *a, size_t pixel, const int32_t *restric
 {
     uint8_t *restrict out = a->out_u8 + pixel * a->out_stride;
     for (int o = 0; o < a->out_channels; o++)
-        out[o] = slb_requant_u8(sum[o] + a->bias[o], a->multiplier[o]);
+        out[o] = slb_requant_u8(sum[o] + a->bias[o], a->multiplier[o], a->code_max);
 }
 
 static void store_floats(const SlbConvU8 *a, size_t pixel, const int32_t *restrict sum)

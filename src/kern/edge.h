@@ -28,8 +28,9 @@ typedef struct SlbConvEdge {
     const float *bias;   /* [slb_out_padded(out_channels)], zeros behind out_channels */
     bool relu;
     float *out_f32;  /* one of the two is NULL */
-    uint8_t *out_u8; /* codes: slb_quantize_u8(value, inverse_step) */
+    uint8_t *out_u8; /* codes: slb_quantize_u8(value, inverse_step, code_max) */
     float inverse_step;
+    float code_max; /* largest code written: 255, 15, 3 or 1 */
     /* Elements between pixels: slb_out_padded(out_channels) or more; the padding is written
      * (zeros). */
     size_t out_stride;

@@ -45,7 +45,7 @@ static void store(const SlbConvEdge *a, size_t pixel, const float *restrict sum)
         if (f)
             f[o] = v;
         else
-            u[o] = slb_quantize_u8(v, a->inverse_step);
+            u[o] = slb_quantize_u8(v, a->inverse_step, a->code_max);
     }
 }
 

@@ -66,6 +66,7 @@ static SlbStatus append(Parser *p, SlbNode node)
     SlbGraph *g = p->graph;
     if (g->node_count == SLB_MAX_NODES)
         return fail_line(p, "more layers than the limit allows", "");
+    if (node.source[0] >= 0 && node.scale == 0) node.scale = g->nodes[node.source[0]].scale;
     for (int s = 0; s < 2; s++) {
         if (node.source[s] < 0) continue;
         SlbNode *from = &g->nodes[node.source[s]];
@@ -80,9 +81,18 @@ static SlbStatus append(Parser *p, SlbNode node)
 static SlbStatus parse_input(Parser *p)
 {
     if (p->graph->node_count) return fail_line(p, "a second input", "");
-    if (strcmp(p->word[1], "y") != 0) return fail_line(p, "unknown kind of input", p->word[1]);
-    if (strcmp(p->word[2], "bicubic") != 0) return fail_line(p, "unknown enlargement", p->word[2]);
-    return append(p, (SlbNode){.op = SLB_OP_INPUT, .source = {-1, -1}, .channels = 1, .conv = -1});
+    SlbNode node = {.op = SLB_OP_INPUT, .source = {-1, -1}, .channels = 1, .conv = -1, .scale = 1};
+    bool rgb = strcmp(p->word[1], "rgb") == 0;
+    if (!rgb && strcmp(p->word[1], "y") != 0)
+        return fail_line(p, "unknown kind of input", p->word[1]);
+    p->graph->enlarged = p->count == 3;
+    if (p->graph->enlarged && strcmp(p->word[2], "bicubic") != 0)
+        return fail_line(p, "unknown enlargement", p->word[2]);
+    if (p->graph->enlarged && rgb)
+        return fail_line(p, "only y can be enlarged first, not", p->word[1]);
+    if (rgb) node.channels = 3;
+    node.positive = !p->graph->enlarged; /* bicubic overshoots */
+    return append(p, node);
 }
 
 static SlbStatus parse_conv(Parser *p)
@@ -107,6 +117,7 @@ static SlbStatus parse_conv(Parser *p)
     i += node.relu;
     if (i < p->count) return fail_line(p, "unknown or misplaced word", p->word[i]);
     if (node.norm && !node.low) return fail_line(p, "norm goes with low weights only", "");
+    node.positive = node.relu;
     g->conv_count++;
     return append(p, node);
 }
@@ -128,7 +139,41 @@ static SlbStatus parse_add(Parser *p)
     node.channels = g->nodes[node.source[0]].channels;
     if (g->nodes[node.source[1]].channels != node.channels)
         return fail_line(p, "the current tensor has another number of channels than", p->word[1]);
+    if (g->nodes[node.source[1]].scale != g->nodes[node.source[0]].scale)
+        return fail_line(p, "the current tensor has another resolution than", p->word[1]);
+    node.positive = g->nodes[node.source[0]].positive && g->nodes[node.source[1]].positive;
     return append(p, node);
+}
+
+static SlbStatus parse_lrelu(Parser *p)
+{
+    SlbGraph *g = p->graph;
+    const SlbNode *from = &g->nodes[g->node_count - 1];
+    return append(p, (SlbNode){.op = SLB_OP_LRELU,
+                               .source = {g->node_count - 1, -1},
+                               .channels = from->channels,
+                               .positive = from->positive,
+                               .conv = -1});
+}
+
+static SlbStatus parse_shuffle(Parser *p)
+{
+    SlbGraph *g = p->graph;
+    const SlbNode *from = &g->nodes[g->node_count - 1];
+    int r = number(p->word[1], 2, SLB_MAX_SCALE);
+    if (r < 0) return fail_line(p, "shuffle wants a factor from 2 to 4, not", p->word[1]);
+    if (g->enlarged) return fail_line(p, "shuffle does not go with an input enlarged before", "");
+    if (from->channels % (r * r) != 0)
+        return fail_line(p, "the channels are no multiple of the square of", p->word[1]);
+    if (from->scale * r > SLB_MAX_SCALE)
+        return fail_line(p, "more than 4 times enlarged by shuffle", p->word[1]);
+    return append(p, (SlbNode){.op = SLB_OP_SHUFFLE,
+                               .source = {g->node_count - 1, -1},
+                               .channels = from->channels / (r * r),
+                               .scale = from->scale * r,
+                               .factor = r,
+                               .positive = from->positive,
+                               .conv = -1});
 }
 
 static SlbStatus parse_name(Parser *p)
@@ -175,9 +220,11 @@ static const struct Statement {
     const char *usage;
     SlbStatus (*parse)(Parser *p);
 } statements[] = {
-    {"input", 3, 3, "input y bicubic", parse_input},
+    {"input", 2, 3, "input y bicubic, input y or input rgb", parse_input},
     {"conv", 4, 6, "conv CHANNELS KxK full|low [norm] [relu]", parse_conv},
     {"add", 2, 2, "add NAME", parse_add},
+    {"lrelu", 1, 1, "lrelu", parse_lrelu},
+    {"shuffle", 2, 2, "shuffle FACTOR", parse_shuffle},
     {"name", 2, 2, "name NAME", parse_name},
     {"repeat", 2, 2, "repeat TIMES", parse_repeat},
     {"end", 1, 1, "end", parse_end},
@@ -220,7 +267,7 @@ static SlbStatus parse_statement(Parser *p)
         if (p->count < s->min_words || p->count > s->max_words)
             return fail_line(p, "wrong number of words, expected", s->usage);
         if (!p->graph->node_count && s->parse != parse_input)
-            return fail_line(p, "the first line must be", "input y bicubic");
+            return fail_line(p, "the first line must be an input, such as", "input y bicubic");
         return s->parse(p);
     }
     return fail_line(p, "unknown word", p->word[0]);
@@ -234,10 +281,17 @@ static SlbStatus parse_text(Parser *p)
         if (s != SLB_OK) return s;
     }
     if (p->depth) return fail_line(p, "a repeat has no end", "");
-    const SlbGraph *g = p->graph;
+    SlbGraph *g = p->graph;
     if (!g->conv_count) return fail_line(p, "the network has no convolution", "");
-    if (g->nodes[g->node_count - 1].channels != 1)
-        return fail_line(p, "the last tensor must have 1 channel", "");
+    const SlbNode *last = &g->nodes[g->node_count - 1];
+    if (last->channels != g->nodes[0].channels)
+        return fail_line(p,
+                         g->nodes[0].channels == 1 ? "the last tensor must have 1 channel"
+                                                   : "the last tensor must have 3 channels",
+                         "");
+    g->scale = last->scale;
+    if (!g->enlarged && g->scale == 1)
+        return fail_line(p, "the network enlarges nothing: it has no shuffle", "");
     return SLB_OK;
 }
 

@@ -229,7 +229,8 @@ static int meta_bits(const SlbTensorFile *file, const char *key)
 static bool valid_bits(int weight_bits, int act_bits)
 {
     if (weight_bits == 32) return act_bits == 32;
-    return slb_levels(weight_bits) && (act_bits == 8 || act_bits == 32);
+    return slb_levels(weight_bits) &&
+           (act_bits == 8 || act_bits == 4 || act_bits == 2 || act_bits == 1 || act_bits == 32);
 }
 
 /* Takes a copy of a metadata string; an absent one is "". */
@@ -243,7 +244,7 @@ static bool copy_meta(const Source *src, const char *key, char **copy)
 static SlbStatus read_model(Source *src, const SlbGraph *graph, int weight_bits, int act_bits,
                             SlbModel **model)
 {
-    bool steps = act_bits == 8;
+    bool steps = act_bits < 32;
     SlbStatus s = check_tensors(src, graph, weight_bits, steps);
     if (s != SLB_OK) return s;
     SlbModel *m = NULL;
@@ -359,7 +360,7 @@ static size_t list_tensors(const SlbModel *m, SlbTensor *tensors, uint8_t *packe
     for (int i = 0; i < m->graph->conv_count; i++) {
         const SlbConvParams *c = &m->conv[i];
         SlbTensor *t = &tensors[count];
-        count += (size_t)conv_tensors(c, i, m->act_bits == 8, t);
+        count += (size_t)conv_tensors(c, i, m->act_bits < 32, t);
         t[0].data = c->weight;
         t[1].data = c->bias;
         if (c->bits == 32) continue;
@@ -367,7 +368,7 @@ static size_t list_tensors(const SlbModel *m, SlbTensor *tensors, uint8_t *packe
         t[0].data = packed;
         packed += t[0].bytes;
         t[2].data = c->scale;
-        if (m->act_bits == 8) t[3].data = &c->in_step;
+        if (m->act_bits < 32) t[3].data = &c->in_step;
     }
     return count;
 }

@@ -16,15 +16,14 @@ typedef struct SlbConvParams {
     uint8_t *level; /* [O][I][K][K], one index a byte, bits < 32, else NULL */
     float *scale;   /* [O], bits < 32, else NULL */
     float *bias;    /* [O], always */
-    float in_step;  /* step of the unsigned 8-bit codes of its input (value = code * step); 0: float
-                       input */
+    float in_step;  /* step of the codes of its input (quant/requant.h); 0: float input */
 } SlbConvParams;
 
 typedef struct SlbModel {
     SlbGraph *graph;
     SlbConvParams *conv; /* [graph->conv_count] */
     int weight_bits;     /* of the low layers: 32, 4, 2 or 1 */
-    int act_bits;        /* of the inputs of low layers: 32 (float) or 8 */
+    int act_bits;        /* of the inputs of low layers: 32 (float), 8, 4, 2 or 1 */
     /* Owned, of malloc (strdup); NULL when a model is made, then written as "": */
     char *scales;  /* "2,3,4": the factors it was trained for; "" when unknown */
     char *command; /* the command line that made it */

@@ -113,10 +113,12 @@ static void check_codes(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a)
     uint8_t *out = room(bytes + GUARD, 1);
     memset(out, FILL, bytes + GUARD);
     a.out_u8 = out;
+    a.code_max = (float)((1 << (8 >> s->c.pixels % 4)) - 1); /* 255, 15, 3, 1 */
     k->run(&a);
     for (size_t p = 0; p < s->c.pixels; p++)
         for (int o = 0; o < (int)a.out_stride; o++) {
-            int want = o < s->c.out        ? slb_requant_u8(reference(s, p, o), s->multiplier[o])
+            int want = o < s->c.out
+                           ? slb_requant_u8(reference(s, p, o), s->multiplier[o], a.code_max)
                        : o < s->out_padded ? 0
                                            : FILL;
             if (out[p * a.out_stride + (size_t)o] != want)

@@ -143,18 +143,19 @@ static void packed_low(Packed *r, int n)
     if (!in) {
         in = tensor(&r->model->graph->nodes[source], r->size, 1);
         for (size_t i = 0; i < pixels * (size_t)c->in_channels; i++)
-            in[i] = slb_quantize_u8(r->floats[source][i], (float)(1.0 / (double)c->in_step));
+            in[i] =
+                slb_quantize_u8(r->floats[source][i], (float)(1.0 / (double)c->in_step), 255.0f);
     }
     SlbError err = {0};
     SlbRequant q;
-    assert_int_equal(slb_requant_create(c, written_step(r->model, n), &q, &err), SLB_OK);
+    assert_int_equal(slb_requant_create(c, 0, written_step(r->model, n), &q, &err), SLB_OK);
     for (size_t p = 0; p < pixels; p++)
         for (int o = 0; o < c->out_channels; o++) {
             int32_t sum = reference_sum(c, q.bias[o], r->size, in, (int64_t)p, o);
             size_t i = p * (size_t)c->out_channels + (size_t)o;
             float v = (float)sum * q.multiplier[o];
             if (r->codes[n])
-                r->codes[n][i] = slb_requant_u8(sum, q.multiplier[o]);
+                r->codes[n][i] = slb_requant_u8(sum, q.multiplier[o], 255.0f);
             else
                 r->floats[n][i] = node->relu && !(v > 0.0f) ? 0.0f : v;
         }
@@ -171,7 +172,8 @@ static void packed_full(Packed *r, int n)
                                  (int64_t)i / c->out_channels, (int)i % c->out_channels);
         if (node->relu && !(v > 0.0f)) v = 0.0f;
         if (r->codes[n])
-            r->codes[n][i] = slb_quantize_u8(v, (float)(1.0 / (double)written_step(r->model, n)));
+            r->codes[n][i] =
+                slb_quantize_u8(v, (float)(1.0 / (double)written_step(r->model, n)), 255.0f);
         else
             r->floats[n][i] = v;
     }

@@ -64,6 +64,33 @@ static void test_names_repeats_and_comments(void **state)
     slb_graph_free(g);
 }
 
+static void test_networks_that_enlarge(void **state)
+{
+    (void)state;
+    const char *text = "input rgb\nconv 8 3x3 full\nname x\nconv 8 3x3 low norm relu\n"
+                       "conv 8 3x3 low norm\nadd x\nlrelu\nconv 32 3x3 low relu\nshuffle 2\n"
+                       "conv 12 3x3 full\nshuffle 2\n";
+    SlbError err = {0};
+    SlbGraph *g = NULL;
+    assert_int_equal(parse(text, &g, &err), SLB_OK);
+    assert_false(g->enlarged);
+    assert_int_equal(g->scale, 4);
+    static const int channels[] = {3, 8, 8, 8, 8, 8, 32, 8, 12, 3};
+    static const int scales[] = {1, 1, 1, 1, 1, 1, 1, 2, 2, 4};
+    static const int positive[] = {1, 0, 1, 0, 0, 0, 1, 1, 0, 0};
+    assert_int_equal(g->node_count, 10);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(g->nodes[i].channels, channels[i]);
+        assert_int_equal(g->nodes[i].scale, scales[i]);
+        assert_int_equal(g->nodes[i].positive, positive[i]);
+    }
+    assert_int_equal(g->nodes[5].op, SLB_OP_LRELU);
+    assert_int_equal(g->nodes[7].op, SLB_OP_SHUFFLE);
+    assert_int_equal(g->nodes[7].factor, 2);
+    assert_int_equal(slb_graph_radius(g), 5);
+    slb_graph_free(g);
+}
+
 static void test_wrong_texts_are_refused_with_their_line(void **state)
 {
     (void)state;
@@ -73,7 +100,16 @@ static void test_wrong_texts_are_refused_with_their_line(void **state)
         {"", "no convolution"},
         {"input y bicubic\n", "no convolution"},
         {"conv 1 3x3 full\n", "line 1: the first line must be"},
-        {"input rgb bicubic\n", "line 1: unknown kind of input 'rgb'"},
+        {"input cmyk bicubic\n", "line 1: unknown kind of input 'cmyk'"},
+        {"input rgb bicubic\n", "line 1: only y can be enlarged first"},
+        {"input y\nconv 1 3x3 full\n", "it has no shuffle"},
+        {"input rgb\nconv 12 3x3 full\nshuffle 2\nconv 1 3x3 full\n", "must have 3 channels"},
+        {"input y\nconv 6 3x3 full\nshuffle 2\n", "line 3: the channels are no multiple"},
+        {"input y\nconv 4 3x3 full\nshuffle 1\n", "line 3: shuffle wants a factor"},
+        {"input y\nconv 4 3x3 full\nshuffle 2\nadd input\n", "line 4: the current tensor has "
+                                                             "another resolution than 'input'"},
+        {"input y\nconv 36 3x3 full\nshuffle 2\nshuffle 3\n", "line 4: more than 4 times"},
+        {"input y bicubic\nconv 4 3x3 full\nshuffle 2\n", "line 3: shuffle does not go with"},
         {"input y nearest\n", "nearest"},
         {"input y bicubic\ninput y bicubic\n", "line 2: a second input"},
         {"input y bicubic\nconv 1 3x3 full\nsoftmax\n", "line 3: unknown word 'softmax'"},
@@ -145,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vdsr_is_the_network_of_the_paper),
         cmocka_unit_test(test_names_repeats_and_comments),
+        cmocka_unit_test(test_networks_that_enlarge),
         cmocka_unit_test(test_wrong_texts_are_refused_with_their_line),
         cmocka_unit_test(test_limits_and_zero_bytes),
         cmocka_unit_test(test_out_of_memory_is_reported),

@@ -56,7 +56,7 @@ static SlbModel *random_model(int weight_bits, int act_bits)
             c->bias[o] = (float)slb_rng_normal(&rng);
             if (c->bits < 32) c->scale[o] = (float)slb_rng_uniform(&rng);
         }
-        if (c->bits < 32 && act_bits == 8) c->in_step = 0.01f * (float)(i + 1);
+        if (c->bits < 32 && act_bits < 32) c->in_step = 0.01f * (float)(i + 1);
     }
     m->scales = strdup("2,3,4");
     m->command = strdup("slbsr train --net vdsr");
@@ -201,7 +201,7 @@ static void test_models_that_could_not_be_read_are_not_written(void **state)
     m->conv[0].weight[3] = NAN;
     assert_int_equal(slb_model_save(m, path, true, &err), SLB_E_MODEL);
     m->conv[0].weight[3] = 1;
-    m->act_bits = 4;
+    m->act_bits = 3;
     assert_int_equal(slb_model_save(m, path, true, &err), SLB_E_USAGE);
     assert_int_not_equal(access(path, F_OK), 0);
     slb_model_free(m);
