@@ -43,10 +43,19 @@ static const Option options[] = {
     {0},
 };
 
+/* The network of one scale. */
+typedef struct Network {
+    const char *name; /* NULL: bicubic alone; the rest is NULL and false then */
+    SlbModel *model;
+    SlbPlan *plan;
+    bool packed; /* it runs on the integer kernels */
+} Network;
+
 /* One evaluation run. */
 typedef struct Eval {
     const Settings *set;
-    const SlbPlan *plan; /* NULL: bicubic alone */
+    const Network *networks; /* [set->scale.count] */
+    const SlbPlan *plan;     /* of the scale at hand; NULL: bicubic alone */
     EvalReport *report;
     Progress progress;
     size_t done, total; /* pictures, every scale counted */
@@ -247,6 +256,10 @@ static SlbStatus eval_all(Eval *eval, const PictureSet *sets, SlbError *err)
     progress_start(&eval->progress, "evaluating");
     for (int i = 0; i < set->data.count; i++) {
         for (int j = 0; j < set->scale.count; j++) {
+            const Network *network = &eval->networks[j];
+            eval->plan = network->plan;
+            eval->report->model = network->name;
+            eval->report->packed = network->packed;
             SlbStatus s = eval_set(eval, &sets[i], set->scale.item[j], err);
             if (s != SLB_OK) return s;
         }
@@ -259,9 +272,8 @@ static SlbStatus eval_all(Eval *eval, const PictureSet *sets, SlbError *err)
                     eval->total);
 }
 
-/* Opens what was chosen; leaves *model and *plan NULL where nothing was. */
-static SlbStatus open_plan(const ModelChoice *choice, SlbModel **model, SlbPlan **plan,
-                           SlbError *err)
+/* Opens what was chosen for a scale; leaves *network empty where nothing was. */
+static SlbStatus open_network(const ModelChoice *choice, int scale, Network *network, SlbError *err)
 {
     if (!choice->bits && !choice->model) {
         if (choice->net || choice->use_float)
@@ -269,38 +281,39 @@ static SlbStatus open_plan(const ModelChoice *choice, SlbModel **model, SlbPlan 
                             choice->net ? "net" : "float");
         return SLB_OK;
     }
-    SlbStatus s = cli_open_model(choice, model, err);
-    return s == SLB_OK ? cli_make_plan(choice, *model, plan, err) : s;
+    SlbStatus s = cli_open_model(choice, scale, &network->model, &network->name, err);
+    if (s != SLB_OK) return s;
+    network->packed = cli_runs_packed(choice, network->model);
+    return cli_make_plan(choice, network->model, &network->plan, err);
 }
 
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
-    SlbModel *model = NULL;
-    SlbPlan *plan = NULL;
+    Network networks[MAX_LIST] = {0};
+    PictureSet sets[MAX_LIST] = {0};
+    SlbStatus s = SLB_OK;
     if (set->lr && set->protocol != PROTOCOL_RGB)
         return slb_fail(err, SLB_E_USAGE, "--lr: belongs to --protocol rgb");
-    PictureSet sets[MAX_LIST] = {0};
-    char model_name[256];
-    SlbStatus s = open_plan(&set->choice, &model, &plan, err);
+    for (int i = 0; s == SLB_OK && i < set->scale.count; i++)
+        s = open_network(&set->choice, set->scale.item[i], &networks[i], err);
     for (int i = 0; s == SLB_OK && i < set->data.count; i++)
         s = open_set(set->data.item[i], &sets[i], err);
     if (s == SLB_OK) {
-        cli_model_name(&set->choice, model_name, sizeof model_name);
         EvalReport report = {
             .json = set->json,
-            .model = plan ? model_name : NULL,
-            .packed = plan && cli_runs_packed(&set->choice, model),
             .protocol = set->protocol == PROTOCOL_RGB ? "rgb" : "vdsr",
         };
-        Eval eval = {.set = set, .plan = plan, .report = &report};
+        Eval eval = {.set = set, .networks = networks, .report = &report};
         s = eval_all(&eval, sets, err);
         progress_end(&eval.progress);
         eval_report_free(&report);
     }
     for (int i = 0; i < set->data.count; i++) close_set(&sets[i]);
-    slb_plan_free(plan);
-    slb_model_free(model);
+    for (int i = 0; i < set->scale.count; i++) {
+        slb_plan_free(networks[i].plan);
+        slb_model_free(networks[i].model);
+    }
     return s;
 }
 

@@ -33,13 +33,6 @@ static const SlbBuiltin *find_builtin(const char *name)
     return NULL;
 }
 
-static size_t conv_parameters(const SlbConvParams *conv)
-{
-    size_t o = (size_t)conv->out_channels;
-    size_t weights = o * (size_t)conv->in_channels * (size_t)(conv->kernel * conv->kernel);
-    return weights + o + (conv->scale ? o : 0);
-}
-
 /* Multiplications for one pixel of output. */
 static size_t conv_macs(const SlbConvParams *conv)
 {
@@ -58,7 +51,7 @@ static void print_layers(const SlbConvParams *conv, int count, const SlbPlan *pl
         snprintf(channels, sizeof channels, "%d -> %d", c->in_channels, c->out_channels);
         snprintf(kernel, sizeof kernel, "%dx%d", c->kernel, c->kernel);
         printf("%-8s %-12s %-6s %6d %6s %11zu %10zu%s%s\n", name, channels, kernel, c->bits,
-               c->in_step > 0.0f ? "8 bit" : "float", conv_parameters(c), conv_macs(c),
+               c->in_step > 0.0f ? "8 bit" : "float", slb_conv_parameters(c), conv_macs(c),
                plan ? "  " : "", plan ? slb_plan_kernel(plan, i) : "");
     }
 }
@@ -79,12 +72,9 @@ static void print_text(const char *label, const char *text)
 
 static void print_model(const char *name, size_t bytes, const SlbModel *model, const SlbPlan *plan)
 {
-    size_t parameters = 0, macs = 0;
+    size_t macs = 0;
     int radius = slb_graph_radius(model->graph);
-    for (int i = 0; i < model->graph->conv_count; i++) {
-        parameters += conv_parameters(&model->conv[i]);
-        macs += conv_macs(&model->conv[i]);
-    }
+    for (int i = 0; i < model->graph->conv_count; i++) macs += conv_macs(&model->conv[i]);
     print_text("model", name);
     printf("%-16s %d bit%s\n", "weights", model->weight_bits, model->weight_bits == 1 ? "" : "s");
     if (model->act_bits == 8)
@@ -92,7 +82,7 @@ static void print_model(const char *name, size_t bytes, const SlbModel *model, c
     else
         printf("%-16s float\n", "activations");
     print_text("scales", model->scales);
-    printf("%-16s %zu\n", "parameters", parameters);
+    printf("%-16s %zu\n", "parameters", slb_model_parameters(model));
     printf("%-16s %zu\n", "MAC per pixel", macs);
     printf("%-16s %dx%d pixels\n", "receptive field", 2 * radius + 1, 2 * radius + 1);
     printf("%-16s %zu\n", "bytes", bytes);
@@ -111,7 +101,7 @@ static SlbStatus info_model(const Settings *set, const char *name, SlbError *err
     size_t bytes = builtin ? builtin->bytes : stat(name, &st) == 0 ? (size_t)st.st_size : 0;
     choice.model = name;
     choice.threads = 1;
-    SlbStatus s = cli_open_model(&choice, &model, err);
+    SlbStatus s = cli_open_model(&choice, 0, &model, NULL, err);
     if (s == SLB_OK && set->kernels) s = cli_make_plan(&choice, model, &plan, err);
     if (s == SLB_OK) print_model(name, bytes, model, plan);
     slb_plan_free(plan);

@@ -82,7 +82,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     SlbModel *model = NULL;
     SlbPlan *plan = NULL;
     if (!choice.bits && !choice.model) choice.bits = DEFAULT_BITS;
-    SlbStatus s = cli_open_model(&choice, &model, err);
+    SlbStatus s = cli_open_model(&choice, set->scale, &model, NULL, err);
     if (s == SLB_OK) s = slb_image_load(input, NULL, &in, err);
     if (s == SLB_OK) s = probe_output(output, &in.info, set->scale, &how, err);
     if (s == SLB_OK) s = cli_make_plan(&choice, model, &plan, err);

@@ -5,6 +5,7 @@
 
 #include "cli/options.h"
 
-extern const Command cmd_upscale, cmd_train, cmd_eval, cmd_downscale, cmd_info, cmd_pack, cmd_bench;
+extern const Command cmd_upscale, cmd_train, cmd_eval, cmd_downscale, cmd_models, cmd_info,
+    cmd_pack, cmd_bench;
 
 #endif

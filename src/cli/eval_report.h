@@ -16,7 +16,8 @@ typedef struct EvalRow {
 
 struct cJSON;
 
-/* The caller fills the first four and zeroes the rest. */
+/* The caller fills the first four and zeroes the rest; `model` and `packed` may change before every
+ * eval_report_begin. */
 typedef struct EvalReport {
     bool json;
     const char *model;    /* NULL: bicubic alone */

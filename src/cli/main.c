@@ -12,7 +12,8 @@
 #include "cli/signals.h"
 
 static const Command *const commands[] = {
-    &cmd_upscale, &cmd_train, &cmd_pack, &cmd_eval, &cmd_downscale, &cmd_info, &cmd_bench,
+    &cmd_upscale,   &cmd_train,  &cmd_pack, &cmd_eval,
+    &cmd_downscale, &cmd_models, &cmd_info, &cmd_bench,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

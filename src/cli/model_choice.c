@@ -3,31 +3,29 @@
 #include "base/cpu.h"
 #include "infer/builtin.h"
 
-SlbStatus cli_open_model(const ModelChoice *choice, SlbModel **model, SlbError *err)
+SlbStatus cli_open_model(const ModelChoice *choice, int scale, SlbModel **model, const char **name,
+                         SlbError *err)
 {
-    if (choice->bits && choice->model)
+    const char *chosen = choice->model;
+    SlbGraph *net = NULL;
+    SlbStatus s = SLB_OK;
+    if (choice->bits && chosen)
         return slb_fail(err, SLB_E_USAGE,
                         "--bits and --model exclude each other; give one of them");
-    if (choice->net && !choice->model)
+    if (choice->net && !chosen)
         return slb_fail(err, SLB_E_USAGE,
                         "--net: belongs to --model FILE; built-in models carry their network");
-    if (!choice->model) return slb_builtin_by_bits(choice->bits, model, err);
-    SlbGraph *net = NULL;
-    if (choice->net) {
-        SlbStatus s = slb_graph_open(choice->net, &net, err);
-        if (s != SLB_OK) return s;
+    if (!chosen) {
+        const SlbBuiltin *best;
+        s = slb_builtin_best(choice->bits, scale, &best, err);
+        if (s == SLB_OK) chosen = best->name;
+    } else if (choice->net) {
+        s = slb_graph_open(choice->net, &net, err);
     }
-    SlbStatus s = slb_model_open(choice->model, net, model, err);
+    if (s == SLB_OK) s = slb_model_open(chosen, net, model, err);
+    if (s == SLB_OK && name) *name = chosen;
     slb_graph_free(net);
     return s;
-}
-
-void cli_model_name(const ModelChoice *choice, char *name, size_t bytes)
-{
-    if (choice->model)
-        snprintf(name, bytes, "%s", choice->model);
-    else
-        snprintf(name, bytes, "built-in, %d bit%s", choice->bits, choice->bits == 1 ? "" : "s");
 }
 
 bool cli_runs_packed(const ModelChoice *choice, const SlbModel *model)

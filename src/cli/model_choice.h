@@ -18,9 +18,9 @@ typedef struct ModelChoice {
 /* clang-format off */
 #define MODEL_CHOICE_OPTIONS(Settings, bits_fallback)                                              \
     {'b', "bits", OPTION_INT, offsetof(Settings, choice.bits), NULL, "1|2|4|32", 0, 0, NULL,       \
-     false, "bits of a weight: takes the built-in model of that width" bits_fallback},             \
+     false, "bits of a weight: takes the best built-in model of that width for the scale" bits_fallback},             \
     {'m', "model", OPTION_TEXT, offsetof(Settings, choice.model), "NAME|FILE", NULL, 0, 0, NULL,   \
-     false, "a built-in model by name (slbsr info lists them) or a model file"},                   \
+     false, "a built-in model by name (slbsr models lists them) or a model file"},                   \
     {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NAME|FILE", NULL, 0, 0, NULL, false,  \
      "the network of a weight file that carries none: a name (vdsr) or a .net file"},              \
     {0, "float", OPTION_FLAG, offsetof(Settings, choice.use_float), NULL, NULL, 0, 0, NULL,        \
@@ -30,11 +30,11 @@ typedef struct ModelChoice {
 /* clang-format on */
 
 /* Opens the model that was chosen; --bits and --model exclude each other (SLB_E_USAGE), and one of
- * them must be there. The caller frees *model. */
-SLB_MUST_CHECK SlbStatus cli_open_model(const ModelChoice *choice, SlbModel **model, SlbError *err);
-
-/* The model as reports call it: what stood behind --model, or "built-in, N bits". */
-void cli_model_name(const ModelChoice *choice, char *name, size_t bytes);
+ * them must be there. --bits takes the best built-in one for `scale`. The caller frees *model.
+ * `name` (may be NULL) gets what reports call the model: what stood behind --model, or the name of
+ * the built-in one; valid as long as the choice. */
+SLB_MUST_CHECK SlbStatus cli_open_model(const ModelChoice *choice, int scale, SlbModel **model,
+                                        const char **name, SlbError *err);
 
 /* True when `model` will run on the integer kernels. */
 bool cli_runs_packed(const ModelChoice *choice, const SlbModel *model);

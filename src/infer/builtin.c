@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "infer/builtin_table.h"
+#include "net/figures.h"
 #include "net/safetensors.h"
 
 const SlbBuiltin *slb_builtins(size_t *count)
@@ -14,44 +15,65 @@ const SlbBuiltin *slb_builtins(size_t *count)
     return slb_builtin_table;
 }
 
-/* What the model says of itself; 0 when it says nothing. */
-static SlbStatus weight_bits(const SlbBuiltin *b, int *bits, SlbError *err)
+/* What a choice goes by; from the metadata. */
+typedef struct Fitness {
+    int bits; /* 0: not told */
+    SlbServes serves;
+    double gain;
+} Fitness;
+
+static SlbStatus fitness_of(const SlbBuiltin *b, int scale, Fitness *fitness, SlbError *err)
 {
     SlbTensorFile *file;
     SlbStatus s = slb_tensors_parse(b->data, b->bytes, 0, b->name, &file, err);
     if (s != SLB_OK) return s;
-    const char *text = slb_tensors_meta(file, "weight_bits");
-    *bits = text ? atoi(text) : 0;
+    const char *bits = slb_tensors_meta(file, "weight_bits");
+    fitness->bits = bits ? atoi(bits) : 0;
+    fitness->serves = slb_scales_serve(slb_tensors_meta(file, "scales"), scale);
+    fitness->gain = slb_figures_gain(slb_tensors_meta(file, "figures"), scale);
     slb_tensors_close(file);
     return SLB_OK;
 }
 
 /* "; there are 1 (vdsr-w1), 2 (vdsr-w2)" behind what is missing. */
-static void list(char *text, size_t room)
+static void list(int scale, char *text, size_t room)
 {
     size_t used = 0;
     text[0] = 0;
     for (const SlbBuiltin *b = slb_builtin_table; b->name; b++) {
-        int bits = 0;
-        if (weight_bits(b, &bits, NULL) != SLB_OK || used >= room) continue;
-        int n = snprintf(text + used, room - used, "%s %d (%s)", used ? "," : "; there are", bits,
+        Fitness f;
+        if (fitness_of(b, scale, &f, NULL) != SLB_OK || f.serves == SLB_SERVES_NOT || used >= room)
+            continue;
+        int n = snprintf(text + used, room - used, "%s %d (%s)", used ? "," : "; there are", f.bits,
                          b->name);
         used += n > 0 ? (size_t)n : 0;
     }
 }
 
-SlbStatus slb_builtin_by_bits(int bits, SlbModel **model, SlbError *err)
+static bool better(const Fitness *a, const Fitness *b)
 {
+    return a->serves != b->serves ? a->serves > b->serves : a->gain > b->gain;
+}
+
+SlbStatus slb_builtin_best(int bits, int scale, const SlbBuiltin **best, SlbError *err)
+{
+    Fitness top = {0};
+    *best = NULL;
     for (const SlbBuiltin *b = slb_builtin_table; b->name; b++) {
-        int has;
-        SlbStatus s = weight_bits(b, &has, err);
+        Fitness f;
+        SlbStatus s = fitness_of(b, scale, &f, err);
         if (s != SLB_OK) return s;
-        if (has == bits) return slb_model_parse(b->data, b->bytes, b->name, NULL, model, err);
+        if (f.bits != bits || f.serves == SLB_SERVES_NOT) continue;
+        if (*best && !better(&f, &top)) continue;
+        *best = b;
+        top = f;
     }
-    char there[256];
-    list(there, sizeof there);
-    return slb_fail(err, SLB_E_UNBUILT, "no built-in model has weights of %d bits%s", bits,
-                    *there ? there : "; this build has no models: give one with --model FILE");
+    if (*best) return SLB_OK;
+    char there[1024];
+    list(scale, there, sizeof there);
+    return slb_fail(err, SLB_E_UNBUILT, "no built-in model for scale %d has weights of %d bits%s",
+                    scale, bits,
+                    *there ? there : "; this build has none: give a model with --model FILE");
 }
 
 SlbStatus slb_model_open(const char *name_or_path, const SlbGraph *net, SlbModel **model,

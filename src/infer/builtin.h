@@ -16,9 +16,13 @@ typedef struct SlbBuiltin {
 /* All of them by name, *count in number. */
 const SlbBuiltin *slb_builtins(size_t *count);
 
-/* The first of them whose low layers have weights of `bits` bits (32, 4, 2, 1), as its own metadata
- * says; SLB_E_UNBUILT, naming those there are, when there is none. The caller frees it. */
-SLB_MUST_CHECK SlbStatus slb_builtin_by_bits(int bits, SlbModel **model, SlbError *err);
+/* The best of them for a scale (2, 3, 4) whose low layers have weights of `bits` bits (32, 4, 2,
+ * 1): of those trained for this scale, or where there is none of those for several scales, the one
+ * that gains most dB over bicubic on its validation pictures (net/figures.h); the first by name of
+ * equal ones. All by the metadata of the files. SLB_E_UNBUILT, naming those that serve this scale,
+ * when there is none. */
+SLB_MUST_CHECK SlbStatus slb_builtin_best(int bits, int scale, const SlbBuiltin **best,
+                                          SlbError *err);
 
 /* A built-in by name, else the file at that path. `net`: as for slb_model_load. */
 SLB_MUST_CHECK SlbStatus slb_model_open(const char *name_or_path, const SlbGraph *net,

@@ -409,6 +409,19 @@ SlbStatus slb_model_save(const SlbModel *model, const char *path, bool overwrite
     return s;
 }
 
+size_t slb_conv_parameters(const SlbConvParams *conv)
+{
+    size_t outputs = (size_t)conv->out_channels;
+    return weight_count(conv) + outputs + (conv->bits < 32 ? outputs : 0);
+}
+
+size_t slb_model_parameters(const SlbModel *model)
+{
+    size_t sum = 0;
+    for (int i = 0; i < model->graph->conv_count; i++) sum += slb_conv_parameters(&model->conv[i]);
+    return sum;
+}
+
 void slb_conv_effective(const SlbConvParams *conv, float *weight)
 {
     size_t count = weight_count(conv), per_output = count / (size_t)conv->out_channels;

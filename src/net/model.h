@@ -27,7 +27,7 @@ typedef struct SlbModel {
     /* Owned, of malloc (strdup); NULL when a model is made, then written as "": */
     char *scales;  /* "2,3,4": the factors it was trained for; "" when unknown */
     char *command; /* the command line that made it */
-    char *figures; /* validation figures, free text */
+    char *figures; /* validation figures, a text that net/figures.h reads */
 } SlbModel;
 
 /* A model without values: parameters zeroed, shapes and bits from the graph. Owned by the caller.
@@ -48,6 +48,10 @@ SLB_MUST_CHECK SlbStatus slb_model_parse(const unsigned char *data, size_t bytes
 SLB_MUST_CHECK SlbStatus slb_model_save(const SlbModel *model, const char *path, bool overwrite,
                                         SlbError *err);
 void slb_model_free(SlbModel *model); /* NULL is allowed */
+
+/* How many numbers are learned: weights, biases and the scales of low-bit layers. */
+size_t slb_conv_parameters(const SlbConvParams *conv);
+size_t slb_model_parameters(const SlbModel *model);
 
 /* The float weights that the parameters of a convolution mean: [O][I][K][K] into `weight`. */
 void slb_conv_effective(const SlbConvParams *conv, float *weight);

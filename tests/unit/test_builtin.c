@@ -9,6 +9,7 @@
 
 #include "base/embed.h"
 #include "infer/builtin.h"
+#include "net/figures.h"
 
 static void test_the_table_is_what_was_embedded(void **state)
 {
@@ -28,20 +29,30 @@ static void test_the_table_is_what_was_embedded(void **state)
     assert_int_equal(models, count);
 }
 
-static void test_every_model_can_be_opened_by_name_and_by_bits(void **state)
+static void test_every_model_can_be_opened_and_is_matched_or_beaten(void **state)
 {
     (void)state;
     size_t count;
     const SlbBuiltin *all = slb_builtins(&count);
     for (size_t i = 0; i < count; i++) {
         SlbError err = {0};
-        SlbModel *model = NULL, *same = NULL;
+        SlbModel *model = NULL;
         assert_int_equal(slb_model_open(all[i].name, NULL, &model, &err), SLB_OK);
         assert_true(*model->scales && *model->command); /* a model says what made it */
-        assert_int_equal(slb_builtin_by_bits(model->weight_bits, &same, &err), SLB_OK);
-        assert_int_equal(same->weight_bits, model->weight_bits);
+        for (int scale = 2; scale <= 4; scale++) {
+            const SlbBuiltin *best;
+            SlbModel *other = NULL;
+            if (slb_scales_serve(model->scales, scale) != SLB_SERVES_TRAINED) continue;
+            assert_int_equal(slb_builtin_best(model->weight_bits, scale, &best, &err), SLB_OK);
+            assert_int_equal(slb_model_open(best->name, NULL, &other, &err), SLB_OK);
+            assert_int_equal(other->weight_bits, model->weight_bits);
+            assert_int_equal(slb_scales_serve(other->scales, scale), SLB_SERVES_TRAINED);
+            assert_true(slb_figures_gain(other->figures, scale) >=
+                        slb_figures_gain(model->figures, scale));
+            assert_true(slb_figures_gain(other->figures, scale) > 0.0);
+            slb_model_free(other);
+        }
         slb_model_free(model);
-        slb_model_free(same);
     }
 }
 
@@ -50,11 +61,20 @@ static void test_what_is_not_there_is_said(void **state)
     (void)state;
     SlbError err = {0};
     SlbModel *model = NULL;
-    assert_int_equal(slb_builtin_by_bits(3, &model, &err), SLB_E_UNBUILT);
+    const SlbBuiltin *best;
+    assert_int_equal(slb_builtin_best(3, 2, &best, &err), SLB_E_UNBUILT);
+    assert_null(best);
     assert_non_null(strstr(err.message, "3 bits"));
     size_t count;
     const SlbBuiltin *all = slb_builtins(&count);
-    for (size_t i = 0; i < count; i++) assert_non_null(strstr(err.message, all[i].name));
+    for (size_t i = 0; i < count; i++) {
+        SlbError other = {0};
+        SlbModel *m = NULL;
+        assert_int_equal(slb_model_open(all[i].name, NULL, &m, &other), SLB_OK);
+        if (slb_scales_serve(m->scales, 2) != SLB_SERVES_NOT)
+            assert_non_null(strstr(err.message, all[i].name));
+        slb_model_free(m);
+    }
     assert_int_equal(slb_model_open("no such model", NULL, &model, &err), SLB_E_MODEL);
     assert_non_null(strstr(err.message, "no such model"));
     assert_null(model);
@@ -64,7 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_table_is_what_was_embedded),
-        cmocka_unit_test(test_every_model_can_be_opened_by_name_and_by_bits),
+        cmocka_unit_test(test_every_model_can_be_opened_and_is_matched_or_beaten),
         cmocka_unit_test(test_what_is_not_there_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,56 @@
+#include "net/figures.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A number that is followed by `unit`; NULL when `text` holds none, else what comes behind. */
+static const char *number(const char *text, const char *unit, double *value)
+{
+    char *end;
+    *value = strtod(text, &end);
+    if (end == text || !isfinite(*value)) return NULL;
+    size_t n = strlen(unit);
+    return strncmp(end, unit, n) == 0 ? end + n : NULL;
+}
+
+bool slb_figures_find(const char *figures, int scale, SlbFigure *figure)
+{
+    static const char bicubic[] = " (bicubic ";
+    char word[16];
+    size_t n = (size_t)snprintf(word, sizeof word, "x%d ", scale);
+    for (const char *at = figures; at && (at = strstr(at, word)); at++) {
+        double psnr;
+        if (at > figures && isalnum((unsigned char)at[-1])) continue;
+        const char *behind = number(at + n, " dB", &psnr);
+        if (!behind) continue;
+        *figure = (SlbFigure){.psnr = psnr, .bicubic = NAN};
+        if (strncmp(behind, bicubic, sizeof bicubic - 1) == 0) {
+            double value;
+            if (number(behind + sizeof bicubic - 1, "", &value)) figure->bicubic = value;
+        }
+        return true;
+    }
+    return false;
+}
+
+double slb_figures_gain(const char *figures, int scale)
+{
+    SlbFigure f;
+    if (!slb_figures_find(figures, scale, &f) || isnan(f.bicubic)) return 0.0;
+    return f.psnr - f.bicubic;
+}
+
+SlbServes slb_scales_serve(const char *scales, int scale)
+{
+    if (!scales || !*scales) return SLB_SERVES_UNTOLD;
+    bool several = strchr(scales, ',') != NULL;
+    for (const char *c = scales; *c; c += *c == ',') {
+        char *end;
+        if (strtol(c, &end, 10) == scale && end != c) return SLB_SERVES_TRAINED;
+        c += strcspn(c, ",");
+    }
+    return several ? SLB_SERVES_UNTOLD : SLB_SERVES_NOT;
+}
