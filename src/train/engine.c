@@ -75,11 +75,12 @@ static void keep_tensors(SlbEngine *e)
 {
     for (int i = 0; i < e->graph->node_count; i++) {
         const SlbNode *n = &e->graph->nodes[i];
-        e->kept[i] = (Kept){.half = is_half(e, n), .buffer = i, .grad = -1};
-        e->kept[i].stride = stride_of(n);
+        e->kept[i] = (Kept){.half = is_half(e, n),
+                            .scale = n->scale,
+                            .stride = stride_of(n),
+                            .buffer = i,
+                            .grad = -1};
         e->passing[i] = e->kept[i];
-        size_t bytes = e->kept[i].stride * element_bytes(&e->kept[i]);
-        if (bytes > e->buffer_stride) e->buffer_stride = bytes;
         if (n->op == SLB_OP_CONV) e->conv_node[n->conv] = n;
     }
     for (int i = 0; i < e->graph->node_count;
@@ -109,6 +110,7 @@ SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const
     *e = (SlbEngine){.graph = graph, .precision = precision};
     e->conv = slb_conv_f32(cpu->level);
     e->grad = slb_grad_f32(cpu->level);
+    e->ops = slb_tensor_ops(cpu->level);
     e->kept = slb_calloc((size_t)graph->node_count, sizeof *e->kept);
     e->passing = slb_calloc((size_t)graph->node_count, sizeof *e->passing);
     e->conv_node = slb_calloc((size_t)graph->conv_count, sizeof *e->conv_node);
@@ -136,30 +138,44 @@ void slb_engine_free(SlbEngine *e)
     slb_free(e);
 }
 
-/* Bytes of one tensor buffer, margins included. */
-static size_t buffer_bytes(const SlbEngine *e, uint32_t width, uint32_t height)
+/* Bytes of a tensor, margins included. */
+static size_t tensor_bytes(const SlbSlot *slot, const Kept *kept, size_t element)
 {
-    size_t pixels = ((size_t)width + 1) * height + 2 * flat_margin(width);
-    size_t wide = e->buffer_stride;
-    if (e->precision == SLB_BFLOAT16) { /* a gradient in bf16 of a narrow tensor is not wider */
-        size_t narrow = SLB_OUT_BLOCK * sizeof(float);
-        if (wide < narrow) wide = narrow;
-    }
-    return pixels * wide + SLB_ALIGN;
+    size_t pixels = flat_pixels(slot, kept) + 2 * flat_margin(flat_row(slot, kept));
+    return pixels * kept->stride * element + SLB_ALIGN;
 }
 
-/* `count` zeroed buffers and a NULL behind them; NULL when memory is out. */
-static unsigned char **buffers_create(int count, size_t bytes)
+/* `count` zeroed buffers, each large enough for all tensors that live in it, and a NULL behind
+ * them; NULL when memory is out. `gradients`: for those, else for the forward tensors. */
+static unsigned char **buffers_create(const SlbEngine *e, const SlbSlot *slot, int count,
+                                      bool gradients)
 {
     unsigned char **list = slb_calloc((size_t)count + 1, sizeof *list);
-    for (int i = 0; list && i < count; i++) {
-        list[i] = slb_calloc(bytes, 1);
-        if (list[i]) continue;
-        while (i > 0) slb_free(list[--i]);
-        slb_free(list);
-        return NULL;
+    size_t *bytes = slb_calloc((size_t)count + 1, sizeof *bytes);
+    for (int i = 0; bytes && i < e->graph->node_count; i++) {
+        Kept kept = gradients ? grad_kept(e, i) : *kept_of(e, slot, i);
+        int at = gradients ? kept.grad : kept.buffer;
+        size_t wanted = tensor_bytes(slot, &kept, element_bytes(&kept));
+        if (at >= 0 && bytes[at] < wanted) bytes[at] = wanted;
     }
-    return list;
+    bool ok = list && bytes;
+    for (int i = 0; ok && i < count; i++) ok = (list[i] = slb_calloc(bytes[i], 1)) != NULL;
+    slb_free(bytes);
+    if (ok) return list;
+    for (int i = 0; list && list[i]; i++) slb_free(list[i]);
+    slb_free(list);
+    return NULL;
+}
+
+/* The largest tensor in float32. */
+static size_t scratch_bytes(const SlbEngine *e, const SlbSlot *slot)
+{
+    size_t most = 0;
+    for (int i = 0; i < e->graph->node_count; i++) {
+        size_t bytes = tensor_bytes(slot, &e->kept[i], sizeof(float));
+        if (bytes > most) most = bytes;
+    }
+    return most;
 }
 
 static void buffers_free(unsigned char **list)
@@ -173,12 +189,11 @@ SlbStatus slb_slot_create(const SlbEngine *engine, uint32_t max_width, uint32_t 
 {
     SlbSlot *s = slb_calloc(1, sizeof *s);
     if (!s) return slb_fail_memory(err, "the tensors of training");
-    *s = (SlbSlot){.backward = backward};
-    size_t bytes = buffer_bytes(engine, max_width, max_height);
-    s->buffer =
-        buffers_create(backward ? engine->graph->node_count : engine->passing_buffers, bytes);
-    s->grad = buffers_create(backward ? engine->grad_buffers : 0, bytes);
-    s->scratch = slb_calloc(bytes, 2); /* twice: bf16 tensors as floats */
+    *s = (SlbSlot){.backward = backward, .width = max_width, .height = max_height};
+    s->buffer = buffers_create(
+        engine, s, backward ? engine->graph->node_count : engine->passing_buffers, false);
+    s->grad = buffers_create(engine, s, backward ? engine->grad_buffers : 0, true);
+    s->scratch = slb_calloc(scratch_bytes(engine, s), 1);
     if (!s->buffer || !s->grad || !s->scratch) {
         slb_slot_free(s);
         return slb_fail_memory(err, "the tensors of training");

@@ -4,54 +4,46 @@
 #include "train/engine_internal.h"
 
 /* Offsets of the taps in pixels of the flat row. */
-static int tap_offsets(const SlbSlot *slot, int taps, ptrdiff_t offset[SLB_MAX_TAPS])
+static int tap_offsets(const SlbSlot *slot, const Kept *kept, int taps,
+                       ptrdiff_t offset[SLB_MAX_TAPS])
 {
-    ptrdiff_t row = (ptrdiff_t)flat_row(slot);
+    ptrdiff_t row = (ptrdiff_t)flat_row(slot, kept);
     offset[0] = 0;
     for (int t = 0; taps == 9 && t < 9; t++) offset[t] = (t / 3 - 1) * row + t % 3 - 1;
     return taps;
 }
 
-static void run_f32(const SlbEngine *e, const SlbSlot *slot, const float *in, size_t in_stride,
+static void run_f32(const SlbEngine *e, const SlbSlot *slot, const float *in, const Kept *from,
                     int in_channels, int taps, const float *weight, const float *bias, bool relu,
                     float *out, int out_channels)
 {
     SlbConvF32 a = {.in_channels = in_channels,
-                    .in_stride = in_stride,
+                    .in_stride = from->stride,
                     .out = out,
                     .out_channels = out_channels,
                     .out_stride = (size_t)out_channels,
-                    .pixels = flat_pixels(slot),
+                    .pixels = flat_pixels(slot, from),
                     .weight = weight,
                     .bias = bias,
                     .relu = relu};
     ptrdiff_t offset[SLB_MAX_TAPS];
-    a.taps = tap_offsets(slot, taps, offset);
-    for (int t = 0; t < taps; t++) a.in[t] = in + offset[t] * (ptrdiff_t)in_stride;
+    a.taps = tap_offsets(slot, from, taps, offset);
+    for (int t = 0; t < taps; t++) a.in[t] = in + offset[t] * (ptrdiff_t)from->stride;
     e->conv(&a);
 }
 
-static void run_half(const SlbSlot *slot, SlbConvBf16 *a, const SlbBf16 *in, int taps)
+static void run_half(const SlbSlot *slot, SlbConvBf16 *a, const SlbBf16 *in, const Kept *from,
+                     int taps)
 {
 #if defined(__x86_64__)
     ptrdiff_t offset[SLB_MAX_TAPS];
-    a->taps = tap_offsets(slot, taps, offset);
-    a->pixels = flat_pixels(slot);
+    a->taps = tap_offsets(slot, from, taps, offset);
+    a->pixels = flat_pixels(slot, from);
     for (int t = 0; t < taps; t++) a->in[t] = in + offset[t] * (ptrdiff_t)a->in_stride;
     slb_conv_bf16(a);
 #else
-    (void)slot, (void)a, (void)in, (void)taps;
+    (void)slot, (void)a, (void)in, (void)from, (void)taps;
 #endif
-}
-
-static void to_half(const float *in, size_t count, SlbBf16 *out)
-{
-    for (size_t i = 0; i < count; i++) out[i] = slb_to_bf16(in[i]);
-}
-
-static void to_float(const SlbBf16 *in, size_t count, float *out)
-{
-    for (size_t i = 0; i < count; i++) out[i] = slb_from_bf16(in[i]);
 }
 
 void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
@@ -71,19 +63,13 @@ void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, S
                          .bias = c->bias,
                          .relu = n->relu,
                          .out_float = !to->half};
-        run_half(slot, &a, in, c->taps);
+        run_half(slot, &a, in, from, c->taps);
     } else {
         float *floats = to->half ? (float *)(void *)slot->scratch : out;
-        run_f32(engine, slot, in, from->stride, c->in, c->taps, c->forward, c->bias, n->relu,
-                floats, c->out);
-        if (to->half) to_half(floats, flat_pixels(slot) * to->stride, out);
+        run_f32(engine, slot, in, from, c->in, c->taps, c->forward, c->bias, n->relu, floats,
+                c->out);
+        if (to->half) engine->ops->to_bf16(floats, flat_count(slot, to), out);
     }
-    slb_zero_border(slot, out, to);
-}
-
-static void close_gate_f32(const float *activation, float *grad, size_t count)
-{
-    for (size_t i = 0; i < count; i++) grad[i] = activation[i] > 0.0f ? grad[i] : 0.0f;
 }
 
 void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
@@ -95,7 +81,7 @@ void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weig
     Kept from = grad_kept(engine, node), to = grad_kept(engine, source);
     void *dy = grad_tensor(engine, slot, node), *dx = grad_tensor(engine, slot, source);
     void *out = add ? slot->scratch : dx;
-    size_t count = flat_pixels(slot) * to.stride;
+    size_t count = flat_count(slot, &to);
     if (from.half) {
         SlbConvBf16 a = {.in_channels = c->back_in,
                          .in_stride = from.stride,
@@ -107,28 +93,15 @@ void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weig
             a.gate = tensor(engine, slot, source);
             a.gate_stride = engine->kept[source].stride;
         }
-        run_half(slot, &a, dy, c->taps);
-        SlbBf16 *sum = dx, *more = out;
-        for (size_t i = 0; add && i < count; i++)
-            sum[i] = slb_to_bf16(slb_from_bf16(sum[i]) + slb_from_bf16(more[i]));
+        run_half(slot, &a, dy, &from, c->taps);
+        if (add) engine->ops->add_bf16(dx, out, count, dx);
     } else {
-        run_f32(engine, slot, dy, from.stride, c->back_in, c->taps, c->backward, NULL, false, out,
+        run_f32(engine, slot, dy, &from, c->back_in, c->taps, c->backward, NULL, false, out,
                 c->back_out);
-        float *sum = dx, *more = out;
-        if (to.gate_fused) close_gate_f32(tensor(engine, slot, source), out, count);
-        for (size_t i = 0; add && i < count; i++) sum[i] += more[i];
+        if (to.gate_fused) engine->ops->gate_f32(tensor(engine, slot, source), 0.0f, count, out);
+        if (add) engine->ops->add_f32(dx, out, count, dx);
     }
     slb_zero_border(slot, dx, &to);
-}
-
-static void bias_grad(const Kept *kept, const void *dy, size_t pixels, float *bias)
-{
-    const float *f = dy;
-    const SlbBf16 *h = dy;
-    for (size_t p = 0; p < pixels; p++)
-        for (size_t c = 0; c < kept->stride; c++)
-            bias[c] +=
-                kept->half ? slb_from_bf16(h[p * kept->stride + c]) : f[p * kept->stride + c];
 }
 
 static void weights_half(const SlbEngine *engine, const SlbSlot *slot, const SlbNode *n,
@@ -141,11 +114,11 @@ static void weights_half(const SlbEngine *engine, const SlbSlot *slot, const Slb
                      .delta = dy,
                      .out_channels = slb_out_padded(n->channels),
                      .delta_stride = dy_stride,
-                     .pixels = flat_pixels(slot),
+                     .pixels = flat_pixels(slot, from),
                      .grad = grad};
     const SlbBf16 *in = tensor(engine, slot, n->source[0]);
     ptrdiff_t offset[SLB_MAX_TAPS];
-    a.taps = tap_offsets(slot, n->kernel * n->kernel, offset);
+    a.taps = tap_offsets(slot, from, n->kernel * n->kernel, offset);
     for (int t = 0; t < a.taps; t++) a.in[t] = in + offset[t] * (ptrdiff_t)from->stride;
     slb_grad_bf16(&a);
 #else
@@ -162,11 +135,11 @@ static void weights_f32(const SlbEngine *engine, const SlbSlot *slot, const SlbN
                     .delta = dy,
                     .out_channels = slb_out_padded(n->channels),
                     .delta_stride = dy_stride,
-                    .pixels = flat_pixels(slot),
+                    .pixels = flat_pixels(slot, from),
                     .grad = grad};
     const float *in = tensor(engine, slot, n->source[0]);
     ptrdiff_t offset[SLB_MAX_TAPS];
-    a.taps = tap_offsets(slot, n->kernel * n->kernel, offset);
+    a.taps = tap_offsets(slot, from, n->kernel * n->kernel, offset);
     for (int t = 0; t < a.taps; t++) a.in[t] = in + offset[t] * (ptrdiff_t)from->stride;
     engine->grad(&a);
 }
@@ -179,14 +152,18 @@ void slb_conv_node_backward_weights(const SlbEngine *engine, SlbSlot *slot, int 
     Kept to = grad_kept(engine, node);
     void *dy = grad_tensor(engine, slot, node);
     float *grad = grads->data + grads->weight_at[n->conv];
-    bias_grad(&to, dy, flat_pixels(slot), grads->data + grads->bias_at[n->conv]);
+    float *bias = grads->data + grads->bias_at[n->conv];
+    if (to.half)
+        engine->ops->sum_bf16(dy, flat_pixels(slot, &to), to.stride, bias);
+    else
+        engine->ops->sum_f32(dy, flat_pixels(slot, &to), to.stride, bias);
     if (from->half) {
         weights_half(engine, slot, n, dy, to.stride, grad);
         return;
     }
     if (to.half) { /* a float input in a bf16 engine */
         float *floats = (float *)(void *)slot->scratch;
-        to_float(dy, flat_pixels(slot) * to.stride, floats);
+        engine->ops->to_f32(dy, flat_count(slot, &to), floats);
         dy = floats;
     }
     weights_f32(engine, slot, n, dy, to.stride, grad);

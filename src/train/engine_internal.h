@@ -5,11 +5,13 @@
 #include "kern/conv_bf16.h"
 #include "kern/conv_f32.h"
 #include "kern/conv_grad.h"
+#include "kern/tensor.h"
 #include "train/engine.h"
 
 /* How a node's tensor is kept. */
 typedef struct Kept {
     bool half;       /* SlbBf16, else float */
+    int scale;       /* its width and height are the picture's times this */
     size_t stride;   /* channels as stored */
     int buffer;      /* index of the forward buffer it lives in */
     int grad;        /* index of the gradient buffer, -1 where no gradient is wanted */
@@ -22,10 +24,10 @@ struct SlbEngine {
     SlbPrecision precision;
     SlbConvF32Fn conv;
     SlbGradF32Fn grad;
+    const SlbTensorOps *ops;
     Kept *kept;    /* [node_count], for training: every node its own buffer */
     Kept *passing; /* the same for forward-only slots: buffers are shared */
     int passing_buffers, grad_buffers;
-    size_t buffer_stride;      /* the largest stride * element size of a tensor, bytes a pixel */
     const SlbNode **conv_node; /* [conv_count] */
 };
 
@@ -61,18 +63,26 @@ struct SlbSlot {
     unsigned char *scratch; /* one float tensor of the widest layer, in f32 */
 };
 
-/* The flat geometry: pixels of a picture (zero columns included) and those before the first. */
-static inline size_t flat_row(const SlbSlot *slot)
+/* The flat geometry of a tensor: pixels of a row and of the whole (zero columns included), and
+ * those before the first and behind the last. */
+static inline size_t flat_row(const SlbSlot *slot, const Kept *kept)
 {
-    return (size_t)slot->width + 1;
+    return (size_t)slot->width * (size_t)kept->scale + 1;
 }
-static inline size_t flat_pixels(const SlbSlot *slot)
+static inline size_t flat_pixels(const SlbSlot *slot, const Kept *kept)
 {
-    return flat_row(slot) * slot->height;
+    return flat_row(slot, kept) * slot->height * (size_t)kept->scale;
 }
-static inline size_t flat_margin(size_t width)
+static inline size_t flat_margin(size_t row)
 {
-    return width + 4; /* w + 2 are read by a 3x3 window, up to 2 more by pairs of pixels */
+    /* row + 1 are read by a 3x3 window, up to 2 more by pairs of pixels; even, so that the first
+     * pixel is aligned to 64 bytes for 16 channels of bf16 and more. */
+    return (row + 4) / 2 * 2;
+}
+/* Elements of the whole. */
+static inline size_t flat_count(const SlbSlot *slot, const Kept *kept)
+{
+    return flat_pixels(slot, kept) * kept->stride;
 }
 
 static inline const Kept *kept_of(const SlbEngine *engine, const SlbSlot *slot, int node)
@@ -85,11 +95,10 @@ static inline size_t element_bytes(const Kept *kept)
     return kept->half ? sizeof(SlbBf16) : sizeof(float);
 }
 
-/* Address of the first pixel of the picture. The margin before it is rounded up so that it is
- * 64-byte aligned for strides of 16 and more. */
+/* Address of the first pixel of the picture. */
 static inline unsigned char *pixels_in(const SlbSlot *slot, unsigned char *buffer, const Kept *kept)
 {
-    return buffer + flat_margin(slot->width) * kept->stride * element_bytes(kept);
+    return buffer + flat_margin(flat_row(slot, kept)) * kept->stride * element_bytes(kept);
 }
 static inline void *tensor(const SlbEngine *engine, const SlbSlot *slot, int node)
 {

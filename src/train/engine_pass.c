@@ -6,13 +6,12 @@
 
 void slb_zero_border(const SlbSlot *slot, void *pixels, const Kept *kept)
 {
-    size_t pixel = kept->stride * element_bytes(kept), row = flat_row(slot);
-    size_t margin = flat_margin(slot->width) * pixel;
+    size_t pixel = kept->stride * element_bytes(kept), row = flat_row(slot, kept);
+    size_t margin = flat_margin(row) * pixel, rows = (size_t)slot->height * (size_t)kept->scale;
     unsigned char *first = pixels;
     memset(first - margin, 0, margin);
-    for (size_t y = 0; y < slot->height; y++)
-        memset(first + (y * row + slot->width) * pixel, 0, pixel);
-    memset(first + flat_pixels(slot) * pixel, 0, margin);
+    for (size_t y = 1; y <= rows; y++) memset(first + (y * row - 1) * pixel, 0, pixel);
+    memset(first + flat_pixels(slot, kept) * pixel, 0, margin);
 }
 
 static float get(const Kept *kept, const void *data, size_t at)
@@ -28,18 +27,101 @@ static void put(const Kept *kept, void *data, size_t at, float value)
         ((float *)data)[at] = value;
 }
 
+static bool same_form(const Kept *a, const Kept *b)
+{
+    return a->half == b->half && a->stride == b->stride;
+}
+
+/* out = a + b over whole tensors of one resolution; strides and types may differ. */
+static void add_tensors(const SlbEngine *e, const SlbSlot *slot, const Kept *a, const void *x,
+                        const Kept *b, const void *y, const Kept *to, void *out, size_t channels)
+{
+    if (same_form(a, b) && same_form(a, to)) {
+        if (to->half)
+            e->ops->add_bf16(x, y, flat_count(slot, to), out);
+        else
+            e->ops->add_f32(x, y, flat_count(slot, to), out);
+        return;
+    }
+    for (size_t p = 0; p < flat_pixels(slot, to); p++)
+        for (size_t c = 0; c < channels; c++)
+            put(to, out, p * to->stride + c,
+                get(a, x, p * a->stride + c) + get(b, y, p * b->stride + c));
+}
+
 static void add_forward(const SlbEngine *e, SlbSlot *slot, int node)
 {
     const SlbNode *n = &e->graph->nodes[node];
-    const Kept *a = kept_of(e, slot, n->source[0]), *b = kept_of(e, slot, n->source[1]);
-    const Kept *to = kept_of(e, slot, node);
-    const void *x = tensor(e, slot, n->source[0]), *y = tensor(e, slot, n->source[1]);
+    add_tensors(e, slot, kept_of(e, slot, n->source[0]), tensor(e, slot, n->source[0]),
+                kept_of(e, slot, n->source[1]), tensor(e, slot, n->source[1]),
+                kept_of(e, slot, node), tensor(e, slot, node), (size_t)n->channels);
+}
+
+static void leak_forward(const SlbEngine *e, SlbSlot *slot, int node)
+{
+    const SlbNode *n = &e->graph->nodes[node];
+    const Kept *from = kept_of(e, slot, n->source[0]), *to = kept_of(e, slot, node);
+    const void *in = tensor(e, slot, n->source[0]);
     void *out = tensor(e, slot, node);
-    for (size_t p = 0; p < flat_pixels(slot); p++)
-        for (size_t c = 0; c < (size_t)n->channels; c++)
-            put(to, out, p * to->stride + c,
-                get(a, x, p * a->stride + c) + get(b, y, p * b->stride + c));
-    slb_zero_border(slot, out, to);
+    if (same_form(from, to) && to->half)
+        e->ops->leak_bf16(in, SLB_LRELU_SLOPE, flat_count(slot, to), out);
+    else if (same_form(from, to))
+        e->ops->leak_f32(in, SLB_LRELU_SLOPE, flat_count(slot, to), out);
+    else /* of the input itself */
+        for (size_t p = 0; p < flat_pixels(slot, to); p++)
+            for (size_t c = 0; c < (size_t)n->channels; c++) {
+                float v = get(from, in, p * from->stride + c);
+                put(to, out, p * to->stride + c, v > 0.0f ? v : SLB_LRELU_SLOPE * v);
+            }
+}
+
+/* Copies between the tensor before a shuffle (`small`, `before`) and that behind it; back: from
+ * behind to before. One pixel of the larger one is a run of values R * R apart in the smaller. */
+static void shuffle_pixels(const SlbSlot *slot, const SlbNode *n, const Kept *small, void *before,
+                           const Kept *large, void *behind, bool back)
+{
+    size_t r = (size_t)n->factor, step = r * r, small_row = flat_row(slot, small);
+    size_t width = small_row - 1, rows = (size_t)slot->height * (size_t)small->scale;
+    for (size_t y = 0; y < rows * r; y++)
+        for (size_t x = 0; x < width * r; x++) {
+            size_t a = ((y / r) * small_row + x / r) * small->stride + y % r * r + x % r;
+            size_t b = (y * flat_row(slot, large) + x) * large->stride;
+            if (small->half && large->half) {
+                SlbBf16 *from = (SlbBf16 *)before + a, *to = (SlbBf16 *)behind + b;
+                for (size_t c = 0; c < (size_t)n->channels; c++) {
+                    if (back)
+                        from[c * step] = to[c];
+                    else
+                        to[c] = from[c * step];
+                }
+                continue;
+            }
+            for (size_t c = 0; c < (size_t)n->channels; c++) {
+                if (back)
+                    put(small, before, a + c * step, get(large, behind, b + c));
+                else
+                    put(large, behind, b + c, get(small, before, a + c * step));
+            }
+        }
+}
+
+static void shuffle_forward(const SlbEngine *e, SlbSlot *slot, int node)
+{
+    const SlbNode *n = &e->graph->nodes[node];
+    shuffle_pixels(slot, n, kept_of(e, slot, n->source[0]), tensor(e, slot, n->source[0]),
+                   kept_of(e, slot, node), tensor(e, slot, node), false);
+}
+
+static void node_forward(const SlbEngine *e, const SlbWeights *weights, SlbSlot *slot, int node)
+{
+    switch (e->graph->nodes[node].op) {
+    case SLB_OP_CONV: slb_conv_node_forward(e, weights, slot, node); break;
+    case SLB_OP_ADD: add_forward(e, slot, node); break;
+    case SLB_OP_LRELU: leak_forward(e, slot, node); break;
+    case SLB_OP_SHUFFLE: shuffle_forward(e, slot, node); break;
+    default: break;
+    }
+    slb_zero_border(slot, tensor(e, slot, node), kept_of(e, slot, node));
 }
 
 void slb_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, const float *in,
@@ -52,21 +134,16 @@ void slb_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *sl
     float *first = tensor(engine, slot, 0);
     size_t row = (size_t)width * kept->stride;
     for (size_t y = 0; y < height; y++)
-        memcpy(first + y * flat_row(slot) * kept->stride, in + y * row, row * sizeof *in);
+        memcpy(first + y * flat_row(slot, kept) * kept->stride, in + y * row, row * sizeof *in);
     slb_zero_border(slot, first, kept);
-    for (int i = 1; i < g->node_count; i++) {
-        if (g->nodes[i].op == SLB_OP_CONV)
-            slb_conv_node_forward(engine, weights, slot, i);
-        else
-            add_forward(engine, slot, i);
-    }
+    for (int i = 1; i < g->node_count; i++) node_forward(engine, weights, slot, i);
 }
 
 SlbView slb_slot_output(const SlbEngine *engine, SlbSlot *slot)
 {
     int last = engine->graph->node_count - 1;
     return (SlbView){.data = tensor(engine, slot, last),
-                     .row = flat_row(slot),
+                     .row = flat_row(slot, kept_of(engine, slot, last)),
                      .stride = kept_of(engine, slot, last)->stride,
                      .channels = engine->graph->nodes[last].channels};
 }
@@ -77,8 +154,9 @@ void slb_slot_visit_input(const SlbEngine *engine, const SlbSlot *slot, int conv
     int node = engine->conv_node[conv]->source[0];
     const Kept *kept = kept_of(engine, slot, node);
     const float *data = tensor(engine, slot, node);
-    for (size_t y = 0; y < slot->height; y++)
-        visit(user, data + y * flat_row(slot) * kept->stride, slot->width * kept->stride);
+    size_t row = flat_row(slot, kept), rows = (size_t)slot->height * (size_t)kept->scale;
+    for (size_t y = 0; y < rows; y++)
+        visit(user, data + y * row * kept->stride, (row - 1) * kept->stride);
 }
 
 /* The gradient of the output; returns the picture's share of the loss. */
@@ -89,10 +167,11 @@ static double loss_grad(const SlbEngine *e, SlbSlot *slot, const float *target, 
     int last = e->graph->node_count - 1;
     Kept kept = grad_kept(e, last);
     void *grad = grad_tensor(e, slot, last);
-    memset(grad, 0, flat_pixels(slot) * kept.stride * element_bytes(&kept));
+    memset(grad, 0, flat_count(slot, &kept) * element_bytes(&kept));
     double sum = 0;
-    for (size_t y = 0; y < slot->height; y++)
-        for (size_t x = 0; x < slot->width; x++)
+    size_t scale = (size_t)kept.scale;
+    for (size_t y = 0; y < slot->height * scale; y++)
+        for (size_t x = 0; x < slot->width * scale; x++)
             for (int c = 0; c < out.channels; c++) {
                 size_t p = y * out.row + x;
                 float d = out.data[p * out.stride + (size_t)c] - *target++;
@@ -116,26 +195,78 @@ static void add_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *writ
         if (e->graph->nodes[source].op == SLB_OP_INPUT) continue;
         Kept to = grad_kept(e, source);
         void *dx = grad_tensor(e, slot, source);
-        for (size_t p = 0; p < flat_pixels(slot); p++)
-            for (size_t c = 0; c < to.stride; c++) {
-                float d = c < from.stride ? get(&from, dy, p * from.stride + c) : 0.0f;
-                size_t at = p * to.stride + c;
-                put(&to, dx, at, written[source] ? get(&to, dx, at) + d : d);
-            }
+        if (written[source])
+            add_tensors(e, slot, &from, dy, &to, dx, &to, dx, (size_t)n->channels);
+        else if (same_form(&from, &to))
+            memcpy(dx, dy, flat_count(slot, &to) * element_bytes(&to));
+        else
+            for (size_t p = 0; p < flat_pixels(slot, &to); p++)
+                for (size_t c = 0; c < to.stride; c++)
+                    put(&to, dx, p * to.stride + c,
+                        c < from.stride ? get(&from, dy, p * from.stride + c) : 0.0f);
         slb_zero_border(slot, dx, &to);
         written[source] = true;
     }
 }
 
-/* Multiplies a node's gradient by the derivative of its ReLU. */
-static void close_gate(const SlbEngine *e, SlbSlot *slot, int node)
+/* Multiplies a gradient by the derivative of (leaky) ReLU, known from the output's sign. */
+static void gate(const SlbEngine *e, SlbSlot *slot, int node, float slope)
 {
     const Kept *kept = &e->kept[node];
     Kept grad = grad_kept(e, node);
     const void *y = tensor(e, slot, node);
     void *dy = grad_tensor(e, slot, node);
-    for (size_t i = 0; i < flat_pixels(slot) * kept->stride; i++)
-        if (!(get(kept, y, i) > 0.0f)) put(&grad, dy, i, 0.0f);
+    size_t count = flat_count(slot, kept);
+    if (kept->half && grad.half)
+        e->ops->gate_bf16(y, slope, count, dy);
+    else if (!kept->half && !grad.half)
+        e->ops->gate_f32(y, slope, count, dy);
+    else
+        for (size_t i = 0; i < count; i++)
+            if (!(get(kept, y, i) > 0.0f)) put(&grad, dy, i, slope * get(&grad, dy, i));
+}
+
+/* The gradient goes on as it is (its own buffer is scratch from here on), or is added. */
+static void leak_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
+{
+    int source = e->graph->nodes[node].source[0];
+    if (e->graph->nodes[source].op == SLB_OP_INPUT) return;
+    gate(e, slot, node, SLB_LRELU_SLOPE);
+    Kept from = grad_kept(e, node), to = grad_kept(e, source);
+    const void *dy = grad_tensor(e, slot, node);
+    void *dx = grad_tensor(e, slot, source);
+    if (written[source])
+        add_tensors(e, slot, &from, dy, &to, dx, &to, dx, to.stride);
+    else
+        memcpy(dx, dy, flat_count(slot, &to) * element_bytes(&to));
+    slb_zero_border(slot, dx, &to);
+    written[source] = true;
+}
+
+static void shuffle_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
+{
+    const SlbNode *n = &e->graph->nodes[node];
+    int source = n->source[0];
+    if (e->graph->nodes[source].op == SLB_OP_INPUT) return;
+    Kept from = grad_kept(e, node), to = grad_kept(e, source);
+    void *dx = grad_tensor(e, slot, source), *out = written[source] ? slot->scratch : dx;
+    memset(out, 0, flat_count(slot, &to) * element_bytes(&to)); /* channels that only fill up */
+    shuffle_pixels(slot, n, &to, out, &from, grad_tensor(e, slot, node), true);
+    if (written[source]) add_tensors(e, slot, &to, out, &to, dx, &to, dx, to.stride);
+    slb_zero_border(slot, dx, &to);
+    written[source] = true;
+}
+
+static void conv_backward(const SlbEngine *e, const SlbWeights *weights, SlbSlot *slot, int node,
+                          bool *written, SlbGrads *grads)
+{
+    const SlbNode *n = &e->graph->nodes[node];
+    int source = n->source[0];
+    if (n->relu && !e->kept[node].gate_fused) gate(e, slot, node, 0.0f);
+    slb_conv_node_backward_weights(e, slot, node, grads);
+    if (e->graph->nodes[source].op == SLB_OP_INPUT) return;
+    slb_conv_node_backward_data(e, weights, slot, node, written[source]);
+    written[source] = true;
 }
 
 double slb_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
@@ -144,18 +275,12 @@ double slb_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot 
     const SlbGraph *g = engine->graph;
     bool written[SLB_MAX_NODES] = {false};
     double value = loss_grad(engine, slot, target, loss, samples);
-    for (int i = g->node_count - 1; i > 0; i--) {
-        const SlbNode *n = &g->nodes[i];
-        if (n->op == SLB_OP_ADD) {
-            add_backward(engine, slot, i, written);
-            continue;
+    for (int i = g->node_count - 1; i > 0; i--) switch (g->nodes[i].op) {
+        case SLB_OP_CONV: conv_backward(engine, weights, slot, i, written, grads); break;
+        case SLB_OP_ADD: add_backward(engine, slot, i, written); break;
+        case SLB_OP_LRELU: leak_backward(engine, slot, i, written); break;
+        case SLB_OP_SHUFFLE: shuffle_backward(engine, slot, i, written); break;
+        default: break;
         }
-        if (n->relu && !engine->kept[i].gate_fused) close_gate(engine, slot, i);
-        slb_conv_node_backward_weights(engine, slot, i, grads);
-        int source = n->source[0];
-        if (g->nodes[source].op == SLB_OP_INPUT) continue;
-        slb_conv_node_backward_data(engine, weights, slot, i, written[source]);
-        written[source] = true;
-    }
     return value;
 }

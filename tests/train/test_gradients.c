@@ -40,6 +40,26 @@ static const char wide_net[] = "input y bicubic\n"
                                "conv 1 3x3 full\n"
                                "add input\n";
 
+/* Networks that enlarge: three channels in and out, two resolutions more, leaky ReLU, a shuffle
+ * that two read, one of few channels, one behind a ReLU. */
+static const char large_net[] = "input rgb\n"
+                                "conv 16 3x3 full\n"
+                                "name skip\n"
+                                "conv 20 3x3 low norm relu\n"
+                                "conv 16 3x3 low norm\n"
+                                "add skip\n"
+                                "lrelu\n"
+                                "conv 64 3x3 low norm relu\n"
+                                "shuffle 2\n"
+                                "name half\n"
+                                "conv 16 3x3 full\n"
+                                "add half\n"
+                                "conv 12 3x3 full\n"
+                                "shuffle 2\n"
+                                "name end\n"
+                                "lrelu\n"
+                                "add end\n";
+
 typedef struct Setup {
     SlbGraph *graph;
     SlbEngine *engine;
@@ -49,7 +69,8 @@ typedef struct Setup {
     float *weight[8], *bias[8];
     size_t size[8];
     int outputs[8], taps[8], convs;
-    float in[WIDTH * HEIGHT], target[WIDTH * HEIGHT];
+    size_t samples; /* of the output */
+    float in[WIDTH * HEIGHT * 3], target[WIDTH * HEIGHT * 3 * 16];
 } Setup;
 
 static void fill(float *values, size_t count, uint64_t stream, double scale)
@@ -82,8 +103,10 @@ static void setup(Setup *s, const char *net_text, SlbPrecision precision, SlbCpu
         fill(s->bias[n->conv], (size_t)n->channels, 30 + (uint64_t)n->conv, 0.2);
         s->convs++;
     }
-    fill(s->in, WIDTH * HEIGHT, 1, 1.0);
-    fill(s->target, WIDTH * HEIGHT, 2, 1.0);
+    size_t scale = (size_t)s->graph->scale, channels = (size_t)s->graph->nodes[0].channels;
+    s->samples = WIDTH * HEIGHT * scale * scale * channels;
+    fill(s->in, WIDTH * HEIGHT * channels, 1, 1.0);
+    fill(s->target, s->samples, 2, 1.0);
 }
 
 static void teardown(Setup *s)
@@ -105,7 +128,8 @@ static double pass(Setup *s, SlbLoss loss)
         slb_weights_set(s->weights, s->engine, c, s->weight[c], s->bias[c]);
     slb_grads_zero(s->grads);
     slb_forward(s->engine, s->weights, s->slot, s->in, WIDTH, HEIGHT);
-    return slb_backward(s->engine, s->weights, s->slot, s->target, loss, WIDTH * HEIGHT, s->grads);
+    return slb_backward(s->engine, s->weights, s->slot, s->target, loss, (double)s->samples,
+                        s->grads);
 }
 
 /* (f(x + h) - f(x - h)) / 2h for one parameter. */
@@ -162,6 +186,7 @@ static void test_engine_mse(void **state)
         if (slb_cpu_has((SlbCpuLevel)l)) {
             check_level(odd_net, (SlbCpuLevel)l, SLB_LOSS_MSE, 0.01);
             check_level(wide_net, (SlbCpuLevel)l, SLB_LOSS_MSE, 0.12); /* more kinks */
+            check_level(large_net, (SlbCpuLevel)l, SLB_LOSS_MSE, 0.05);
         }
 }
 
@@ -217,6 +242,7 @@ static void test_engine_bf16(void **state)
     }
     compare_bf16(odd_net, &cpu);
     compare_bf16(wide_net, &cpu);
+    compare_bf16(large_net, &cpu);
     static const char too_wide[] = "input y bicubic\nconv 272 1x1 full relu\n"
                                    "conv 1 3x3 full\nadd input\n";
     assert_int_equal(slb_graph_parse(too_wide, strlen(too_wide), "test", &graph, NULL), SLB_OK);

@@ -1,0 +1,2 @@
+#define NAME slb_tensor_avx512
+#include "kern/tensor_tmpl.h"
