@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static const char *const level_names[SLB_CPU_LEVELS] = {"c", "avx2", "vnni", "amx", "neon"};
 
@@ -48,13 +50,39 @@ static bool has_bf16(void)
     return has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16);
 }
 
+#ifdef SLBSR_AMX_EMULATION
+static bool has_amx(void)
+{
+    return has_bf16(); /* tiles in plain C, the rest with AVX-512: kern/amx_tile.h */
+}
+#else
+/* The bits of CPUID 7.0, which not every compiler's cpuid.h has, and those of XCR0. */
+enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AMX_INT8 = 1 << 25, XCR0_TILES = 3 << 17 };
+
+/* Linux hands out tiles only to processes that ask; what is granted counts for all threads. */
+static bool may_use_tiles(void)
+{
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* asm/prctl.h, later than Linux 5.16 */
+    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+
+static bool has_amx(void)
+{
+    unsigned a, b, c, d;
+    const unsigned want = AMX_TILE | AMX_INT8 | AMX_BF16;
+    if (!has_bf16() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    return (d & want) == want && (xcr0() & XCR0_TILES) == XCR0_TILES && may_use_tiles();
+}
+#endif
+
 bool slb_cpu_has(SlbCpuLevel level)
 {
     switch (level) {
     case SLB_CPU_C: return true;
     case SLB_CPU_AVX2: return has_avx2();
     case SLB_CPU_AVX512: return has_avx512();
-    default: return false; /* no AMX kernels in this build yet */
+    case SLB_CPU_AMX: return has_amx();
+    default: return false;
     }
 }
 #else

@@ -9,7 +9,7 @@ typedef enum SlbCpuLevel {
     SLB_CPU_C,      /* plain C: SSE2 on x86-64, baseline elsewhere */
     SLB_CPU_AVX2,   /* AVX2 and FMA */
     SLB_CPU_AVX512, /* AVX-512 F, BW, DQ, VL, VNNI (Ice Lake, Zen 4 and later); named "vnni" */
-    SLB_CPU_AMX,    /* the above and AMX tile, int8, bf16 */
+    SLB_CPU_AMX,    /* the above, AVX512-BF16, AMX tile, int8 and bf16 (Sapphire Rapids and later) */
     SLB_CPU_NEON,
     SLB_CPU_LEVELS,
 } SlbCpuLevel;
@@ -22,8 +22,8 @@ typedef struct SlbCpu {
 /* "c", "avx2", "vnni", "amx", "neon". */
 const char *slb_cpu_level_name(SlbCpuLevel level);
 
-/* True when this machine can run kernels of `level`: asks CPUID and, for the wide registers, XCR0.
- */
+/* True when this machine can run kernels of `level`: asks CPUID and, for the wide registers, XCR0;
+ * for the tiles of AMX also asks Linux to let the process use them, which holds from then on. */
 bool slb_cpu_has(SlbCpuLevel level);
 
 /* What to use. The environment variable SLBSR_CPU (a level's name) lowers the level; a name that is

@@ -248,7 +248,7 @@ int slb_plan_threads(const SlbPlan *plan)
 const char *slb_plan_kernel(const SlbPlan *plan, int conv)
 {
     static const char *const names[SLB_CPU_LEVELS] = {"float c", "float avx2", "float vnni",
-                                                      "float amx", "float neon"};
+                                                      "float vnni", "float neon"};
     static const char *const edge_names[SLB_CPU_LEVELS] = {
         "float c, fixed order", "float avx2, fixed order", "float vnni, fixed order",
         "float vnni, fixed order", "float c, fixed order"};

@@ -6,6 +6,7 @@ static const SlbConvU8Kernel *const kernels[] = {
 #if defined(__x86_64__)
     &slb_conv_u8_avx2,
     &slb_conv_u8_avx512,
+    &slb_conv_u8_amx,
 #endif
 };
 

@@ -51,6 +51,6 @@ typedef struct SlbConvU8Kernel {
 const SlbConvU8Kernel *slb_conv_u8(SlbCpuLevel level);
 
 /* Packed convolution kernels of the instruction sets, for the table in conv_u8.c and for tests. */
-extern const SlbConvU8Kernel slb_conv_u8_c, slb_conv_u8_avx2, slb_conv_u8_avx512;
+extern const SlbConvU8Kernel slb_conv_u8_c, slb_conv_u8_avx2, slb_conv_u8_avx512, slb_conv_u8_amx;
 
 #endif

@@ -1,5 +1,6 @@
-/* The packed convolution of every level against three plain loops, bytes compared: odd sizes,
- * extreme values, padding kept zero, nothing written outside. */
+/* The packed convolution of every level, and that for AMX on emulated tiles, against three plain
+ * loops, bytes compared: odd sizes, extreme values, padding kept zero, nothing read or written
+ * outside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,9 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kern/amx_emulated.h"
 #include "kern/conv_u8.h"
+#include "kern/guarded.h"
 #include "net/graph.h"
 #include "quant/requant.h"
 
@@ -32,6 +35,7 @@ typedef struct Setup {
     int8_t *weight;
     int32_t *bias;
     float *multiplier;
+    int32_t *sums; /* [pixels][out], what is to come out before it is requantized */
 } Setup;
 
 static void *room(size_t count, size_t size)
@@ -39,6 +43,18 @@ static void *room(size_t count, size_t size)
     void *block = slb_calloc(count, size);
     assert_non_null(block);
     return block;
+}
+
+static int32_t reference(const Setup *s, size_t pixel, int o)
+{
+    int64_t sum = s->bias[o];
+    for (int t = 0; t < s->taps; t++) {
+        size_t ky = s->taps == 9 ? (size_t)t / 3 : 1, kx = s->taps == 9 ? (size_t)t % 3 : 1;
+        const uint8_t *x = s->input + ky * s->row + (pixel + kx) * (size_t)s->in_padded;
+        for (int i = 0; i < s->c.in; i++) sum += x[i] * s->weight[(o * s->c.in + i) * s->taps + t];
+    }
+    assert_true(sum >= INT32_MIN && sum <= INT32_MAX);
+    return (int32_t)sum;
 }
 
 static Setup make(Case c, SlbRng *rng)
@@ -66,6 +82,9 @@ static Setup make(Case c, SlbRng *rng)
                               : (int32_t)slb_rng_below(rng, 20001) - 10000;
         s.multiplier[o] = (float)(slb_rng_normal(rng) * 0.01 / n);
     }
+    s.sums = room(c.pixels * (size_t)c.out, sizeof *s.sums);
+    for (size_t p = 0; p < c.pixels; p++)
+        for (int o = 0; o < c.out; o++) s.sums[p * (size_t)c.out + (size_t)o] = reference(&s, p, o);
     return s;
 }
 
@@ -75,18 +94,12 @@ static void drop(Setup *s)
     slb_free(s->weight);
     slb_free(s->bias);
     slb_free(s->multiplier);
+    slb_free(s->sums);
 }
 
-static int32_t reference(const Setup *s, size_t pixel, int o)
+static int32_t sum_of(const Setup *s, size_t pixel, int o)
 {
-    int64_t sum = s->bias[o];
-    for (int t = 0; t < s->taps; t++) {
-        size_t ky = s->taps == 9 ? (size_t)t / 3 : 1, kx = s->taps == 9 ? (size_t)t % 3 : 1;
-        const uint8_t *x = s->input + ky * s->row + (pixel + kx) * (size_t)s->in_padded;
-        for (int i = 0; i < s->c.in; i++) sum += x[i] * s->weight[(o * s->c.in + i) * s->taps + t];
-    }
-    assert_true(sum >= INT32_MIN && sum <= INT32_MAX);
-    return (int32_t)sum;
+    return s->sums[pixel * (size_t)s->c.out + (size_t)o];
 }
 
 static SlbConvU8 args_of(const Setup *s, const void *packed)
@@ -117,8 +130,7 @@ static void check_codes(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a)
     k->run(&a);
     for (size_t p = 0; p < s->c.pixels; p++)
         for (int o = 0; o < (int)a.out_stride; o++) {
-            int want = o < s->c.out
-                           ? slb_requant_u8(reference(s, p, o), s->multiplier[o], a.code_max)
+            int want = o < s->c.out ? slb_requant_u8(sum_of(s, p, o), s->multiplier[o], a.code_max)
                        : o < s->out_padded ? 0
                                            : FILL;
             if (out[p * a.out_stride + (size_t)o] != want)
@@ -140,11 +152,70 @@ static void check_floats(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a, 
     k->run(&a);
     for (size_t p = 0; p < s->c.pixels; p++)
         for (int o = 0; o < s->out_padded; o++) {
-            float want = o < s->c.out ? (float)reference(s, p, o) * s->multiplier[o] : 0.0f;
+            float want = o < s->c.out ? (float)sum_of(s, p, o) * s->multiplier[o] : 0.0f;
             if (relu && want < 0.0f) want = 0.0f;
             assert_true(out[p * a.out_stride + (size_t)o] == want);
         }
     slb_free(out);
+}
+
+/* Input and output end, then begin, where a page may not be touched. Of the last pixel there are
+ * the padded channels alone, not the whole stride. */
+static void check_guarded(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a)
+{
+    size_t gap = 16, pixels = s->c.pixels + (s->taps == 9 ? 2 : 0), rows = s->taps == 9 ? 3 : 1;
+    size_t pixel = (size_t)s->in_padded, stride = pixel + gap, row = pixels * stride;
+    Guarded in = guarded_room(rows * row - gap), out = guarded_room(s->c.pixels * a.out_channels);
+    for (int at_end = 0; at_end < 2; at_end++) {
+        uint8_t *from = guarded_at(&in, at_end), *to = guarded_at(&out, at_end);
+        for (size_t y = 0; y < rows; y++)
+            for (size_t x = 0; x < pixels; x++) {
+                size_t source = s->taps == 9 ? y * s->row + x * pixel : s->row + (x + 1) * pixel;
+                memcpy(from + y * row + x * stride, s->input + source, pixel);
+                if (x * stride + y * row + stride <= in.bytes) /* what may not count */
+                    memset(from + y * row + x * stride + pixel, FILL, gap);
+            }
+        for (int t = 0; t < s->taps; t++)
+            a.in[t] = from + (size_t)(t / 3) * row + (size_t)(t % 3) * stride;
+        a.in_stride = stride;
+        a.out_stride = (size_t)a.out_channels;
+        a.out_u8 = to;
+        a.code_max = 255.0f;
+        k->run(&a);
+        for (size_t p = 0; p < s->c.pixels; p++)
+            for (int o = 0; o < s->c.out; o++)
+                assert_int_equal(to[p * a.out_stride + (size_t)o],
+                                 slb_requant_u8(sum_of(s, p, o), s->multiplier[o], 255.0f));
+    }
+    guarded_free(&in);
+    guarded_free(&out);
+}
+
+/* Kernel `number` of those that can run here: the levels', then AMX on emulated tiles. NULL where
+ * there is none of the number. */
+static const SlbConvU8Kernel *kernel_of(int number)
+{
+    if (number < SLB_CPU_LEVELS)
+        return slb_cpu_has((SlbCpuLevel)number) ? slb_conv_u8((SlbCpuLevel)number) : NULL;
+    return emulated_conv_u8();
+}
+
+static void check_all(Case c, SlbRng *rng)
+{
+    Setup s = make(c, rng);
+    for (int n = 0; n <= SLB_CPU_LEVELS; n++) {
+        const SlbConvU8Kernel *k = kernel_of(n);
+        if (!k) continue;
+        void *packed = room(k->packed_bytes(s.c.out, s.c.in, s.c.kernel), 1);
+        k->pack(s.weight, s.c.out, s.c.in, s.c.kernel, packed);
+        SlbConvU8 a = args_of(&s, packed);
+        check_codes(&s, k, a);
+        check_floats(&s, k, a, false);
+        check_floats(&s, k, a, true);
+        check_guarded(&s, k, a);
+        slb_free(packed);
+    }
+    drop(&s);
 }
 
 static void test_every_level_gives_the_same_bytes(void **state)
@@ -160,19 +231,28 @@ static void test_every_level_gives_the_same_bytes(void **state)
     const uint64_t seed = 20;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         SlbRng rng = slb_rng(seed, 0, i);
-        Setup s = make(cases[i], &rng);
-        for (int level = 0; level < SLB_CPU_LEVELS; level++) {
-            if (!slb_cpu_has((SlbCpuLevel)level)) continue;
-            const SlbConvU8Kernel *k = slb_conv_u8((SlbCpuLevel)level);
-            void *packed = room(k->packed_bytes(s.c.out, s.c.in, s.c.kernel), 1);
-            k->pack(s.weight, s.c.out, s.c.in, s.c.kernel, packed);
-            SlbConvU8 a = args_of(&s, packed);
-            check_codes(&s, k, a);
-            check_floats(&s, k, a, false);
-            check_floats(&s, k, a, true);
-            slb_free(packed);
-        }
-        drop(&s);
+        check_all(cases[i], &rng);
+    }
+}
+
+/* Numbers around those at which a blocking changes its mind. */
+static void test_blocks_and_what_remains(void **state)
+{
+    (void)state;
+    static const int channels[] = {1,  15, 16, 17,  32,  33,  47,  48,  63,  64,
+                                   65, 80, 96, 112, 128, 129, 144, 208, 272, 1000};
+    static const int outputs[] = {1, 16, 17, 31, 32, 33, 48, 64, 65, 80};
+    static const size_t pixels[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 34, 47, 63, 64, 65, 97, 271};
+    enum { CHANNELS = sizeof channels / sizeof *channels };
+    const uint64_t seed = 21;
+    for (uint64_t i = 0; i < 3 * CHANNELS; i++) {
+        SlbRng rng = slb_rng(seed, 0, i);
+        Case c = {.in = channels[i % CHANNELS],
+                  .out = outputs[slb_rng_below(&rng, sizeof outputs / sizeof *outputs)],
+                  .kernel = i % 2 ? 3 : 1,
+                  .bits = 1 << slb_rng_below(&rng, 3),
+                  .pixels = pixels[slb_rng_below(&rng, sizeof pixels / sizeof *pixels)]};
+        check_all(c, &rng);
     }
 }
 
@@ -189,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_level_gives_the_same_bytes),
+        cmocka_unit_test(test_blocks_and_what_remains),
         cmocka_unit_test(test_a_level_gets_a_kernel_that_it_can_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
