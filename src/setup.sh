@@ -5,7 +5,7 @@ set -eu
 
 packages="gcc libc6-dev make cmake pkg-config libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev"
 case "${1-}" in
-tests) packages="$packages libcmocka-dev curl unzip zip python3" ;;
+tests) packages="$packages libcmocka-dev curl unzip zip python3 mandoc zsh fish" ;;
 "") ;;
 *)
     echo "usage: sh src/setup.sh [tests]" >&2

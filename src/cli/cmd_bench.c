@@ -19,7 +19,7 @@ static const Option options[] = {
      "upscaling: side of the result, pixels"},
     {'d', "data", OPTION_TEXT, offsetof(Settings, data), "DIR|PACK", NULL, 0, 0, NULL, false,
      "training: pictures to take patches from (needed)"},
-    {'n', "net", OPTION_TEXT, offsetof(Settings, net), "NAME|FILE", NULL, 0, 0, "vdsr", false,
+    {'n', "net", OPTION_TEXT, offsetof(Settings, net), "NET|FILE", NULL, 0, 0, "vdsr", false,
      "training: the network"},
     {0, "batch", OPTION_INT, offsetof(Settings, batch), "N", NULL, 1, 4096, "64", false,
      "training: patches in a step"},

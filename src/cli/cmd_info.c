@@ -17,7 +17,7 @@ typedef struct Settings {
 static const Option options[] = {
     {'k', "kernels", OPTION_FLAG, offsetof(Settings, kernels), NULL, NULL, 0, 0, NULL, false,
      "which kernel serves each layer of a model on this machine"},
-    {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NAME|FILE", NULL, 0, 0, NULL, false,
+    {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NET|FILE", NULL, 0, 0, NULL, false,
      "the network of a weight file that carries none: a name (vdsr) or a .net file"},
     {0, "float", OPTION_FLAG, offsetof(Settings, choice.use_float), NULL, NULL, 0, 0, NULL, false,
      "with --kernels: as for upscale --float"},
@@ -230,7 +230,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
 
 const Command cmd_info = {
     .name = "info",
-    .operands = "[FILE|NAME]",
+    .operands = "[FILE|MODEL|NET]",
     .max_operands = 1,
     .summary = "Tell about a model, a network, a picture or this program",
     .notes = "A model: its bits, parameters, work, receptive field, where it comes from and its "

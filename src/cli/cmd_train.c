@@ -30,7 +30,7 @@ static const Option options[] = {
      "made by 'slbsr pack'; may be repeated"},
     {'o', "out", OPTION_TEXT, offsetof(Settings, out), "FILE", NULL, 0, 0, NULL, true,
      "the model to write; FILE.ckpt (to go on from) and FILE.csv (the log) stand beside it"},
-    {'n', "net", OPTION_TEXT, offsetof(Settings, net), "NAME|FILE", NULL, 0, 0, "vdsr", false,
+    {'n', "net", OPTION_TEXT, offsetof(Settings, net), "NET|FILE", NULL, 0, 0, "vdsr", false,
      "the network: a built-in name or a .net file"},
     {'b', "bits", OPTION_INT, offsetof(Settings, bits), NULL, "1|2|4|32", 0, 0, "2", false,
      "bits of a weight in the layers that the network marks low; 32: float"},

@@ -11,19 +11,30 @@
 #include "cli/commands.h"
 #include "cli/signals.h"
 
-static const Command *const commands[] = {
-    &cmd_upscale,   &cmd_train,  &cmd_pack, &cmd_eval,
-    &cmd_downscale, &cmd_models, &cmd_info, &cmd_bench,
+const Command *const cli_commands[] = {
+    &cmd_upscale, &cmd_train, &cmd_pack,  &cmd_eval, &cmd_downscale,
+    &cmd_models,  &cmd_info,  &cmd_bench, &cmd_doc,  NULL,
 };
-enum { COMMANDS = sizeof commands / sizeof *commands };
+
+bool cli_is_hidden(const Command *command)
+{
+    return command->name[0] == '_';
+}
+
+const Command *cli_find_command(const char *name)
+{
+    for (const Command *const *c = cli_commands; *c; c++)
+        if (strcmp((*c)->name, name) == 0) return *c;
+    return NULL;
+}
 
 static void print_usage(FILE *out)
 {
     fputs("usage: slbsr COMMAND [OPTION...] [ARGUMENT...]\n\n"
           "Makes pictures larger with low-bit neural networks.\n\ncommands:\n",
           out);
-    for (int i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    for (const Command *const *c = cli_commands; *c; c++)
+        if (!cli_is_hidden(*c)) fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
     fputs("\n'slbsr COMMAND --help' says all about a command, 'slbsr --version' the version.\n"
           "exit codes: 0 done, 1 some inputs failed, 2 usage, 3 input, 4 output, 5 model,\n"
           "            6 memory, 7 quality missed, 8 not built in, 9 training diverged,\n"
@@ -31,19 +42,12 @@ static void print_usage(FILE *out)
           out);
 }
 
-static const Command *find_command(const char *name)
-{
-    for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i]->name, name) == 0) return commands[i];
-    return NULL;
-}
-
 static SlbStatus unknown_command(const char *word, SlbError *err)
 {
-    for (int i = 0; i < COMMANDS; i++)
-        if (cli_resembles(word, commands[i]->name))
+    for (const Command *const *c = cli_commands; *c; c++)
+        if (!cli_is_hidden(*c) && cli_resembles(word, (*c)->name))
             return slb_fail(err, SLB_E_USAGE, "%s: unknown command; did you mean '%s'?", word,
-                            commands[i]->name);
+                            (*c)->name);
     return slb_fail(err, SLB_E_USAGE, "%s: unknown command; 'slbsr --help' lists them", word);
 }
 
@@ -142,7 +146,7 @@ static SlbStatus run(int argc, char **argv, SlbError *err)
         puts("slbsr " SLBSR_VERSION);
         return SLB_OK;
     }
-    const Command *command = find_command(word);
+    const Command *command = cli_find_command(word);
     if (!command) return unknown_command(word, err);
     return run_command(command, argc, argv, err);
 }

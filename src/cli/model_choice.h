@@ -19,9 +19,9 @@ typedef struct ModelChoice {
 #define MODEL_CHOICE_OPTIONS(Settings, bits_fallback)                                              \
     {'b', "bits", OPTION_INT, offsetof(Settings, choice.bits), NULL, "1|2|4|32", 0, 0, NULL,       \
      false, "bits of a weight: takes the best built-in model of that width for the scale" bits_fallback},             \
-    {'m', "model", OPTION_TEXT, offsetof(Settings, choice.model), "NAME|FILE", NULL, 0, 0, NULL,   \
+    {'m', "model", OPTION_TEXT, offsetof(Settings, choice.model), "MODEL|FILE", NULL, 0, 0, NULL,   \
      false, "a built-in model by name (slbsr models lists them) or a model file"},                   \
-    {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NAME|FILE", NULL, 0, 0, NULL, false,  \
+    {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NET|FILE", NULL, 0, 0, NULL, false,  \
      "the network of a weight file that carries none: a name (vdsr) or a .net file"},              \
     {0, "float", OPTION_FLAG, offsetof(Settings, choice.use_float), NULL, NULL, 0, 0, NULL,        \
      false, "compute in float32 where the model has 8-bit activations"},                           \

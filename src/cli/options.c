@@ -382,22 +382,40 @@ static void print_wrapped(FILE *out, const char *text, int at, int column)
     fputc('\n', out);
 }
 
-static void print_option(const Option *option, FILE *out)
+const char *cli_option_value(const Option *option)
 {
-    char left[80], right[512];
-    const char *value = option->value ? option->value : option->choices ? option->choices : "";
-    int at =
-        snprintf(left, sizeof left, "  %c%c%c --%s%s%s", option->letter ? '-' : ' ',
-                 option->letter ? option->letter : ' ', option->letter ? ',' : ' ', option->name,
-                 option->kind == OPTION_FLAG ? "" : " ", option->kind == OPTION_FLAG ? "" : value);
-    int used = snprintf(right, sizeof right, "%s", option->help);
+    if (option->kind == OPTION_FLAG) return "";
+    return option->value ? option->value : option->choices ? option->choices : "";
+}
+
+void cli_option_help(const Option *option, char *text, size_t room)
+{
+    char range[64] = "", fallback[128] = "";
     if (option->min != 0 || option->max != 0)
-        used += snprintf(right + used, sizeof right - (size_t)used, " (%.12g to %.12g)",
-                         option->min, option->max);
+        snprintf(range, sizeof range, " (%.12g to %.12g)", option->min, option->max);
     if (option->required)
-        snprintf(right + used, sizeof right - (size_t)used, " [required]");
+        snprintf(fallback, sizeof fallback, " [required]");
     else if (option->fallback)
-        snprintf(right + used, sizeof right - (size_t)used, " [default: %s]", option->fallback);
+        snprintf(fallback, sizeof fallback, " [default: %s]", option->fallback);
+    snprintf(text, room, "%s%s%s", option->help, range, fallback);
+}
+
+void cli_each_option(const Command *command, void (*see)(const Option *option, void *context),
+                     void *context)
+{
+    for (const Option *o = command->options; o->name; o++) see(o, context);
+    for (const Option *o = common_options; o->name; o++) see(o, context);
+}
+
+static void print_option(const Option *option, void *file)
+{
+    FILE *out = file;
+    char left[80], right[512];
+    const char *value = cli_option_value(option);
+    int at = snprintf(left, sizeof left, "  %c%c%c --%s%s%s", option->letter ? '-' : ' ',
+                      option->letter ? option->letter : ' ', option->letter ? ',' : ' ',
+                      option->name, *value ? " " : "", value);
+    cli_option_help(option, right, sizeof right);
     fputs(left, out);
     if (at >= HELP_COLUMN) {
         fputc('\n', out);
@@ -428,8 +446,7 @@ void cli_print_help(const Command *command, bool all, FILE *out)
         if (command->notes) print_paragraphs(command->notes, out);
     }
     fputs("\noptions:\n", out);
-    for (const Option *o = command->options; o->name; o++) print_option(o, out);
-    for (const Option *o = common_options; o->name; o++) print_option(o, out);
+    cli_each_option(command, print_option, out);
     if (!all) return;
     fputs("\nexamples:\n", out);
     for (const char *e = command->example; *e;) {

@@ -83,6 +83,17 @@ SLB_MUST_CHECK SlbStatus cli_parse(const Command *command, int argc, char **argv
  */
 void cli_print_help(const Command *command, bool all, FILE *out);
 
+/* What help says of an option: its text with range and default. Cut at `room`. */
+void cli_option_help(const Option *option, char *text, size_t room);
+
+/* What help calls the value of an option: "N", "DIR|PACK", "mirror|replicate"; "" when it takes
+ * none. Capitals: a kind of thing; anything else: the word itself. */
+const char *cli_option_value(const Option *option);
+
+/* Calls `see` for the options of a command and then for those that all have. */
+void cli_each_option(const Command *command, void (*see)(const Option *option, void *context),
+                     void *context);
+
 /* True when `word` is close enough to `name` to be a slip of the finger: at most two edits (insert,
  * delete, change, swap) and fewer than half of its letters, or a beginning of `name`. */
 bool cli_resembles(const char *word, const char *name);
