@@ -104,7 +104,8 @@ static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, Sl
     bool ok = true;
     Bed *beds = slb_calloc((size_t)how->threads, sizeof *beds);
     if (!beds) return slb_fail_memory(err, "the benchmark");
-    for (int t = 0; t < how->threads; t++) ok = bed_create(&beds[t], how->patch) && ok;
+    for (int t = 0; t < how->threads; t++)
+        ok = bed_create(&beds[t], how->patch ? how->patch : 41) && ok;
     for (int i = -1; ok && i < how->repeats; i++) {
         double start = slb_seconds();
 #pragma omp parallel for num_threads(how->threads) schedule(static, 1)
@@ -152,8 +153,8 @@ static SlbStatus kernels(const BenchOptions *how, SlbError *err)
 static void tell_step(const BenchOptions *how, const Run *run, int bits, double step, double peak)
 {
     const RunTimes *t = &run->times;
-    double n = (double)run->now.step,
-           flops = 6.0 * bench_macs(run->graph) * how->patch * how->patch * how->batch;
+    double n = (double)run->now.step, flops = 6.0 * bench_macs(run->graph) * run->options->patch *
+                                              run->options->patch * run->options->batch;
     const char *precision = run->options->precision == SLB_BFLOAT16 ? "bf16" : "float32";
     const struct {
         const char *name;
@@ -190,29 +191,38 @@ static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision preci
                            SlbError *err)
 {
     double taken[BENCH_MAX_REPEATS];
-    const SlbTrainOptions options = {.data = &how->data,
-                                     .data_count = 1,
-                                     .net = how->net,
-                                     .out = "bench.safetensors", /* never written */
-                                     .bits = bits,
-                                     .scales = {2, 3, 4},
-                                     .scale_count = 3,
-                                     .steps = 1000000,
-                                     .batch = how->batch,
-                                     .patch = how->patch,
-                                     .rate = 1e-5,
-                                     .logit_rate = 1,
-                                     .clip = 0.4,
-                                     .sharpness = 60,
-                                     .anneal_from = 0.1,
-                                     .anneal_to = 0.8,
-                                     .precision = precision,
-                                     .threads = how->threads,
-                                     .restart = true,
-                                     .overwrite = true};
-    Run run;
+    SlbTrainOptions options = {.data = &how->data,
+                               .data_count = 1,
+                               .net = how->net,
+                               .out = "bench.safetensors", /* never written */
+                               .bits = bits,
+                               .scales = {2, 3, 4},
+                               .scale_count = 3,
+                               .steps = 1000000,
+                               .batch = how->batch,
+                               .patch = how->patch,
+                               .rate = 1e-5,
+                               .logit_rate = 1,
+                               .clip = 0.4,
+                               .sharpness = 60,
+                               .anneal_from = 0.1,
+                               .anneal_to = 0.8,
+                               .precision = precision,
+                               .threads = how->threads,
+                               .restart = true,
+                               .overwrite = true};
+    Run run = {0};
+    SlbGraph *graph;
     double loss, baseline;
-    SlbStatus s = run_create(&run, &options, err);
+    SlbStatus s = slb_graph_open(how->net, &graph, err);
+    if (s != SLB_OK) return s;
+    if (!graph->enlarged) {
+        options.scales[0] = graph->scale;
+        options.scale_count = 1;
+    }
+    if (!how->patch) options.patch = graph->enlarged ? 41 : 48 * graph->scale;
+    slb_graph_free(graph);
+    s = run_create(&run, &options, err);
     for (int i = -1; s == SLB_OK && i < how->repeats; i++) { /* one to warm up */
         if (i == 0) run.times = (RunTimes){0};
         double start = slb_seconds();

@@ -23,8 +23,9 @@ static const Option options[] = {
      "training: the network"},
     {0, "batch", OPTION_INT, offsetof(Settings, batch), "N", NULL, 1, 4096, "64", false,
      "training: patches in a step"},
-    {0, "patch", OPTION_INT, offsetof(Settings, patch), "N", NULL, 16, 1024, "41", false,
-     "training: side of a patch"},
+    {0, "patch", OPTION_INT, offsetof(Settings, patch), "N", NULL, 16, 1024, NULL, false,
+     "training: side of a patch at output resolution; without it 41, or 48 times the network's own "
+     "factor"},
     {0, "repeat", OPTION_INT, offsetof(Settings, repeats), "N", NULL, 1, BENCH_MAX_REPEATS, "5",
      false, "take each time so often; the median counts"},
     {0, "json", OPTION_FLAG, offsetof(Settings, json), NULL, NULL, 0, 0, NULL, false,
@@ -68,10 +69,10 @@ double bench_macs(const SlbGraph *graph)
     for (int i = 0; i < graph->node_count; i++) {
         const SlbNode *n = &graph->nodes[i];
         if (n->op == SLB_OP_CONV)
-            sum +=
-                (double)n->kernel * n->kernel * n->channels * graph->nodes[n->source[0]].channels;
+            sum += (double)n->kernel * n->kernel * n->channels *
+                   graph->nodes[n->source[0]].channels * n->scale * n->scale;
     }
-    return sum;
+    return sum / (graph->scale * graph->scale);
 }
 
 static void describe_machine(const BenchOptions *how)

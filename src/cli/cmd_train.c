@@ -38,14 +38,15 @@ static const Option options[] = {
      "model to start from, float weights as a rule"},
     {0, "val", OPTION_TEXT, offsetof(Settings, val), "DIR", NULL, 0, 0, NULL, false,
      "folder of pictures to validate on"},
-    {'s', "scale", OPTION_INTS, offsetof(Settings, scales), "N,...", "2|3|4", 0, 0, "2,3,4", false,
-     "the factors to train for, mixed in every batch"},
+    {'s', "scale", OPTION_INTS, offsetof(Settings, scales), "N,...", "2|3|4", 0, 0, NULL, false,
+     "the factors to train for, mixed in every batch; without it 2,3,4, or the network's own"},
     {0, "steps", OPTION_INT, offsetof(Settings, steps), "N", NULL, 1, 100000000, "100000", false,
      "steps of the optimizer"},
     {0, "batch", OPTION_INT, offsetof(Settings, batch), "N", NULL, 1, 4096, "64", false,
      "patches in a step"},
-    {0, "patch", OPTION_INT, offsetof(Settings, patch), "N", NULL, 16, 1024, "41", false,
-     "side of a patch, pixels at output resolution"},
+    {0, "patch", OPTION_INT, offsetof(Settings, patch), "N", NULL, 16, 1024, NULL, false,
+     "side of a patch, pixels at output resolution; without it 41, or 48 times the network's "
+     "own factor"},
     {0, "lr", OPTION_REAL, offsetof(Settings, lr), "F", NULL, 1e-9, 10, "5e-4", false,
      "learning rate of Adam after the warm-up"},
     {0, "warmup", OPTION_INT, offsetof(Settings, warmup), "N", NULL, 0, 100000000, "200", false,
@@ -110,7 +111,7 @@ static void show_report(void *user, const SlbTrainReport *report)
     const Watch *watch = user;
     char left[32];
     progress_format_seconds(report->left, left, sizeof left);
-    fprintf(stderr, "%sstep %ld/%ld  loss %.3e (bicubic %.3e)  rate %.2e",
+    fprintf(stderr, "%sstep %ld/%ld  loss %.3e (input %.3e)  rate %.2e",
             watch->terminal ? "\r" : "", report->step, report->steps, report->loss,
             report->baseline, report->rate);
     if (report->sharpness > 0) fprintf(stderr, "  T %.2f", report->sharpness);
@@ -182,6 +183,21 @@ static bool parse_time(const char *text, double *seconds)
     return end != text && (*end == 0 || one_letter) && value > 0 && isfinite(value);
 }
 
+/* Scales and patch size that were not given, after the network. */
+static SlbStatus choose_form(SlbTrainOptions *how, SlbError *err)
+{
+    SlbGraph *graph;
+    SlbStatus s = slb_graph_open(how->net, &graph, err);
+    if (s != SLB_OK) return s;
+    for (int i = 0; how->scale_count == 0 && graph->enlarged && i < SLB_TRAIN_SCALES; i++)
+        how->scales[i] = 2 + i;
+    if (how->scale_count == 0 && !graph->enlarged) how->scales[0] = graph->scale;
+    if (how->scale_count == 0) how->scale_count = graph->enlarged ? SLB_TRAIN_SCALES : 1;
+    if (how->patch == 0) how->patch = graph->enlarged ? 41 : 48 * graph->scale;
+    slb_graph_free(graph);
+    return SLB_OK;
+}
+
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
@@ -193,9 +209,11 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     if (set->stop_after && !parse_time(set->stop_after, &how.stop_after))
         return slb_fail(err, SLB_E_USAGE, "--stop-after: '%s' is no time; give 90s, 15m or 2h",
                         set->stop_after);
+    SlbStatus s = choose_form(&how, err);
+    if (s != SLB_OK) return s;
     how.user = &watch;
     cli_signals_ask_first();
-    SlbStatus s = slb_train(&how, err);
+    s = slb_train(&how, err);
     if (cli_bar_drawn) fputc('\n', stderr);
     cli_bar_drawn = 0;
     if (s == SLB_PARTIAL && cli_stop_number)

@@ -60,15 +60,16 @@ static SlbStatus sweep(const SlbEngine *engine, const SlbGraph *graph, const Slb
                        int scale_count, int patches, SlbSlot *slot, Histogram *histogram,
                        void (*see)(void *, const float *, size_t), SlbError *err)
 {
-    size_t pixels = (size_t)key.side * (size_t)key.side;
-    float *in = slb_alloc(pixels, 2 * sizeof *in);
+    size_t inputs = key.enlarged ? slb_patch_targets(&key) : slb_patch_targets(&key) / 4;
+    float *in = slb_alloc(inputs + slb_patch_targets(&key), sizeof *in);
     SlbStatus s = in ? SLB_OK : slb_fail_memory(err, "the calibration");
     for (int p = 0; s == SLB_OK && p < patches; p++) {
         key.index = (uint64_t)p;
         key.scale = scales[p % scale_count];
-        s = slb_dataset_patch(dataset, &key, in, in + pixels, err);
+        s = slb_dataset_patch(dataset, &key, in, in + inputs, err);
         if (s != SLB_OK) break;
-        slb_forward(engine, weights, slot, in, (uint32_t)key.side, (uint32_t)key.side);
+        uint32_t side = (uint32_t)slb_patch_input_side(&key);
+        slb_forward(engine, weights, slot, in, side, side);
         for (int i = 0; i < graph->node_count; i++)
             if (graph->nodes[i].low)
                 slb_slot_visit_input(engine, slot, graph->nodes[i].conv, see,
@@ -79,14 +80,15 @@ static SlbStatus sweep(const SlbEngine *engine, const SlbGraph *graph, const Slb
 }
 
 SlbStatus slb_calibrate(const SlbEngine *engine, const SlbGraph *graph, const SlbWeights *weights,
-                        const SlbDataset *dataset, const int *scales, int scale_count, int side,
-                        int patches, uint64_t seed, float *step, SlbError *err)
+                        const SlbDataset *dataset, SlbPatchKey key, const int *scales,
+                        int scale_count, int patches, float *step, SlbError *err)
 {
     SlbSlot *slot = NULL;
-    SlbPatchKey key = {.seed = seed, .stream = STREAM_CALIBRATE, .side = side};
+    uint32_t side = (uint32_t)(key.enlarged ? key.side : key.side / 2); /* the largest input */
+    key.stream = STREAM_CALIBRATE;
     Histogram *h = slb_calloc((size_t)graph->conv_count, sizeof *h);
     SlbStatus s = h ? SLB_OK : slb_fail_memory(err, "the calibration");
-    if (s == SLB_OK) s = slb_slot_create(engine, (uint32_t)side, (uint32_t)side, true, &slot, err);
+    if (s == SLB_OK) s = slb_slot_create(engine, side, side, true, &slot, err);
     if (s == SLB_OK)
         s = sweep(engine, graph, weights, dataset, key, scales, scale_count, patches, slot, h,
                   see_largest, err);

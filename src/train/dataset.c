@@ -1,5 +1,6 @@
 #include "train/dataset.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,22 +57,40 @@ static SlbStatus list_all(const char *const *folders, int folder_count, char ***
     return SLB_OK;
 }
 
-/* One file as its Y plane; samples stay NULL when it is too small, or cannot be read, which sets
- * *failed. */
-static SlbPicture load_plane(const char *path, uint32_t min_side, SlbError *failed)
+/* 8-bit RGB of a picture that has colours, without its alpha. */
+static void copy_rgb(const SlbImage *image, uint8_t *out)
+{
+    size_t channels = (size_t)image->info.channels;
+    for (size_t y = 0; y < image->info.height; y++) {
+        const unsigned char *row = image->data + y * image->stride_bytes;
+        for (size_t x = 0; x < image->info.width; x++)
+            for (size_t c = 0; c < 3; c++) {
+                size_t i = x * channels + c;
+                uint16_t wide = 0;
+                if (image->info.depth == 16) memcpy(&wide, row + i * sizeof wide, sizeof wide);
+                *out++ = image->info.depth == 16 ? (uint8_t)((wide + 128) / 257) : row[i];
+            }
+    }
+}
+
+/* One file; samples stay NULL when it is too small, or cannot be read, which sets *failed. */
+static SlbPicture load_picture(const char *path, int channels, uint32_t min_side, SlbError *failed)
 {
     SlbImage image = {0};
     SlbPicture p = {.channels = 1};
     if (slb_image_load(path, NULL, &image, failed) != SLB_OK) return p;
     p.width = image.info.width;
     p.height = image.info.height;
+    if (channels == 3 && image.info.channels >= 3) p.channels = 3;
     if (p.width >= min_side && p.height >= min_side) {
-        uint8_t *plane = slb_alloc(p.width, p.height);
-        if (plane)
-            slb_luma_u8(&image, plane);
-        else
+        uint8_t *samples = slb_alloc((size_t)p.width * p.channels, p.height);
+        if (!samples)
             slb_fail_memory(failed, path);
-        p.samples = plane;
+        else if (p.channels == 3)
+            copy_rgb(&image, samples);
+        else
+            slb_luma_u8(&image, samples);
+        p.samples = samples;
     }
     slb_image_free(&image);
     return p;
@@ -107,15 +126,16 @@ static void append(SlbDataset *d, SlbPicture picture)
 }
 
 /* The files of all folders. */
-static SlbStatus load_folders(SlbDataset *d, char *const *names, size_t files, uint32_t min_side,
-                              int threads, SlbError *err)
+static SlbStatus load_folders(SlbDataset *d, char *const *names, size_t files, int channels,
+                              uint32_t min_side, int threads, SlbError *err)
 {
     SlbPicture *loaded = slb_calloc(files + 1, sizeof *loaded);
     SlbError *failed = slb_calloc(files + 1, sizeof *failed);
     bool ok = loaded && failed && grow(d, files), memory = true;
     if (ok) {
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-        for (size_t i = 0; i < files; i++) loaded[i] = load_plane(names[i], min_side, &failed[i]);
+        for (size_t i = 0; i < files; i++)
+            loaded[i] = load_picture(names[i], channels, min_side, &failed[i]);
     }
     for (size_t i = 0; ok && i < files; i++) {
         if (loaded[i].samples)
@@ -161,8 +181,8 @@ static SlbStatus none_usable(const SlbDataset *d, const char *source, uint32_t m
                     source, d->too_small, min_side);
 }
 
-SlbStatus slb_dataset_load(const char *const *sources, int source_count, uint32_t min_side,
-                           int threads, SlbDataset *dataset, SlbError *err)
+SlbStatus slb_dataset_load(const char *const *sources, int source_count, int channels,
+                           uint32_t min_side, int threads, SlbDataset *dataset, SlbError *err)
 {
     char **names;
     size_t files;
@@ -170,7 +190,7 @@ SlbStatus slb_dataset_load(const char *const *sources, int source_count, uint32_
     *dataset = d;
     SlbStatus s = list_all(sources, source_count, &names, &files, err);
     if (s != SLB_OK) return s;
-    s = load_folders(&d, names, files, min_side, threads, err);
+    s = load_folders(&d, names, files, channels, min_side, threads, err);
     slb_free_names(names, files);
     d.pack = slb_calloc((size_t)source_count, sizeof(SlbPack *));
     if (s == SLB_OK && !d.pack) s = slb_fail_memory(err, "the training pictures");
@@ -201,17 +221,20 @@ typedef struct Stretch {
     uint32_t patch, from, size;
 } Stretch;
 
-static Stretch stretch(SlbRng *rng, uint32_t whole, int scale, int side)
+/* `step`: the patch begins at a multiple of it. */
+static Stretch stretch(SlbRng *rng, uint32_t whole, int scale, int side, uint32_t step)
 {
     uint32_t s = (uint32_t)scale, usable = whole / s * s, margin = SLB_PATCH_MARGIN * s;
-    uint32_t patch = (uint32_t)slb_rng_below(rng, usable - (uint32_t)side + 1);
+    uint32_t places = (usable - (uint32_t)side) / step + 1;
+    uint32_t patch = (uint32_t)slb_rng_below(rng, places) * step;
     uint32_t from = patch > margin ? (patch - margin) / s * s : 0;
     uint32_t to = (patch + (uint32_t)side + margin + s - 1) / s * s;
     if (to > usable) to = usable;
     return (Stretch){patch, from, to - from};
 }
 
-/* Bicubic down and up again, in doubles, as the evaluation does it (img/protocol.h). */
+/* Bicubic down, in doubles, and up again when `out` is wanted, as the evaluation does it
+ * (img/protocol.h). */
 static SlbStatus degrade(const double *in, uint32_t width, uint32_t height, int scale, double *low,
                          double *out, SlbError *err)
 {
@@ -219,25 +242,33 @@ static SlbStatus degrade(const double *in, uint32_t width, uint32_t height, int 
     SlbAxis axis[4] = {{0}};
     SlbStatus status = slb_axis_bicubic(height, 1, s, SLB_EDGE_MIRROR, &axis[0], err);
     if (status == SLB_OK) status = slb_axis_bicubic(width, 1, s, SLB_EDGE_MIRROR, &axis[1], err);
-    if (status == SLB_OK)
+    if (status == SLB_OK && out)
         status = slb_axis_bicubic(height / s, s, 1, SLB_EDGE_MIRROR, &axis[2], err);
-    if (status == SLB_OK)
+    if (status == SLB_OK && out)
         status = slb_axis_bicubic(width / s, s, 1, SLB_EDGE_MIRROR, &axis[3], err);
     if (status == SLB_OK) status = slb_resize_f64(in, &axis[0], &axis[1], low, err);
-    if (status == SLB_OK) status = slb_resize_f64(low, &axis[2], &axis[3], out, err);
+    if (status == SLB_OK && out) status = slb_resize_f64(low, &axis[2], &axis[3], out, err);
     for (int i = 0; i < 4; i++) slb_axis_free(&axis[i]);
     return status;
 }
 
-/* Copies a window to a patch in one of eight orientations: transposed, then mirrored. */
-static void cut(const double *window, size_t row, int side, unsigned orientation, float *out)
+/* Rounds and clips to 8 bits, as a file would hold it. */
+static void round_samples(double *samples, size_t count)
 {
-    for (int y = 0; y < side; y++)
-        for (int x = 0; x < side; x++) {
-            int a = orientation & 1 ? x : y, b = orientation & 1 ? y : x;
+    for (size_t i = 0; i < count; i++) samples[i] = fmin(fmax(rint(samples[i]), 0.0), 255.0);
+}
+
+/* Copies a window to a patch in one of eight orientations: transposed, then mirrored; to every
+ * `channels`th float of `out`. */
+static void cut(const double *window, size_t row, size_t side, unsigned orientation,
+                size_t channels, float *out)
+{
+    for (size_t y = 0; y < side; y++)
+        for (size_t x = 0; x < side; x++, out += channels) {
+            size_t a = orientation & 1 ? x : y, b = orientation & 1 ? y : x;
             if (orientation & 2) a = side - 1 - a;
             if (orientation & 4) b = side - 1 - b;
-            *out++ = (float)(window[(size_t)a * row + (size_t)b] / 255.0);
+            *out = (float)(window[a * row + b] / 255.0);
         }
 }
 
@@ -255,22 +286,53 @@ static size_t pick_picture(const SlbDataset *d, SlbRng *rng)
     return low;
 }
 
-/* The Y values of a part of a picture, as 8-bit numbers. `bytes` has room for them. */
-static SlbStatus window_luma(const SlbPicture *p, Stretch v, Stretch h, uint8_t *bytes, double *out,
-                             SlbError *err)
+/* The window of a picture that a patch is made from. */
+typedef struct Window {
+    const SlbPicture *picture;
+    Stretch v, h;
+} Window;
+
+/* Channel `channel` of `channels` of a window, as 8-bit numbers. `bytes` has room for them. */
+static void window_channel(const Window *w, int channel, int channels, uint8_t *bytes, double *out)
 {
-    size_t row = (size_t)p->width * p->channels, count = (size_t)v.size * h.size;
-    const uint8_t *first = p->samples + v.from * row + (size_t)h.from * p->channels;
-    if (p->pack) {
-        SlbStatus s = slb_pack_check(p->pack, p->index, err);
-        if (s != SLB_OK) return s;
-        slb_pack_touched(p->pack, v.size * row); /* whole pages: at least the rows' */
+    const SlbPicture *p = w->picture;
+    size_t row = (size_t)p->width * p->channels, width = w->h.size;
+    const uint8_t *first = p->samples + w->v.from * row + (size_t)w->h.from * p->channels;
+    if (channels == 3) {
+        size_t at = p->channels == 3 ? (size_t)channel : 0;
+        for (size_t y = 0; y < w->v.size; y++)
+            for (size_t x = 0; x < width; x++) *out++ = first[y * row + x * p->channels + at];
+        return;
     }
-    const SlbImage view = {.info = {h.size, v.size, (int)p->channels, 8},
+    const SlbImage view = {.info = {w->h.size, w->v.size, (int)p->channels, 8},
                            .stride_bytes = row,
                            .data = (unsigned char *)first};
     slb_luma_u8(&view, bytes);
-    for (size_t i = 0; i < count; i++) out[i] = bytes[i];
+    for (size_t i = 0; i < width * w->v.size; i++) out[i] = bytes[i];
+}
+
+/* One channel of input and target. `room`: four times the window's pixels. */
+static SlbStatus patch_channel(const Window *w, const SlbPatchKey *key, int channel,
+                               unsigned orientation, double *room, float *input, float *target,
+                               SlbError *err)
+{
+    size_t pixels = (size_t)w->v.size * w->h.size, channels = (size_t)key->channels;
+    size_t top = w->v.patch - w->v.from, left = w->h.patch - w->h.from, s = (size_t)key->scale;
+    double *high = room, *low = room + pixels, *again = room + 2 * pixels;
+    window_channel(w, channel, key->channels, (uint8_t *)(room + 3 * pixels), high);
+    SlbStatus status =
+        degrade(high, w->h.size, w->v.size, key->scale, low, key->enlarged ? again : NULL, err);
+    if (status != SLB_OK) return status;
+    cut(high + top * w->h.size + left, w->h.size, (size_t)key->side, orientation, channels,
+        target + channel);
+    if (key->enlarged) {
+        cut(again + top * w->h.size + left, w->h.size, (size_t)key->side, orientation, channels,
+            input + channel);
+        return SLB_OK;
+    }
+    round_samples(low, pixels / (s * s));
+    cut(low + top / s * (w->h.size / s) + left / s, w->h.size / s, slb_patch_input_side(key),
+        orientation, channels, input + channel);
     return SLB_OK;
 }
 
@@ -278,21 +340,20 @@ SlbStatus slb_dataset_patch(const SlbDataset *dataset, const SlbPatchKey *key, f
                             float *target, SlbError *err)
 {
     SlbRng rng = slb_rng(key->seed, key->stream, key->index);
-    const SlbPicture *picture = &dataset->picture[pick_picture(dataset, &rng)];
-    Stretch v = stretch(&rng, picture->height, key->scale, key->side);
-    Stretch h = stretch(&rng, picture->width, key->scale, key->side);
+    const SlbPicture *p = &dataset->picture[pick_picture(dataset, &rng)];
+    uint32_t step = key->enlarged ? 1 : (uint32_t)key->scale;
+    Window w = {.picture = p};
+    w.v = stretch(&rng, p->height, key->scale, key->side, step);
+    w.h = stretch(&rng, p->width, key->scale, key->side, step);
     unsigned orientation = (unsigned)slb_rng_below(&rng, 8);
-    size_t pixels = (size_t)v.size * h.size;
-    double *window = slb_alloc(pixels, 4 * sizeof *window);
-    if (!window) return slb_fail_memory(err, "a training patch");
-    double *low = window + pixels, *degraded = window + 2 * pixels;
-    SlbStatus s = window_luma(picture, v, h, (uint8_t *)(window + 3 * pixels), window, err);
-    if (s == SLB_OK) s = degrade(window, h.size, v.size, key->scale, low, degraded, err);
-    if (s == SLB_OK) {
-        size_t at = (size_t)(v.patch - v.from) * h.size + (h.patch - h.from);
-        cut(window + at, h.size, key->side, orientation, target);
-        cut(degraded + at, h.size, key->side, orientation, input);
-    }
-    slb_free(window);
+    SlbStatus s = p->pack ? slb_pack_check(p->pack, p->index, err) : SLB_OK;
+    if (s != SLB_OK) return s;
+    double *room = slb_alloc((size_t)w.v.size * w.h.size, 4 * sizeof *room);
+    if (!room) return slb_fail_memory(err, "a training patch");
+    for (int c = 0; s == SLB_OK && c < key->channels; c++)
+        s = patch_channel(&w, key, c, orientation, room, input, target, err);
+    if (p->pack) /* whole pages: at least the rows' */
+        slb_pack_touched(p->pack, w.v.size * (size_t)p->width * p->channels);
+    slb_free(room);
     return s;
 }

@@ -2,6 +2,7 @@
 #ifndef SLBSR_TRAIN_DATASET_H
 #define SLBSR_TRAIN_DATASET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,27 +28,45 @@ typedef struct SlbDataset {
 } SlbDataset;
 
 /* The pictures of the sources that are at least `min_side` pixels in both directions. A source is a
- * pack file (train/pack.h), which is mapped, or a folder, whose Y planes are loaded into memory; a
+ * pack file (train/pack.h), which is mapped, or a folder, whose pictures are loaded into memory, as
+ * Y planes for `channels` 1, as RGB (grey ones as Y) for 3; a
  * folder that holds no picture itself may hold them in DIV2K_train_HR or HR. Unreadable files are
  * counted and passed over; none usable at all is SLB_E_INPUT. Freed with slb_dataset_free. */
 SLB_MUST_CHECK SlbStatus slb_dataset_load(const char *const *sources, int source_count,
-                                          uint32_t min_side, int threads, SlbDataset *dataset,
-                                          SlbError *err);
+                                          int channels, uint32_t min_side, int threads,
+                                          SlbDataset *dataset, SlbError *err);
 void slb_dataset_free(SlbDataset *dataset);
 
 /* What decides a patch. */
 typedef struct SlbPatchKey {
     uint64_t seed, stream, index; /* base/rng.h */
     int scale;
-    int side; /* pixels at output resolution */
+    int side;      /* pixels at output resolution; a multiple of `scale` unless `enlarged` */
+    int channels;  /* 1: Y; 3: RGB */
+    bool enlarged; /* the input is enlarged to output resolution again (`input y bicubic`) */
 } SlbPatchKey;
+
+/* Samples of the input and of the target. */
+static inline size_t slb_patch_input_side(const SlbPatchKey *key)
+{
+    return (size_t)(key->enlarged ? key->side : key->side / key->scale);
+}
+static inline size_t slb_patch_inputs(const SlbPatchKey *key)
+{
+    return slb_patch_input_side(key) * slb_patch_input_side(key) * (size_t)key->channels;
+}
+static inline size_t slb_patch_targets(const SlbPatchKey *key)
+{
+    return (size_t)key->side * (size_t)key->side * (size_t)key->channels;
+}
 
 /* Margin around a patch, in multiples of the scale, beyond which the resampling reaches nothing. */
 enum { SLB_PATCH_MARGIN = 5 };
 
-/* A patch at a random place (uniform over all pixels), in one of eight orientations: its Y and the
- * same after bicubic down- and upsampling of the picture by key->scale, [side][side] floats, Y /
- * 255. SLB_E_MEMORY. */
+/* A patch at a random place (uniform over all pixels), in one of eight orientations, as floats of
+ * 0..1, HWC. The target is the picture's Y or RGB; the input the same after bicubic downsampling by
+ * key->scale, either rounded to 8 bits as in a file, or (enlarged) upsampled again without
+ * rounding in between. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_dataset_patch(const SlbDataset *dataset, const SlbPatchKey *key,
                                            float *input, float *target, SlbError *err);
 

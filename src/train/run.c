@@ -55,28 +55,34 @@ static void set_weights(const Run *run, const SlbEngine *engine, SlbWeights *wei
     }
 }
 
-/* Patch `i` of the batch of this step. Scales go round, from a random start each step. */
-static SlbStatus patch(const Run *run, int i, float *in, float *target, SlbError *err)
+/* Which patch is number `i` of the batch of this step. Scales go round, from a random start each
+ * step. */
+static SlbPatchKey patch_key(const Run *run, int i)
 {
     const SlbTrainOptions *o = run->options;
     SlbRng rng = slb_rng(o->seed, STREAM_SCALE, (uint64_t)run->now.step);
     uint64_t first = slb_rng_below(&rng, (uint64_t)o->scale_count);
-    SlbPatchKey key = {.seed = o->seed,
-                       .stream = STREAM_PATCH,
-                       .index = (uint64_t)run->now.step * (uint64_t)o->batch + (uint64_t)i,
-                       .scale = o->scales[(first + (uint64_t)i) % (uint64_t)o->scale_count],
-                       .side = o->patch};
-    return slb_dataset_patch(&run->dataset, &key, in, target, err);
+    SlbPatchKey key = run_patch_form(run);
+    key.stream = STREAM_PATCH;
+    key.index = (uint64_t)run->now.step * (uint64_t)o->batch + (uint64_t)i;
+    key.scale = o->scales[(first + (uint64_t)i) % (uint64_t)o->scale_count];
+    return key;
 }
 
-/* The loss if the network passed its input on. */
-static double loss_of_input(const float *in, const float *target, size_t count, SlbLoss loss)
+/* The loss if the network passed its input on, each pixel as large as it has to be. */
+static double loss_of_input(const SlbPatchKey *key, const float *in, const float *target,
+                            SlbLoss loss)
 {
     double sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        double d = (double)in[i] - (double)target[i];
-        sum += loss == SLB_LOSS_MSE ? d * d : fabs(d);
-    }
+    size_t side = (size_t)key->side, channels = (size_t)key->channels;
+    size_t large = key->enlarged ? 1 : (size_t)key->scale;
+    for (size_t y = 0; y < side; y++)
+        for (size_t x = 0; x < side; x++)
+            for (size_t c = 0; c < channels; c++) {
+                size_t at = (y / large * (side / large) + x / large) * channels + c;
+                double d = (double)in[at] - (double)*target++;
+                sum += loss == SLB_LOSS_MSE ? d * d : fabs(d);
+            }
     return sum;
 }
 
@@ -90,24 +96,28 @@ typedef struct PartResult {
 static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    size_t pixels = (size_t)o->patch * (size_t)o->patch;
-    float *in = slb_alloc(pixels, 2 * sizeof *in);
+    SlbPatchKey form = run_patch_form(run);
+    size_t inputs = slb_patch_inputs(&form), targets = slb_patch_targets(&form);
+    uint32_t side = (uint32_t)slb_patch_input_side(&form);
+    double samples = (double)targets * o->batch;
+    float *in = slb_alloc(inputs + targets, sizeof *in);
     SlbStatus s = in ? SLB_OK : slb_fail_memory(err, "a training patch");
     slb_grads_zero(run->part[p]);
     int from = p * o->batch / run->parts, to = (p + 1) * o->batch / run->parts;
     for (int i = from; s == SLB_OK && i < to; i++) {
-        double samples = (double)pixels * o->batch, began = slb_seconds();
-        s = patch(run, i, in, in + pixels, err);
+        double began = slb_seconds();
+        SlbPatchKey key = patch_key(run, i);
+        s = slb_dataset_patch(&run->dataset, &key, in, in + inputs, err);
         if (s != SLB_OK) break;
         double cut = slb_seconds();
-        slb_forward(run->engine, run->weights, slot, in, (uint32_t)o->patch, (uint32_t)o->patch);
+        slb_forward(run->engine, run->weights, slot, in, side, side);
         double passed = slb_seconds();
-        part->loss += slb_backward(run->engine, run->weights, slot, in + pixels, o->loss, samples,
+        part->loss += slb_backward(run->engine, run->weights, slot, in + inputs, o->loss, samples,
                                    run->part[p]);
         part->backward += slb_seconds() - passed;
         part->forward += passed - cut;
         part->patches += cut - began;
-        part->baseline += loss_of_input(in, in + pixels, pixels, o->loss) / samples;
+        part->baseline += loss_of_input(&key, in, in + inputs, o->loss) / samples;
     }
     slb_free(in);
     return s;
@@ -259,8 +269,8 @@ static SlbStatus calibrate(Run *run, SlbModel *model, SlbError *err)
     if (s == SLB_OK) s = slb_weights_create(engine, &weights, err);
     if (s == SLB_OK) {
         set_weights(run, engine, weights, true, true);
-        s = slb_calibrate(engine, run->graph, weights, &run->dataset, o->scales, o->scale_count,
-                          o->patch, PATCHES, o->seed, step, err);
+        s = slb_calibrate(engine, run->graph, weights, &run->dataset, run_patch_form(run),
+                          o->scales, o->scale_count, PATCHES, step, err);
     }
     for (int i = 0; s == SLB_OK && i < run->graph->conv_count; i++)
         model->conv[i].in_step = step[i];

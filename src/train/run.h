@@ -50,6 +50,16 @@ typedef struct Run {
 SLB_MUST_CHECK SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err);
 void run_free(Run *run);
 
+/* The form of the run's patches: all of a key but stream, index and, with several scales, scale. */
+static inline SlbPatchKey run_patch_form(const Run *run)
+{
+    return (SlbPatchKey){.seed = run->options->seed,
+                         .scale = run->options->scales[0],
+                         .side = run->options->patch,
+                         .channels = run->graph->nodes[0].channels,
+                         .enlarged = run->graph->enlarged};
+}
+
 /* One step; *loss is the batch's, *baseline that of its untouched input. When the loss goes astray,
  * the state falls back to run->good with a lower rate (run->fallen); SLB_E_DIVERGED when that does
  * not help. SLB_E_MEMORY. */

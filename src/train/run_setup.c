@@ -80,18 +80,28 @@ static SlbStatus create_states(Run *run, SlbError *err)
     return SLB_OK;
 }
 
-/* Fresh parameters: He-normal, but the layer that ends in the picture starts small, so that the
- * untrained network is close to bicubic, and the first one without an answer to brightness, which
- * would otherwise drown the detail. */
+/* He-normal weights keep the size of what goes through ReLUs. Those of a convolution that is added
+ * to something start small: an untrained residual changes little, and a stack of them does not
+ * grow. Without a ReLU before it, a convolution would double the variance. */
+static float start_gain(const SlbGraph *g, int node)
+{
+    for (int i = node + 1; i < g->node_count; i++)
+        if (g->nodes[i].op == SLB_OP_ADD && g->nodes[i].source[0] == node) return 0.1f;
+    const SlbNode *from = &g->nodes[g->nodes[node].source[0]];
+    return g->enlarged || from->relu ? 1.0f : 0.7f;
+}
+
+/* Fresh parameters. The first layer of a network that mends an enlarged picture starts without an
+ * answer to brightness, which would otherwise drown the detail. */
 static void init_random(Run *run)
 {
-    const float gain_of_output = 0.1f;
-    for (int i = 0; i < run->graph->conv_count; i++) {
+    for (int n = 0; n < run->graph->node_count; n++) {
+        int i = run->graph->nodes[n].conv;
+        if (i < 0) continue;
         SlbLayer *layer = &run->now.layer[i];
-        bool output = i == run->graph->conv_count - 1;
-        slb_layer_random(layer, run->options->seed, i, output ? gain_of_output : 1.0f,
+        slb_layer_random(layer, run->options->seed, i, start_gain(run->graph, n),
                          run->effective[i]);
-        if (i == 0) slb_layer_centre(layer, run->effective[i]);
+        if (i == 0 && run->graph->enlarged) slb_layer_centre(layer, run->effective[i]);
         layer->method->init(layer, run->effective[i]);
     }
 }
@@ -127,8 +137,8 @@ static SlbStatus load_data(Run *run, SlbError *err)
     int largest = 0;
     for (int i = 0; i < o->scale_count; i++)
         if (o->scales[i] > largest) largest = o->scales[i];
-    SlbStatus s = slb_dataset_load(o->data, o->data_count, (uint32_t)(o->patch + largest),
-                                   o->threads, d, err);
+    SlbStatus s = slb_dataset_load(o->data, o->data_count, run->graph->nodes[0].channels,
+                                   (uint32_t)(o->patch + largest), o->threads, d, err);
     if (s != SLB_OK) return s;
     note(o, "training on %zu pictures, %.1f megapixels", d->count,
          (double)d->area_before[d->count] / 1e6);
@@ -155,7 +165,8 @@ static SlbStatus create_validation(Run *run, SlbError *err)
 static SlbStatus create_engine(Run *run, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    uint32_t side = (uint32_t)o->patch;
+    SlbPatchKey form = run_patch_form(run);
+    uint32_t side = (uint32_t)slb_patch_input_side(&form);
     SlbStatus s = slb_engine_create(run->graph, o->precision, &run->cpu, &run->engine, err);
     if (s == SLB_OK) s = slb_weights_create(run->engine, &run->weights, err);
     run->parts = o->batch < MAX_BATCH_PARTS ? o->batch : MAX_BATCH_PARTS;
@@ -200,6 +211,21 @@ static SlbStatus start(Run *run, SlbError *err)
     return s;
 }
 
+/* A network that enlarges by itself has one scale. */
+static SlbStatus check_scale(const Run *run, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    if (run->graph->enlarged) return SLB_OK;
+    if (o->scale_count != 1 || o->scales[0] != run->graph->scale)
+        return slb_fail(err, SLB_E_USAGE, "--scale: %s enlarges by %d and nothing else", o->net,
+                        run->graph->scale);
+    if (o->patch % run->graph->scale)
+        return slb_fail(
+            err, SLB_E_USAGE, "--patch: %d is no multiple of %d, by which %s enlarges; give %d",
+            o->patch, run->graph->scale, o->net, o->patch / run->graph->scale * run->graph->scale);
+    return SLB_OK;
+}
+
 SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
 {
     *run = (Run){.options = options};
@@ -209,6 +235,7 @@ SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
     if (!slb_cpu_detect(&run->cpu))
         return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU names a level this machine does not have");
     SlbStatus s = slb_graph_open(options->net, &run->graph, err);
+    if (s == SLB_OK) s = check_scale(run, err);
     if (s != SLB_OK) return s;
     s = load_data(run, err);
     if (s != SLB_OK) return s;

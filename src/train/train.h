@@ -15,7 +15,8 @@ enum { SLB_TRAIN_SCALES = 3 };
 typedef struct SlbTrainReport {
     long step, steps;
     double loss;      /* mean over the steps since the last report, of samples in 0..1 */
-    double baseline;  /* the same of the untouched input (bicubic): what the network has to beat */
+    double baseline;  /* the same of the untouched input (bicubic; the nearest pixel for networks
+                         that  enlarge by themselves): what the network has to beat */
     double rate;      /* learning rate */
     double sharpness; /* T = 1 / tau; 0 once the weights are hard (and for float weights) */
     double seconds;   /* of this process, since the first step */
@@ -37,9 +38,10 @@ typedef struct SlbTrainOptions {
     const char *val;     /* folder of pictures to validate on, or NULL */
     const char *command; /* goes into the model file */
     int bits;            /* 32, 4, 2, 1 */
-    int scales[SLB_TRAIN_SCALES], scale_count;
+    int scales[SLB_TRAIN_SCALES], scale_count; /* the network's own where it has one */
     long steps, warmup;
-    int batch, patch; /* patches a step; their side in pixels at output resolution */
+    int batch, patch; /* patches a step; their side in pixels at output resolution, a multiple of
+                         the scale of a network that enlarges */
     uint64_t seed;
     double rate; /* Adam's learning rate after warm-up */
     SlbSchedule schedule;

@@ -1,4 +1,7 @@
-/* PSNR of a network on a set of pictures by the VDSR protocol (img/protocol.h), in float32. */
+/* PSNR of a network on a set of pictures, in float32: by the VDSR protocol (img/protocol.h), or,
+ * when the network enlarges by itself, by the RGB protocol: an 8-bit picture made smaller, the
+ * network, Y of the 8-bit result (of `input y` networks the Y that comes out) against Y, none
+ * rounded. */
 #ifndef SLBSR_TRAIN_VALIDATE_H
 #define SLBSR_TRAIN_VALIDATE_H
 

@@ -71,8 +71,8 @@ static void test_patches(void **state)
     SlbDataset a, b;
     float in[2][SIDE * SIDE], target[2][SIDE * SIDE];
     write_pack();
-    assert_int_equal(slb_dataset_load(from_folder, 1, SIDE + 4, 2, &a, NULL), SLB_OK);
-    assert_int_equal(slb_dataset_load(from_pack, 1, SIDE + 4, 2, &b, NULL), SLB_OK);
+    assert_int_equal(slb_dataset_load(from_folder, 1, 1, SIDE + 4, 2, &a, NULL), SLB_OK);
+    assert_int_equal(slb_dataset_load(from_pack, 1, 1, SIDE + 4, 2, &b, NULL), SLB_OK);
     assert_int_equal(a.count, b.count);
     for (uint64_t i = 0; i < 60; i++) {
         const SlbPatchKey key = {
