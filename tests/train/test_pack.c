@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,28 +63,64 @@ static void test_samples(void **state)
     slb_pack_close(pack);
 }
 
-/* The patches of a folder and of its pack are the same. */
-static void test_patches(void **state)
+enum { SIDE = 24 };
+
+/* The input is what a file of the smaller picture would hold: whole numbers, close to the means of
+ * the target's blocks. */
+static void check_small_input(const SlbPatchKey *key, const float *in, const float *target)
 {
-    (void)state;
-    enum { SIDE = 29 };
+    size_t side = slb_patch_input_side(key), s = (size_t)key->scale;
+    size_t channels = (size_t)key->channels;
+    double error = 0;
+    assert_int_equal(side * s, key->side);
+    for (size_t y = 0; y < side; y++)
+        for (size_t x = 0; x < side; x++)
+            for (size_t c = 0; c < channels; c++) {
+                double mean = 0, v = 255.0 * (double)in[(y * side + x) * channels + c];
+                for (size_t i = 0; i < s * s; i++) {
+                    size_t ty = y * s + i / s, tx = x * s + i % s;
+                    mean += (double)target[(ty * SIDE + tx) * channels + c] / (double)(s * s);
+                }
+                assert_true(fabs(v - rint(v)) < 1e-4);
+                error += fabs(v / 255.0 - mean);
+            }
+    assert_true(error / (double)slb_patch_inputs(key) < 0.03);
+}
+
+/* The patches of a folder and of its pack are the same, in every form. */
+static void check_patches(int channels, bool enlarged)
+{
     const char *const from_folder[] = {pictures}, *const from_pack[] = {pack_path};
     SlbDataset a, b;
-    float in[2][SIDE * SIDE], target[2][SIDE * SIDE];
+    static float in[2][SIDE * SIDE * 3], target[2][SIDE * SIDE * 3];
     write_pack();
-    assert_int_equal(slb_dataset_load(from_folder, 1, 1, SIDE + 4, 2, &a, NULL), SLB_OK);
-    assert_int_equal(slb_dataset_load(from_pack, 1, 1, SIDE + 4, 2, &b, NULL), SLB_OK);
+    assert_int_equal(slb_dataset_load(from_folder, 1, channels, SIDE + 4, 2, &a, NULL), SLB_OK);
+    assert_int_equal(slb_dataset_load(from_pack, 1, channels, SIDE + 4, 2, &b, NULL), SLB_OK);
     assert_int_equal(a.count, b.count);
     for (uint64_t i = 0; i < 60; i++) {
-        const SlbPatchKey key = {
-            .seed = 1, .stream = 2, .index = i, .scale = 2 + (int)(i % 3), .side = SIDE};
+        const SlbPatchKey key = {.seed = 1,
+                                 .stream = 2,
+                                 .index = i,
+                                 .scale = 2 + (int)(i % 3),
+                                 .side = SIDE,
+                                 .channels = channels,
+                                 .enlarged = enlarged};
         assert_int_equal(slb_dataset_patch(&a, &key, in[0], target[0], NULL), SLB_OK);
         assert_int_equal(slb_dataset_patch(&b, &key, in[1], target[1], NULL), SLB_OK);
         assert_memory_equal(in[0], in[1], sizeof in[0]);
         assert_memory_equal(target[0], target[1], sizeof target[0]);
+        if (!enlarged) check_small_input(&key, in[0], target[0]);
     }
     slb_dataset_free(&a);
     slb_dataset_free(&b);
+}
+
+static void test_patches(void **state)
+{
+    (void)state;
+    check_patches(1, true);
+    check_patches(1, false);
+    check_patches(3, false);
 }
 
 /* A copy of the pack, `bytes` long, with byte `at` changed. */

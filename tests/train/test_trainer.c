@@ -96,6 +96,52 @@ static void test_threads(void **state)
     }
 }
 
+static SlbTrainOptions small_x2(const char *out, int bits)
+{
+    SlbTrainOptions o = small(out, bits);
+    o.net = SLBSR_SOURCE_DIR "/tests/train/tiny-x2.net";
+    o.scales[0] = 2;
+    o.scale_count = 1;
+    o.patch = 32;
+    o.batch = 6;
+    o.overwrite = true;
+    return o;
+}
+
+static void keep_report(void *user, const SlbTrainReport *report)
+{
+    if (report->validated) *(double *)user = report->psnr[0] - report->bicubic[0];
+}
+
+/* A network that enlarges by itself: the same bytes for any threads, and it comes near bicubic in
+ * seconds from nothing. */
+static void test_enlarging_network(void **state)
+{
+    (void)state;
+    char first[160];
+    snprintf(first, sizeof first, "%s", in_folder("large1"));
+    SlbTrainOptions o = small_x2(first, 2);
+    train(&o, SLB_OK);
+    o.out = in_folder("large2");
+    o.threads = 3;
+    train(&o, SLB_OK);
+    assert_same_file(first, o.out);
+    double gain = -100;
+    o.bits = 32;
+    o.steps = o.val_every = 400;
+    o.rate = 8e-3;
+    o.val = data[0];
+    o.report = keep_report;
+    o.user = &gain;
+    train(&o, SLB_OK);
+    if (!(gain > -2.5)) fail_msg("%g dB over bicubic", gain);
+    o.scales[0] = 3;
+    train(&o, SLB_E_USAGE);
+    o.scales[0] = 2;
+    o.patch = 33;
+    train(&o, SLB_E_USAGE);
+}
+
 static sig_atomic_t stop_now;
 
 static void stop_at(void *user, const SlbTrainReport *report)
@@ -330,10 +376,15 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),    cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_learns),     cmocka_unit_test(test_resume_other_recipe),
-        cmocka_unit_test(test_model_file), cmocka_unit_test(test_bad_input),
-        cmocka_unit_test(test_falls_back), cmocka_unit_test(test_average),
+        cmocka_unit_test(test_enlarging_network),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_resume_other_recipe),
+        cmocka_unit_test(test_model_file),
+        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_falls_back),
+        cmocka_unit_test(test_average),
         cmocka_unit_test(test_rates),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
