@@ -1,5 +1,5 @@
-# slbsr_embed(OUT): writes build/embed.S and build/embed.c, which hold SLBSR_WEIGHTS and SLBSR_NETS as
-# they are on disk, and lists the two files in OUT. base/embed.h declares the table of all of them,
+# slbsr_embed(OUT): writes build/embed.S and build/embed.c, which hold SLBSR_WEIGHTS, SLBSR_NETS and
+# SLBSR_PAGES as they are on disk, and lists the two files in OUT. base/embed.h declares the table of all of them,
 # infer/builtin_table.h that of the models; sizes are taken here, so a changed file runs cmake again.
 function(slbsr_embed out)
   set(asm "    .section .rodata\n")
@@ -7,7 +7,7 @@ function(slbsr_embed out)
   set(models "")
   set(externs "")
   set(i 0)
-  foreach(file ${SLBSR_WEIGHTS} ${SLBSR_NETS})
+  foreach(file ${SLBSR_WEIGHTS} ${SLBSR_NETS} ${SLBSR_PAGES})
     get_filename_component(name ${file} NAME)
     string(APPEND asm "    .balign 64\n    .globl slb_embed_${i}, slb_embed_${i}_end\n"
            "    .hidden slb_embed_${i}, slb_embed_${i}_end\n"
@@ -29,6 +29,6 @@ function(slbsr_embed out)
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/embed.S CONTENT "${asm}" @ONLY)
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/embed.c CONTENT "${c}" @ONLY)
   set_source_files_properties(${CMAKE_BINARY_DIR}/embed.S PROPERTIES
-    OBJECT_DEPENDS "${SLBSR_WEIGHTS};${SLBSR_NETS}")
+    OBJECT_DEPENDS "${SLBSR_WEIGHTS};${SLBSR_NETS};${SLBSR_PAGES}")
   set(${out} ${CMAKE_BINARY_DIR}/embed.S ${CMAKE_BINARY_DIR}/embed.c PARENT_SCOPE)
 endfunction()

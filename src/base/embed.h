@@ -1,4 +1,5 @@
-/* Files that the build puts into the program: the models of weights/ and the networks of nets/. */
+/* Files that the build puts into the program: the models of weights/, the networks of nets/
+ * and the style and script of reports. */
 #ifndef SLBSR_BASE_EMBED_H
 #define SLBSR_BASE_EMBED_H
 

@@ -4,6 +4,13 @@
 #include <math.h>
 #include <stdio.h>
 
+static SlbStatus no_memory(SlbError *err)
+{
+    return slb_fail_memory(err, "report");
+}
+
+/* -- JSON: one result a set, scale and model -- */
+
 /* Rounded to 1e-6: digits beyond that differ between compilers. JSON has no infinity and no NaN. */
 static bool add_number(cJSON *object, const char *key, double value)
 {
@@ -11,17 +18,37 @@ static bool add_number(cJSON *object, const char *key, double value)
                            : cJSON_AddNullToObject(object, key) != NULL;
 }
 
-static bool add_scores(cJSON *object, const EvalRow *row)
+/* `index`: of a model, none of them with bicubic alone. */
+static bool add_scores(const EvalReport *report, cJSON *object, const EvalRow *row, int index)
 {
-    return add_number(object, "psnr", row->model.psnr) &&
-           add_number(object, "ssim", row->model.ssim) &&
+    SlbScore none = {NAN, NAN}, model = report->models->count ? row->model[index] : none;
+    return add_number(object, "psnr", model.psnr) && add_number(object, "ssim", model.ssim) &&
            add_number(object, "bicubic_psnr", row->bicubic.psnr) &&
            add_number(object, "bicubic_ssim", row->bicubic.ssim);
 }
 
-static SlbStatus no_memory(SlbError *err)
+static int result_count(const EvalReport *report)
 {
-    return slb_fail_memory(err, "report");
+    return report->models->count ? report->models->count : 1;
+}
+
+static SlbStatus begin_result(EvalReport *report, const char *set, int scale, int index,
+                              SlbError *err)
+{
+    const EvalModel *model = report->models->count ? &report->models->item[index] : NULL;
+    cJSON *result = cJSON_CreateObject();
+    if (!result) return no_memory(err);
+    cJSON_AddItemToArray(cJSON_GetObjectItem(report->root, "results"), result);
+    report->result[index] = result;
+    /* Pictures wait in an array of their own, so that the means come before them. */
+    report->images[index] = cJSON_CreateArray();
+    bool ok = report->images[index] && cJSON_AddStringToObject(result, "set", set) &&
+              cJSON_AddNumberToObject(result, "scale", scale) &&
+              cJSON_AddStringToObject(result, "protocol", report->protocol) &&
+              (model ? cJSON_AddStringToObject(result, "model", model->name)
+                     : cJSON_AddNullToObject(result, "model")) &&
+              (!model || cJSON_AddBoolToObject(result, "packed", model->packed));
+    return ok ? SLB_OK : no_memory(err);
 }
 
 static SlbStatus begin_json(EvalReport *report, const char *set, int scale, SlbError *err)
@@ -31,42 +58,62 @@ static SlbStatus begin_json(EvalReport *report, const char *set, int scale, SlbE
         if (!report->root || !cJSON_AddArrayToObject(report->root, "results"))
             return no_memory(err);
     }
-    cJSON *result = cJSON_CreateObject();
-    if (!result) return no_memory(err);
-    cJSON_AddItemToArray(cJSON_GetObjectItem(report->root, "results"), result);
-    report->result = result;
-    /* Pictures wait in an array of their own, so that the means come before them. */
-    report->images = cJSON_CreateArray();
-    bool ok = report->images && cJSON_AddStringToObject(result, "set", set) &&
-              cJSON_AddNumberToObject(result, "scale", scale) &&
-              cJSON_AddStringToObject(result, "protocol", report->protocol) &&
-              (report->model ? cJSON_AddStringToObject(result, "model", report->model)
-                             : cJSON_AddNullToObject(result, "model")) &&
-              (!report->model || cJSON_AddBoolToObject(result, "packed", report->packed));
+    SlbStatus s = SLB_OK;
+    for (int i = 0; s == SLB_OK && i < result_count(report); i++)
+        s = begin_result(report, set, scale, i, err);
+    return s;
+}
+
+static SlbStatus add_image(EvalReport *report, const EvalRow *row, int index, SlbError *err)
+{
+    cJSON *image = cJSON_CreateObject();
+    if (!image) return no_memory(err);
+    cJSON_AddItemToArray(report->images[index], image);
+    bool ok =
+        cJSON_AddStringToObject(image, "name", row->name) && add_scores(report, image, row, index);
     return ok ? SLB_OK : no_memory(err);
 }
 
+static SlbStatus end_result(EvalReport *report, const EvalRow *mean, int index, SlbError *err)
+{
+    if (!add_scores(report, report->result[index], mean, index)) return no_memory(err);
+    cJSON *images = report->images[index];
+    report->images[index] = NULL;
+    if (cJSON_AddItemToObject(report->result[index], "images", images)) return SLB_OK;
+    cJSON_Delete(images);
+    return no_memory(err);
+}
+
+/* -- the table -- */
+
 enum { NAME_COLUMN = 24 };
+
+static const char *kind_of(const EvalModel *model)
+{
+    return model->packed ? "integer kernels" : "float";
+}
 
 static void begin_table(const EvalReport *report, const char *set, int scale)
 {
-    const char *kind = report->packed ? ", integer kernels" : ", float";
-    printf("%s, scale %d, protocol %s, model: %s%s\n", set, scale, report->protocol,
-           report->model ? report->model : "none", report->model ? kind : "");
+    const EvalModels *models = report->models;
+    printf("%s, scale %d, protocol %s", set, scale, report->protocol);
+    if (models->count == 0)
+        puts(", model: none");
+    else if (models->count == 1)
+        printf(", model: %s, %s\n", models->item[0].name, kind_of(&models->item[0]));
+    else
+        putchar('\n');
+    for (int i = 0; models->count > 1 && i < models->count; i++)
+        printf("[%d] model: %s, %s\n", i + 1, models->item[i].name, kind_of(&models->item[i]));
     printf("%-*s", NAME_COLUMN, "");
-    if (report->model) printf("%9s %7s  ", "PSNR", "SSIM");
+    for (int i = 0; i < models->count; i++) {
+        char head[24] = "PSNR";
+        if (models->count > 1) snprintf(head, sizeof head, "[%d] PSNR", i + 1);
+        printf("%9s %7s  ", head, "SSIM");
+    }
     printf("%12s %7s", "bicubic PSNR", "SSIM");
-    if (report->model) printf("%9s", "gain dB");
+    if (models->count == 1) printf("%9s", "gain dB");
     putchar('\n');
-}
-
-SlbStatus eval_report_begin(EvalReport *report, const char *set, int scale, SlbError *err)
-{
-    report->sum = (EvalRow){0};
-    report->rows = 0;
-    if (report->json) return begin_json(report, set, scale, err);
-    begin_table(report, set, scale);
-    return SLB_OK;
 }
 
 /* A number in `width` columns, "-" where there is none. */
@@ -81,54 +128,69 @@ static void print_number(int width, double value)
 static void print_row(const EvalReport *report, const char *name, const EvalRow *row)
 {
     printf("%-*s", NAME_COLUMN, name);
-    if (report->model) {
-        print_number(9, row->model.psnr);
-        print_number(8, row->model.ssim);
+    for (int i = 0; i < report->models->count; i++) {
+        print_number(9, row->model[i].psnr);
+        print_number(8, row->model[i].ssim);
         printf("  ");
     }
     print_number(12, row->bicubic.psnr);
     print_number(8, row->bicubic.ssim);
-    if (report->model) print_number(9, row->model.psnr - row->bicubic.psnr);
+    if (report->models->count == 1) print_number(9, row->model[0].psnr - row->bicubic.psnr);
     putchar('\n');
     fflush(stdout);
 }
 
+/* -- both -- */
+
+SlbStatus eval_report_begin(EvalReport *report, const char *set, int scale, SlbError *err)
+{
+    report->sum = (EvalRow){0};
+    report->rows = 0;
+    if (report->json) return begin_json(report, set, scale, err);
+    begin_table(report, set, scale);
+    return SLB_OK;
+}
+
+static void add_score(SlbScore *sum, SlbScore score)
+{
+    sum->psnr += score.psnr;
+    sum->ssim += score.ssim;
+}
+
 SlbStatus eval_report_row(EvalReport *report, const EvalRow *row, SlbError *err)
 {
-    report->sum.model.psnr += row->model.psnr;
-    report->sum.model.ssim += row->model.ssim;
-    report->sum.bicubic.psnr += row->bicubic.psnr;
-    report->sum.bicubic.ssim += row->bicubic.ssim;
+    add_score(&report->sum.bicubic, row->bicubic);
+    for (int i = 0; i < report->models->count; i++) add_score(&report->sum.model[i], row->model[i]);
     report->rows++;
     if (!report->json) {
         print_row(report, row->name, row);
         return SLB_OK;
     }
-    cJSON *image = cJSON_CreateObject();
-    if (!image) return no_memory(err);
-    cJSON_AddItemToArray(report->images, image);
-    bool ok = cJSON_AddStringToObject(image, "name", row->name) && add_scores(image, row);
-    return ok ? SLB_OK : no_memory(err);
+    SlbStatus s = SLB_OK;
+    for (int i = 0; s == SLB_OK && i < result_count(report); i++)
+        s = add_image(report, row, i, err);
+    return s;
 }
 
-SlbStatus eval_report_end(EvalReport *report, SlbError *err)
+static SlbScore mean_of(SlbScore sum, size_t rows)
 {
-    double n = (double)report->rows; /* no rows: every mean is 0 / 0, NAN */
-    const EvalRow *sum = &report->sum;
-    EvalRow mean = {
-        .model = {sum->model.psnr / n, sum->model.ssim / n},
-        .bicubic = {sum->bicubic.psnr / n, sum->bicubic.ssim / n},
-    };
+    double n = (double)rows; /* no rows: every mean is 0 / 0, NAN */
+    return (SlbScore){sum.psnr / n, sum.ssim / n};
+}
+
+SlbStatus eval_report_end(EvalReport *report, EvalRow *mean, SlbError *err)
+{
+    *mean = (EvalRow){.name = "mean", .bicubic = mean_of(report->sum.bicubic, report->rows)};
+    for (int i = 0; i < report->models->count; i++)
+        mean->model[i] = mean_of(report->sum.model[i], report->rows);
     if (!report->json) {
-        print_row(report, "mean", &mean);
+        print_row(report, mean->name, mean);
         return SLB_OK;
     }
-    if (!add_scores(report->result, &mean)) return no_memory(err);
-    cJSON *images = report->images;
-    report->images = NULL;
-    if (cJSON_AddItemToObject(report->result, "images", images)) return SLB_OK;
-    cJSON_Delete(images);
-    return no_memory(err);
+    SlbStatus s = SLB_OK;
+    for (int i = 0; s == SLB_OK && i < result_count(report); i++)
+        s = end_result(report, mean, i, err);
+    return s;
 }
 
 SlbStatus eval_report_finish(EvalReport *report, SlbError *err)
@@ -143,7 +205,7 @@ SlbStatus eval_report_finish(EvalReport *report, SlbError *err)
 
 void eval_report_free(EvalReport *report)
 {
-    cJSON_Delete(report->images);
+    for (int i = 0; i < EVAL_MODELS; i++) cJSON_Delete(report->images[i]);
     cJSON_Delete(report->root);
-    report->images = report->root = report->result = NULL;
+    *report = (EvalReport){0};
 }

@@ -14,14 +14,18 @@ typedef struct ModelChoice {
     int threads;       /* 0: one a processor */
 } ModelChoice;
 
-/* Rows for the option table of a command whose settings have a ModelChoice named `choice`. */
+/* Rows for the option table of a command whose settings have a ModelChoice named `choice`: all of
+ * it, or what is left when the command has rows of its own for `bits` and `model`. */
 /* clang-format off */
 #define MODEL_CHOICE_OPTIONS(Settings, bits_fallback)                                              \
     {'b', "bits", OPTION_INT, offsetof(Settings, choice.bits), NULL, "1|2|4|32", 0, 0, NULL,       \
-     false, "bits of a weight: takes the best built-in model of that width for the scale" bits_fallback},             \
-    {'m', "model", OPTION_TEXT, offsetof(Settings, choice.model), "MODEL|FILE", NULL, 0, 0, NULL,   \
-     false, "a built-in model by name (slbsr models lists them) or a model file"},                   \
-    {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NET|FILE", NULL, 0, 0, NULL, false,  \
+     false, "bits of a weight: takes the best built-in model of that width for the scale"          \
+     bits_fallback},                                                                               \
+    {'m', "model", OPTION_TEXT, offsetof(Settings, choice.model), "MODEL|FILE", NULL, 0, 0, NULL,  \
+     false, "a built-in model by name (slbsr models lists them) or a model file"},                 \
+    MODEL_RUN_OPTIONS(Settings)
+#define MODEL_RUN_OPTIONS(Settings)                                                                \
+    {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NET|FILE", NULL, 0, 0, NULL, false,   \
      "the network of a weight file that carries none: a name (vdsr) or a .net file"},              \
     {0, "float", OPTION_FLAG, offsetof(Settings, choice.use_float), NULL, NULL, 0, 0, NULL,        \
      false, "compute in float32 where the model has 8-bit activations"},                           \

@@ -1,5 +1,7 @@
 #include "cli/picture.h"
 
+#include <string.h>
+
 SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, SlbError *err)
 {
     uint32_t n = (uint32_t)scale;
@@ -10,4 +12,10 @@ SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, Slb
     info->width -= info->width % n;
     info->height -= info->height % n;
     return SLB_OK;
+}
+
+const char *cli_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
 }

@@ -9,4 +9,7 @@
 SLB_MUST_CHECK SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale,
                                               SlbError *err);
 
+/* What stands behind the last '/' of a path. */
+const char *cli_base_name(const char *path);
+
 #endif

@@ -70,4 +70,9 @@ SLB_MUST_CHECK SlbStatus slb_image_load(const char *path, const SlbReadLimits *l
 SLB_MUST_CHECK SlbStatus slb_image_save(const char *path, const SlbImage *image,
                                         const SlbWriteOptions *options, SlbError *err);
 
+/* A PNG file in memory, compressed as far as it goes, without the ICC profile: *bytes bytes at
+ * *data, which the caller frees with free(). SLB_E_MEMORY, with nothing to free. */
+SLB_MUST_CHECK SlbStatus slb_image_to_png(const SlbImage *image, unsigned char **data,
+                                          size_t *bytes, SlbError *err);
+
 #endif

@@ -1,0 +1,25 @@
+/* slbsr eval --html: the same figures as a page, with crops to look at. */
+#ifndef SLBSR_CLI_EVAL_HTML_H
+#define SLBSR_CLI_EVAL_HTML_H
+
+#include "base/io.h"
+#include "cli/eval_measure.h"
+
+typedef struct EvalHtml EvalHtml;
+
+/* Opens the file; `overwrite` as in base/io.h. `command_line` must outlive it. */
+SLB_MUST_CHECK SlbStatus eval_html_open(const char *path, bool overwrite, const char *protocol,
+                                        const char *command_line, EvalHtml **html, SlbError *err);
+
+/* The sequence is: for each set and scale begin, row..., end; then finish. `view`: NULL for a
+ * picture that is only measured. */
+SLB_MUST_CHECK SlbStatus eval_html_begin(EvalHtml *html, const char *set, int scale,
+                                         const EvalModels *models, SlbError *err);
+SLB_MUST_CHECK SlbStatus eval_html_row(EvalHtml *html, const EvalRow *row, const EvalView *view,
+                                       SlbError *err);
+SLB_MUST_CHECK SlbStatus eval_html_end(EvalHtml *html, const EvalRow *mean, SlbError *err);
+/* Writes the page and closes *html in any case. */
+SLB_MUST_CHECK SlbStatus eval_html_finish(EvalHtml *html, SlbError *err);
+void eval_html_abort(EvalHtml *html); /* leaves no file; NULL is allowed */
+
+#endif
