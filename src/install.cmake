@@ -16,7 +16,7 @@ set(doc ${CMAKE_BINARY_DIR}/doc)
 add_custom_command(OUTPUT ${doc}/made
   COMMAND ${CMAKE_COMMAND} -E rm -rf ${doc}
   COMMAND ${CMAKE_COMMAND} -E make_directory ${doc}
-  COMMAND ${CMAKE_COMMAND} -E env --unset=SLBSR_CPU $<TARGET_FILE:slbsr> _doc all ${doc}
+  COMMAND ${CMAKE_COMMAND} -E env --unset=SLBSR_CPU ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:slbsr> _doc all ${doc}
   COMMAND ${CMAKE_COMMAND} -E touch ${doc}/made
   DEPENDS slbsr VERBATIM COMMENT "Writing man pages and completions")
 add_custom_target(doc ALL DEPENDS ${doc}/made)

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const char *const level_names[SLB_CPU_LEVELS] = {"c", "avx2", "vnni", "amx", "neon"};
+static const char *const level_names[SLB_CPU_LEVELS] = {"c", "sse2", "avx2", "vnni", "amx", "neon"};
 
 const char *slb_cpu_level_name(SlbCpuLevel level)
 {
@@ -78,7 +78,8 @@ static bool has_amx(void)
 bool slb_cpu_has(SlbCpuLevel level)
 {
     switch (level) {
-    case SLB_CPU_C: return true;
+    case SLB_CPU_C:
+    case SLB_CPU_SSE2: return true;
     case SLB_CPU_AVX2: return has_avx2();
     case SLB_CPU_AVX512: return has_avx512();
     case SLB_CPU_AMX: return has_amx();
@@ -93,7 +94,44 @@ static bool has_bf16(void)
 
 bool slb_cpu_has(SlbCpuLevel level)
 {
+#if defined(__aarch64__)
+    return level == SLB_CPU_C || level == SLB_CPU_NEON;
+#else
     return level == SLB_CPU_C;
+#endif
+}
+#endif
+
+bool slb_cpu_includes(SlbCpuLevel level, SlbCpuLevel other)
+{
+    if (level == SLB_CPU_NEON) return other == SLB_CPU_NEON || other == SLB_CPU_C;
+    return other <= level;
+}
+
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+
+/* The kernel's numbers (its asm/hwcap.h), which headers of older systems do not all have. */
+enum { AT_HWCAP_ASIMDDP = 1 << 20, AT_HWCAP2_I8MM = 1 << 13 };
+
+bool slb_cpu_has_dotprod(void)
+{
+    return getauxval(AT_HWCAP) & AT_HWCAP_ASIMDDP;
+}
+
+bool slb_cpu_has_i8mm(void)
+{
+    return getauxval(AT_HWCAP2) & AT_HWCAP2_I8MM;
+}
+#else
+bool slb_cpu_has_dotprod(void)
+{
+    return false;
+}
+
+bool slb_cpu_has_i8mm(void)
+{
+    return false;
 }
 #endif
 
@@ -102,13 +140,13 @@ bool slb_cpu_detect(SlbCpu *cpu)
     SlbCpuLevel best = SLB_CPU_C;
     for (int l = 0; l < SLB_CPU_LEVELS; l++)
         if (slb_cpu_has((SlbCpuLevel)l)) best = (SlbCpuLevel)l;
-    *cpu = (SlbCpu){.level = best, .bf16 = best >= SLB_CPU_AVX512 && has_bf16()};
+    *cpu = (SlbCpu){.level = best, .bf16 = has_bf16()};
     const char *wanted = getenv("SLBSR_CPU");
     if (!wanted || !*wanted) return true;
     for (int l = 0; l < SLB_CPU_LEVELS; l++) {
         if (strcmp(wanted, level_names[l]) != 0 || !slb_cpu_has((SlbCpuLevel)l)) continue;
         cpu->level = (SlbCpuLevel)l;
-        cpu->bf16 = cpu->bf16 && l >= SLB_CPU_AVX512;
+        cpu->bf16 = cpu->bf16 && slb_cpu_includes(cpu->level, SLB_CPU_AVX512);
         return true;
     }
     return false;

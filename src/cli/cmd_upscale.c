@@ -109,7 +109,7 @@ const Command cmd_upscale = {
              "extension (png, jpg, pnm, pgm, ppm, pam, bmp, tga). OUTPUT appears whole or not at "
              "all.\n"
              "Models with 8-bit activations run on integer kernels, which give the same pixels on "
-             "every machine, unless --float is given. SLBSR_CPU=c|avx2|vnni|amx forces a "
+             "every machine, unless --float is given. SLBSR_CPU=c|sse2|avx2|vnni|amx|neon forces a "
              "kernel level.",
     .example = "slbsr upscale photo.jpg large.png\n"
                "slbsr upscale photo.png large.png --bits 1 -s 4 -y\n"

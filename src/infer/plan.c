@@ -247,11 +247,14 @@ int slb_plan_threads(const SlbPlan *plan)
 
 const char *slb_plan_kernel(const SlbPlan *plan, int conv)
 {
-    static const char *const names[SLB_CPU_LEVELS] = {"float c", "float avx2", "float vnni",
-                                                      "float vnni", "float neon"};
+    static const char *const names[SLB_CPU_LEVELS] = {
+        [SLB_CPU_C] = "float c",       [SLB_CPU_SSE2] = "float sse2",
+        [SLB_CPU_AVX2] = "float avx2", [SLB_CPU_AVX512] = "float vnni",
+        [SLB_CPU_AMX] = "float vnni",  [SLB_CPU_NEON] = "float neon"};
     static const char *const edge_names[SLB_CPU_LEVELS] = {
-        "float c, fixed order", "float avx2, fixed order", "float vnni, fixed order",
-        "float vnni, fixed order", "float c, fixed order"};
+        [SLB_CPU_C] = "float c, fixed order",       [SLB_CPU_SSE2] = "float sse2, fixed order",
+        [SLB_CPU_AVX2] = "float avx2, fixed order", [SLB_CPU_AVX512] = "float vnni, fixed order",
+        [SLB_CPU_AMX] = "float vnni, fixed order",  [SLB_CPU_NEON] = "float neon, fixed order"};
     for (int i = 0; i < plan->step_count; i++) {
         const Step *s = &plan->steps[i];
         if (s->conv != conv) continue;

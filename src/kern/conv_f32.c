@@ -2,7 +2,7 @@
 
 #include "kern/conv_f32_isa.h"
 
-/* 3 x 4 sums of 4 floats: the 16 registers of SSE2 (and half of NEON's). */
+/* 3 x 4 sums of 4 floats: the 16 registers of SSE2. */
 #define LANES 4
 #define PIXELS 3
 #define VECTORS 4
@@ -14,6 +14,8 @@ SlbConvF32Fn slb_conv_f32(SlbCpuLevel level)
 #if defined(__x86_64__)
     if (level == SLB_CPU_AVX512 || level == SLB_CPU_AMX) return slb_conv_f32_avx512;
     if (level == SLB_CPU_AVX2) return slb_conv_f32_avx2;
+#elif defined(__aarch64__)
+    if (level == SLB_CPU_NEON) return slb_conv_f32_neon;
 #endif
     (void)level;
     return slb_conv_f32_c;

@@ -8,5 +8,6 @@
 void slb_conv_f32_c(const SlbConvF32 *args);
 void slb_conv_f32_avx2(const SlbConvF32 *args);
 void slb_conv_f32_avx512(const SlbConvF32 *args);
+void slb_conv_f32_neon(const SlbConvF32 *args);
 
 #endif

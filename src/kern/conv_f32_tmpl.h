@@ -1,5 +1,5 @@
-/* The float convolution for one vector width: included by conv_f32.c, conv_f32_avx2.c and
- * conv_f32_avx512.c, which define LANES (floats in a vector), PIXELS and VECTORS (the register
+/* The float convolution for one vector width: included by conv_f32.c and conv_f32_ISA.c,
+ * which define LANES (floats in a vector), PIXELS and VECTORS (the register
  * tile: PIXELS * VECTORS accumulators) and NAME. Written with the compiler's vector extensions, so
  * that one text serves every instruction set. */
 #include <string.h>

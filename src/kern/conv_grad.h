@@ -28,5 +28,6 @@ SlbGradF32Fn slb_grad_f32(SlbCpuLevel level);
 void slb_grad_f32_c(const SlbGradF32 *args);
 void slb_grad_f32_avx2(const SlbGradF32 *args);
 void slb_grad_f32_avx512(const SlbGradF32 *args);
+void slb_grad_f32_neon(const SlbGradF32 *args);
 
 #endif

@@ -45,12 +45,19 @@ typedef struct SlbConvU8Kernel {
     /* Weights in -15..15 (slb_level_integer), OIHW, to that layout; `packed` is 64-byte aligned. */
     void (*pack)(const int8_t *oihw, int out_channels, int in_channels, int kernel, void *packed);
     void (*run)(const SlbConvU8 *args);
+    bool (*has)(void); /* what it needs beyond its level; NULL: nothing */
 } SlbConvU8Kernel;
 
-/* The best kernel for `level`; never NULL. */
+/* The best kernel for `level` on this machine; never NULL. */
 const SlbConvU8Kernel *slb_conv_u8(SlbCpuLevel level);
 
-/* Packed convolution kernels of the instruction sets, for the table in conv_u8.c and for tests. */
-extern const SlbConvU8Kernel slb_conv_u8_c, slb_conv_u8_avx2, slb_conv_u8_avx512, slb_conv_u8_amx;
+/* All kernels of this build that the machine can run, one after the other, plain C first: the
+ * index-th, NULL behind the last. For tests and benchmarks. */
+const SlbConvU8Kernel *slb_conv_u8_at(size_t index);
+
+/* Packed convolution kernels of the instruction sets, for the table in conv_u8.c. */
+extern const SlbConvU8Kernel slb_conv_u8_c, slb_conv_u8_sse2, slb_conv_u8_avx2, slb_conv_u8_avx512;
+extern const SlbConvU8Kernel slb_conv_u8_amx;
+extern const SlbConvU8Kernel slb_conv_u8_neon, slb_conv_u8_dotprod, slb_conv_u8_i8mm;
 
 #endif

@@ -57,4 +57,8 @@ static void run(const SlbConvU8 *a)
     convolve(a, slb_out_padded(a->in_channels));
 }
 
-const SlbConvU8Kernel slb_conv_u8_amx = {SLB_CPU_AMX, "packed amx", packed_bytes, pack, run};
+const SlbConvU8Kernel slb_conv_u8_amx = {.level = SLB_CPU_AMX,
+                                         .name = "packed amx",
+                                         .packed_bytes = packed_bytes,
+                                         .pack = pack,
+                                         .run = run};

@@ -142,4 +142,8 @@ static void run(const SlbConvU8 *a)
         outputs(a, p, 1);
 }
 
-const SlbConvU8Kernel slb_conv_u8_avx2 = {SLB_CPU_AVX2, "packed avx2", packed_bytes, pack, run};
+const SlbConvU8Kernel slb_conv_u8_avx2 = {.level = SLB_CPU_AVX2,
+                                          .name = "packed avx2",
+                                          .packed_bytes = packed_bytes,
+                                          .pack = pack,
+                                          .run = run};

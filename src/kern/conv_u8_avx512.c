@@ -116,6 +116,8 @@ static void run(const SlbConvU8 *a)
     }
 }
 
-const SlbConvU8Kernel slb_conv_u8_avx512 = {
-    SLB_CPU_AVX512, "packed vnni", packed_bytes, pack, run,
-};
+const SlbConvU8Kernel slb_conv_u8_avx512 = {.level = SLB_CPU_AVX512,
+                                            .name = "packed vnni",
+                                            .packed_bytes = packed_bytes,
+                                            .pack = pack,
+                                            .run = run};

@@ -102,4 +102,5 @@ static void run(const SlbConvU8 *a)
     }
 }
 
-const SlbConvU8Kernel slb_conv_u8_c = {SLB_CPU_C, "packed c", packed_bytes, pack, run};
+const SlbConvU8Kernel slb_conv_u8_c = {
+    .level = SLB_CPU_C, .name = "packed c", .packed_bytes = packed_bytes, .pack = pack, .run = run};

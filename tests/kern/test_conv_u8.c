@@ -1,12 +1,15 @@
-/* The packed convolution of every level, and that for AMX on emulated tiles, against three plain
- * loops, bytes compared: odd sizes, extreme values, padding kept zero, nothing read or written
- * outside. */
+/* Every packed convolution kernel of this machine, and that for AMX on emulated tiles, against
+ * three plain loops, bytes compared: odd sizes, extreme values, padding kept zero, nothing read or
+ * written outside. SLBSR_SEED=N takes other numbers. `test_conv_u8 bench` measures the kernels
+ * instead. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -23,7 +26,7 @@ enum { GUARD = 64, FILL = 0xa5 };
 typedef struct Case {
     int in, out, kernel, bits;
     size_t pixels;
-    bool extreme; /* all codes 255, all weights at one end */
+    bool extreme; /* all codes 255; weights all at the one end, all at the other, or both in turn */
 } Case;
 
 /* Everything one case needs; rows of pixels + 2 stand for three rows of a picture. */
@@ -37,6 +40,12 @@ typedef struct Setup {
     float *multiplier;
     int32_t *sums; /* [pixels][out], what is to come out before it is requantized */
 } Setup;
+
+static uint64_t seed(void)
+{
+    const char *text = getenv("SLBSR_SEED");
+    return text ? strtoull(text, NULL, 10) : 20;
+}
 
 static void *room(size_t count, size_t size)
 {
@@ -57,6 +66,17 @@ static int32_t reference(const Setup *s, size_t pixel, int o)
     return (int32_t)sum;
 }
 
+static void fill_weights(Setup *s, SlbRng *rng)
+{
+    int n = 1 << s->c.bits, size = s->c.in * s->taps;
+    for (int o = 0; o < s->c.out; o++)
+        for (int k = 0; k < size; k++) {
+            int end = o % 3 == 0 || (o % 3 == 2 && k % 2) ? n - 1 : 1 - n;
+            s->weight[o * size + k] =
+                (int8_t)(s->c.extreme ? end : 2 * (int)slb_rng_below(rng, (uint64_t)n) - (n - 1));
+        }
+}
+
 static Setup make(Case c, SlbRng *rng)
 {
     Setup s = {.c = c, .taps = c.kernel * c.kernel};
@@ -68,19 +88,14 @@ static Setup make(Case c, SlbRng *rng)
         for (int i = 0; i < c.in; i++)
             s.input[p * (size_t)s.in_padded + (size_t)i] =
                 c.extreme ? 255 : (uint8_t)slb_rng_next(rng);
-    int n = 1 << c.bits;
-    size_t weights = (size_t)(c.out * c.in * s.taps);
-    s.weight = room(weights, 1);
-    for (size_t k = 0; k < weights; k++)
-        s.weight[k] = (int8_t)(c.extreme ? (k % 2 ? n - 1 : 1 - n)
-                                         : 2 * (int)slb_rng_below(rng, (uint64_t)n) - (n - 1));
-    if (c.extreme) memset(s.weight, n - 1, weights / 2);
+    s.weight = room((size_t)(c.out * c.in * s.taps), 1);
+    fill_weights(&s, rng);
     s.bias = room((size_t)s.out_padded, sizeof *s.bias);
     s.multiplier = room((size_t)s.out_padded, sizeof *s.multiplier);
     for (int o = 0; o < c.out; o++) {
         s.bias[o] = c.extreme ? (o % 2 ? -SLB_MAX_BIAS : SLB_MAX_BIAS)
                               : (int32_t)slb_rng_below(rng, 20001) - 10000;
-        s.multiplier[o] = (float)(slb_rng_normal(rng) * 0.01 / n);
+        s.multiplier[o] = (float)(slb_rng_normal(rng) * 0.01 / (1 << c.bits));
     }
     s.sums = room(c.pixels * (size_t)c.out, sizeof *s.sums);
     for (size_t p = 0; p < c.pixels; p++)
@@ -119,12 +134,38 @@ static SlbConvU8 args_of(const Setup *s, const void *packed)
     return a;
 }
 
+/* `bytes` bytes between two guards, all FILL. */
+static void *fenced(size_t bytes)
+{
+    unsigned char *block = room(bytes + 2 * GUARD, 1);
+    memset(block, FILL, bytes + 2 * GUARD);
+    return block + GUARD;
+}
+
+static void drop_fenced(void *inside, size_t bytes)
+{
+    unsigned char *block = (unsigned char *)inside - GUARD;
+    for (size_t i = 0; i < GUARD; i++) {
+        assert_int_equal(block[i], FILL);
+        assert_int_equal(block[GUARD + bytes + i], FILL);
+    }
+    slb_free(block);
+}
+
+static void wrong(const Setup *s, const SlbConvU8Kernel *k, size_t pixel, int o, double is,
+                  double want)
+{
+    fail_msg("%s: in %d out %d kernel %d bits %d pixels %zu: pixel %zu output %d is %.9g, not %.9g "
+             "(SLBSR_SEED=%llu)",
+             k->name, s->c.in, s->c.out, s->c.kernel, s->c.bits, s->c.pixels, pixel, o, is, want,
+             (unsigned long long)seed());
+}
+
 static void check_codes(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a)
 {
     a.out_stride = (size_t)s->out_padded + 16; /* a gap that must stay untouched */
     size_t bytes = s->c.pixels * a.out_stride;
-    uint8_t *out = room(bytes + GUARD, 1);
-    memset(out, FILL, bytes + GUARD);
+    uint8_t *out = fenced(bytes);
     a.out_u8 = out;
     a.code_max = (float)((1 << (8 >> s->c.pixels % 4)) - 1); /* 255, 15, 3, 1 */
     k->run(&a);
@@ -133,30 +174,28 @@ static void check_codes(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a)
             int want = o < s->c.out ? slb_requant_u8(sum_of(s, p, o), s->multiplier[o], a.code_max)
                        : o < s->out_padded ? 0
                                            : FILL;
-            if (out[p * a.out_stride + (size_t)o] != want)
-                fail_msg("%s: in %d out %d kernel %d bits %d pixels %zu: pixel %zu output %d is "
-                         "%d, not %d",
-                         k->name, s->c.in, s->c.out, s->c.kernel, s->c.bits, s->c.pixels, p, o,
-                         out[p * a.out_stride + (size_t)o], want);
+            int is = out[p * a.out_stride + (size_t)o];
+            if (is != want) wrong(s, k, p, o, is, want);
         }
-    for (size_t i = bytes; i < bytes + GUARD; i++) assert_int_equal(out[i], FILL);
-    slb_free(out);
+    drop_fenced(out, bytes);
 }
 
 static void check_floats(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a, bool relu)
 {
     a.out_stride = (size_t)s->out_padded;
     a.relu = relu;
-    float *out = room(s->c.pixels * a.out_stride + GUARD, sizeof *out);
+    size_t bytes = s->c.pixels * a.out_stride * sizeof(float);
+    float *out = fenced(bytes);
     a.out_f32 = out;
     k->run(&a);
     for (size_t p = 0; p < s->c.pixels; p++)
         for (int o = 0; o < s->out_padded; o++) {
             float want = o < s->c.out ? (float)sum_of(s, p, o) * s->multiplier[o] : 0.0f;
             if (relu && want < 0.0f) want = 0.0f;
-            assert_true(out[p * a.out_stride + (size_t)o] == want);
+            float is = out[p * a.out_stride + (size_t)o];
+            if (is != want) wrong(s, k, p, o, (double)is, (double)want);
         }
-    slb_free(out);
+    drop_fenced(out, bytes);
 }
 
 /* Input and output end, then begin, where a page may not be touched. Of the last pixel there are
@@ -191,48 +230,41 @@ static void check_guarded(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a)
     guarded_free(&out);
 }
 
-/* Kernel `number` of those that can run here: the levels', then AMX on emulated tiles. NULL where
- * there is none of the number. */
-static const SlbConvU8Kernel *kernel_of(int number)
+static void check_kernel(const Setup *s, const SlbConvU8Kernel *k)
 {
-    if (number < SLB_CPU_LEVELS)
-        return slb_cpu_has((SlbCpuLevel)number) ? slb_conv_u8((SlbCpuLevel)number) : NULL;
-    return emulated_conv_u8();
+    size_t bytes = k->packed_bytes(s->c.out, s->c.in, s->c.kernel);
+    void *packed = fenced(bytes);
+    k->pack(s->weight, s->c.out, s->c.in, s->c.kernel, packed);
+    SlbConvU8 a = args_of(s, packed);
+    check_codes(s, k, a);
+    check_floats(s, k, a, false);
+    check_floats(s, k, a, true);
+    check_guarded(s, k, a);
+    drop_fenced(packed, bytes);
 }
 
-static void check_all(Case c, SlbRng *rng)
+static void check_case(Case c, uint64_t stream, uint64_t index)
 {
-    Setup s = make(c, rng);
-    for (int n = 0; n <= SLB_CPU_LEVELS; n++) {
-        const SlbConvU8Kernel *k = kernel_of(n);
-        if (!k) continue;
-        void *packed = room(k->packed_bytes(s.c.out, s.c.in, s.c.kernel), 1);
-        k->pack(s.weight, s.c.out, s.c.in, s.c.kernel, packed);
-        SlbConvU8 a = args_of(&s, packed);
-        check_codes(&s, k, a);
-        check_floats(&s, k, a, false);
-        check_floats(&s, k, a, true);
-        check_guarded(&s, k, a);
-        slb_free(packed);
-    }
+    SlbRng rng = slb_rng(seed(), stream, index);
+    Setup s = make(c, &rng);
+    const SlbConvU8Kernel *k;
+    for (size_t i = 0; (k = slb_conv_u8_at(i)); i++) check_kernel(&s, k);
+    if (emulated_conv_u8()) check_kernel(&s, emulated_conv_u8());
     drop(&s);
 }
 
-static void test_every_level_gives_the_same_bytes(void **state)
+static void test_every_kernel_gives_the_same_bytes(void **state)
 {
     (void)state;
     static const Case cases[] = {
-        {1, 1, 3, 1, 1, false},    {1, 1, 1, 4, 3, false},   {3, 5, 3, 2, 2, false},
-        {16, 16, 3, 1, 7, false},  {17, 33, 3, 4, 5, false}, {64, 64, 3, 2, 11, false},
-        {64, 64, 3, 1, 6, true},   {64, 64, 3, 4, 5, true},  {31, 64, 1, 1, 13, false},
-        {64, 1, 3, 2, 4, false},   {130, 20, 3, 4, 3, true}, {1024, 2, 3, 4, 3, true},
-        {2, 1024, 3, 1, 3, false},
+        {1, 1, 3, 1, 1, false},    {1, 1, 1, 4, 3, false},    {3, 5, 3, 2, 2, false},
+        {16, 16, 3, 1, 7, false},  {17, 33, 3, 4, 5, false},  {64, 64, 3, 2, 11, false},
+        {64, 64, 3, 1, 6, true},   {64, 64, 3, 4, 5, true},   {31, 64, 1, 1, 13, false},
+        {64, 1, 3, 2, 4, false},   {130, 20, 3, 4, 3, true},  {1024, 2, 3, 4, 3, true},
+        {2, 1024, 3, 1, 3, false}, {1024, 3, 3, 1, 2, true},  {100, 7, 3, 2, 9, true},
+        {48, 48, 3, 3, 8, true},   {64, 64, 3, 2, 33, false}, {64, 32, 1, 2, 19, true},
     };
-    const uint64_t seed = 20;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        SlbRng rng = slb_rng(seed, 0, i);
-        check_all(cases[i], &rng);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_case(cases[i], 0, i);
 }
 
 /* Numbers around those at which a blocking changes its mind. */
@@ -244,33 +276,127 @@ static void test_blocks_and_what_remains(void **state)
     static const int outputs[] = {1, 16, 17, 31, 32, 33, 48, 64, 65, 80};
     static const size_t pixels[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 34, 47, 63, 64, 65, 97, 271};
     enum { CHANNELS = sizeof channels / sizeof *channels };
-    const uint64_t seed = 21;
     for (uint64_t i = 0; i < 3 * CHANNELS; i++) {
-        SlbRng rng = slb_rng(seed, 0, i);
+        SlbRng rng = slb_rng(seed(), 1, i);
         Case c = {.in = channels[i % CHANNELS],
                   .out = outputs[slb_rng_below(&rng, sizeof outputs / sizeof *outputs)],
                   .kernel = i % 2 ? 3 : 1,
                   .bits = 1 << slb_rng_below(&rng, 3),
                   .pixels = pixels[slb_rng_below(&rng, sizeof pixels / sizeof *pixels)]};
-        check_all(c, &rng);
+        check_case(c, 2, i);
+    }
+}
+
+static void test_random_sizes(void **state)
+{
+    (void)state;
+    SlbRng rng = slb_rng(seed(), 3, 0);
+    for (uint64_t i = 0; i < 40; i++) {
+        Case c = {.in = 1 + (int)slb_rng_below(&rng, 80),
+                  .out = 1 + (int)slb_rng_below(&rng, 80),
+                  .kernel = slb_rng_below(&rng, 4) ? 3 : 1,
+                  .bits = 1 + (int)slb_rng_below(&rng, 4),
+                  .pixels = 1 + (size_t)slb_rng_below(&rng, 24),
+                  .extreme = slb_rng_below(&rng, 4) == 0};
+        check_case(c, 4, i);
     }
 }
 
 static void test_a_level_gets_a_kernel_that_it_can_run(void **state)
 {
     (void)state;
-    assert_int_equal(slb_conv_u8(SLB_CPU_C)->level, SLB_CPU_C);
-    assert_int_equal(slb_conv_u8(SLB_CPU_NEON)->level, SLB_CPU_C);
-    for (int level = 0; level < SLB_CPU_NEON; level++)
-        assert_true((int)slb_conv_u8((SlbCpuLevel)level)->level <= level);
+    assert_ptr_equal(slb_conv_u8(SLB_CPU_C), &slb_conv_u8_c);
+    assert_ptr_equal(slb_conv_u8_at(0), &slb_conv_u8_c);
+    size_t kernels = 0;
+    while (slb_conv_u8_at(kernels)) kernels++;
+    for (int level = 0; level < SLB_CPU_LEVELS; level++) {
+        const SlbConvU8Kernel *k = slb_conv_u8((SlbCpuLevel)level);
+        assert_true(slb_cpu_includes((SlbCpuLevel)level, k->level));
+        size_t i = 0;
+        while (i < kernels && slb_conv_u8_at(i) != k) i++;
+        assert_true(i < kernels); /* the machine runs it */
+    }
 }
 
-int main(void)
+/* -- benchmark -- */
+
+enum { ROUNDS = 9, MAX_KERNELS = 16 };
+
+static int by_size(const void *a, const void *b)
 {
+    double d = *(const double *)a - *(const double *)b;
+    return d < 0 ? -1 : d > 0;
+}
+
+/* Of this thread: what others do on the machine counts for less. */
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Seconds of one run, the mean of `times`. */
+static double time_run(const SlbConvU8Kernel *k, const SlbConvU8 *a, int times)
+{
+    double start = cpu_seconds();
+    for (int i = 0; i < times; i++) k->run(a);
+    return (cpu_seconds() - start) / times;
+}
+
+/* All kernels on one layer, taking turns of about 10 ms; medians. */
+static void bench(Case c)
+{
+    SlbRng rng = slb_rng(seed(), 2, 0);
+    Setup s = make(c, &rng);
+    size_t row = c.pixels * (size_t)s.out_padded, count = 0;
+    void *packed[MAX_KERNELS];
+    double time[MAX_KERNELS][ROUNDS];
+    uint8_t *out = room(row, 1);
+    for (const SlbConvU8Kernel *k; count < MAX_KERNELS && (k = slb_conv_u8_at(count)); count++) {
+        packed[count] = room(k->packed_bytes(c.out, c.in, c.kernel), 1);
+        k->pack(s.weight, c.out, c.in, c.kernel, packed[count]);
+    }
+    for (int round = 0; round < ROUNDS; round++)
+        for (size_t i = 0; i < count; i++) {
+            SlbConvU8 a = args_of(&s, packed[i]);
+            a.out_u8 = out;
+            a.out_stride = (size_t)s.out_padded;
+            a.code_max = 255.0f;
+            const SlbConvU8Kernel *k = slb_conv_u8_at(i);
+            time[i][round] = time_run(k, &a, 1 + (int)(0.01 / time_run(k, &a, 1)));
+        }
+    double work = 2.0 * c.in * c.out * s.taps * (double)c.pixels, plain = 0;
+    for (size_t i = 0; i < count; i++) {
+        qsort(time[i], ROUNDS, sizeof **time, by_size);
+        double middle = time[i][ROUNDS / 2];
+        if (i == 0) plain = middle;
+        printf("%3d -> %3d, %dx%d, %d bits: %-20s %8.1f GOP/s  %5.2f x plain C\n", c.in, c.out,
+               c.kernel, c.kernel, c.bits, slb_conv_u8_at(i)->name, work / middle * 1e-9,
+               plain / middle);
+        slb_free(packed[i]);
+    }
+    slb_free(out);
+    drop(&s);
+}
+
+static int bench_all(void)
+{
+    for (int bits = 1; bits <= 4; bits *= 2) bench((Case){64, 64, 3, bits, 200, false});
+    bench((Case){64, 256, 3, 2, 200, false});
+    bench((Case){64, 64, 1, 2, 200, false});
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "bench") == 0) return bench_all();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_level_gives_the_same_bytes),
+        cmocka_unit_test(test_every_kernel_gives_the_same_bytes),
         cmocka_unit_test(test_blocks_and_what_remains),
+        cmocka_unit_test(test_random_sizes),
         cmocka_unit_test(test_a_level_gets_a_kernel_that_it_can_run),
     };
+    printf("SLBSR_SEED=%llu\n", (unsigned long long)seed());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
