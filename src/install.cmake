@@ -8,6 +8,8 @@ set(SLBSR_FISH_DIR ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d CACHE STRI
 install(TARGETS slbsr)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
+include(src/package.cmake)
+
 if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
   message(STATUS "no emulator for this processor: man pages and completions are left out")
   return()

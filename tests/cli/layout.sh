@@ -62,7 +62,7 @@ for path in src/*/; do
 done
 
 # Everything at the top of the tree but what .gitignore names.
-top='.ci .clang-format .git .gitignore CHANGELOG.md CMakeLists.txt LICENSE README.md data nets src tests weights'
+top='.ci .clang-format .git .github .gitignore CHANGELOG.md CMakeLists.txt LICENSE README.md data nets src tests weights'
 for path in * .[!.]*; do
     case $path in build* | run) continue ;; esac
     allowed "$path" "$top" || complain "$path: does not belong at the top of the tree"
