@@ -17,7 +17,7 @@ typedef struct Settings {
     IntList scales;
     int bits, steps, warmup, batch, patch, seed, threads;
     const char *stop_after;
-    int schedule, decay_every;
+    int schedule, decay_every, tempering, restarts;
     double lr, ema, logit_lr, clip, tmax, anneal_from, anneal_to, checkpoint_minutes;
     int loss, precision, val_every, val_pictures;
     bool restart, overwrite;
@@ -66,7 +66,14 @@ static const Option options[] = {
     {0, "loss", OPTION_CHOICE, offsetof(Settings, loss), NULL, "mse|l1", 0, 0, "mse", false,
      "what is made small"},
     {0, "tmax", OPTION_REAL, offsetof(Settings, tmax), "F", NULL, 1, 1e6, "60", false,
-     "sharpness T = 1/tau of the search at its end; it rises exponentially from 1"},
+     "sharpness T = 1/tau of the search at its end; it rises from 1"},
+    {0, "tschedule", OPTION_CHOICE, offsetof(Settings, tempering), NULL, "exp|cos|linear|sgdr", 0,
+     0, "exp", false,
+     "how T rises: by a constant factor a step, or with tau along half a cosine, along a line, or "
+     "along half a cosine with restarts"},
+    {0, "restarts", OPTION_INT, offsetof(Settings, restarts), "N", NULL, 1, 16, NULL, false,
+     "times that T falls back to 1 with --tschedule sgdr, each cycle twice as long as the one "
+     "before; without it 2"},
     {0, "anneal-from", OPTION_REAL, offsetof(Settings, anneal_from), "F", NULL, 0, 1, "0.1", false,
      "share of the steps after which T rises"},
     {0, "anneal-to", OPTION_REAL, offsetof(Settings, anneal_to), "F", NULL, 0, 1, "0.8", false,
@@ -151,6 +158,8 @@ static SlbTrainOptions train_options(const Settings *set, const Invocation *invo
         .average = set->ema,
         .logit_rate = set->logit_lr,
         .clip = set->clip,
+        .tempering = (SlbTempering)set->tempering,
+        .restarts = set->tempering == SLB_TEMPER_SGDR && !set->restarts ? 2 : set->restarts,
         .sharpness = set->tmax,
         .anneal_from = set->anneal_from,
         .anneal_to = set->anneal_to,
@@ -206,6 +215,8 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     if (set->anneal_from > set->anneal_to)
         return slb_fail(err, SLB_E_USAGE, "--anneal-from: %g lies behind --anneal-to, %g",
                         set->anneal_from, set->anneal_to);
+    if (set->restarts && set->tempering != SLB_TEMPER_SGDR)
+        return slb_fail(err, SLB_E_USAGE, "--restarts: goes with --tschedule sgdr only");
     if (set->stop_after && !parse_time(set->stop_after, &how.stop_after))
         return slb_fail(err, SLB_E_USAGE, "--stop-after: '%s' is no time; give 90s, 15m or 2h",
                         set->stop_after);

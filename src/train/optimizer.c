@@ -61,9 +61,27 @@ double slb_rate_at(const SlbRate *rate, long step)
     return rate->peak * (floor + (1.0 - floor) * 0.5 * (1.0 + cos(pi * share)));
 }
 
-double slb_sharpness_at(long step, long from, long to, double end)
+/* The place u in its own cycle, of cycles of lengths 1, 2, 4, ... that fill 0..1 together. */
+static double in_cycle(double u, int restarts)
 {
-    if (step <= from) return 1.0;
-    if (step >= to) return end;
-    return pow(end, (double)(step - from) / (double)(to - from));
+    double length = 1.0, at = u * (ldexp(1.0, restarts + 1) - 1.0);
+    for (int i = 0; i < restarts && at >= length; i++) {
+        at -= length;
+        length *= 2.0;
+    }
+    return at / length;
+}
+
+double slb_sharpness_at(const SlbSharpness *how, long step)
+{
+    const double pi = 3.14159265358979323846;
+    if (step <= how->from) return 1.0;
+    if (step >= how->to) return how->end;
+    double u = (double)(step - how->from) / (double)(how->to - how->from), low = 1.0 / how->end;
+    switch (how->tempering) {
+    case SLB_TEMPER_SGDR: u = in_cycle(u, how->restarts); /* fall through */
+    case SLB_TEMPER_COS: return 1.0 / (low + (1.0 - low) * 0.5 * (1.0 + cos(pi * u)));
+    case SLB_TEMPER_LINEAR: return 1.0 / (1.0 - (1.0 - low) * u);
+    default: return pow(how->end, u);
+    }
 }

@@ -35,7 +35,33 @@ typedef struct SlbRate {
 } SlbRate;
 double slb_rate_at(const SlbRate *rate, long step);
 
-/* T = 1 / tau: 1 up to `from`, rising exponentially to `end` at `to` (both are steps). */
-double slb_sharpness_at(long step, long from, long to, double end);
+/* How the temperature tau of the search falls from 1 to 1 / end while u goes from 0 to 1; T is 1 /
+ * tau:
+ *
+ *   exp     tau = end^-u, so T = end^u
+ *   cos     tau = 1/end + (1 - 1/end) (1 + cos(pi u)) / 2
+ *   linear  tau = 1 - (1 - 1/end) u
+ *   sgdr    as cos, again and again: the `restarts` set tau back to 1, and each cycle is twice as
+ *           long as the one before
+ *
+ * The first three are those that the paper of SLB compares by name (arXiv 2009.08695); it gives no
+ * formulae, but its authors' code multiplies T by a constant factor every epoch, which is exp. Cos
+ * and sgdr are the learning rate of SGDR (Loshchilov and Hutter 2017, equation 5, T_mult 2) with
+ * tau in its place. Linear and cos stay soft for long and end steeply: half way T is 2, where exp
+ * has sqrt(end). */
+typedef enum SlbTempering {
+    SLB_TEMPER_EXP,
+    SLB_TEMPER_COS,
+    SLB_TEMPER_LINEAR,
+    SLB_TEMPER_SGDR
+} SlbTempering;
+
+typedef struct SlbSharpness {
+    SlbTempering tempering;
+    int restarts;  /* of sgdr */
+    long from, to; /* steps: T is 1 up to `from`, `end` from `to` on */
+    double end;
+} SlbSharpness;
+double slb_sharpness_at(const SlbSharpness *how, long step);
 
 #endif

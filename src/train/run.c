@@ -25,8 +25,13 @@ bool run_is_hard(const Run *run)
 
 double run_sharpness(const Run *run)
 {
-    return slb_sharpness_at(run->now.step, share_of(run, run->options->anneal_from),
-                            share_of(run, run->options->anneal_to), run->options->sharpness);
+    const SlbTrainOptions *o = run->options;
+    const SlbSharpness how = {.tempering = o->tempering,
+                              .restarts = o->restarts,
+                              .from = share_of(run, o->anneal_from),
+                              .to = share_of(run, o->anneal_to),
+                              .end = o->sharpness};
+    return slb_sharpness_at(&how, run->now.step);
 }
 
 double run_rate(const Run *run)

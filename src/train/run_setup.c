@@ -21,6 +21,7 @@ static char *recipe_of(const Run *run)
             o->bits, o->batch, o->patch, o->steps, o->warmup, (unsigned long long)o->seed, o->rate,
             o->logit_rate);
     fprintf(f, "schedule %d %ld average %.17g ", (int)o->schedule, o->decay_every, o->average);
+    fprintf(f, "tempering %d %d ", (int)o->tempering, o->restarts);
     fprintf(f, "clip %.17g sharpness %.17g anneal %.17g %.17g loss %d precision %d scales", o->clip,
             o->sharpness, o->anneal_from, o->anneal_to, (int)o->loss, (int)o->precision);
     for (int i = 0; i < o->scale_count; i++) fprintf(f, " %d", o->scales[i]);

@@ -50,7 +50,9 @@ typedef struct SlbTrainOptions {
                        what is validated and written; 0: none */
     double logit_rate; /* the logits' learning rate is this times `rate` */
     double clip;       /* bound of the gradient's norm; 0: none */
-    double sharpness;  /* T rises exponentially from 1 to this ... */
+    SlbTempering tempering;
+    int restarts;     /* of SLB_TEMPER_SGDR */
+    double sharpness; /* T rises from 1 to this ... */
     double anneal_from,
         anneal_to; /* ... between these shares of the steps; then weights are hard */
     SlbLoss loss;
