@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
+#include "cli/train_html.h"
 #include "train/train.h"
 
 typedef struct Settings {
@@ -20,6 +21,7 @@ typedef struct Settings {
     int schedule, decay_every, tempering, restarts;
     double lr, ema, logit_lr, clip, tmax, anneal_from, anneal_to, checkpoint_minutes;
     int loss, precision, val_every, val_pictures;
+    const char *html;
     bool restart, overwrite;
 } Settings;
 
@@ -84,6 +86,9 @@ static const Option options[] = {
      false, "steps between validations"},
     {0, "val-pictures", OPTION_INT, offsetof(Settings, val_pictures), "N", NULL, 0, 1000000, "0",
      false, "validate on the first N pictures; 0: on all"},
+    {0, "html", OPTION_TEXT, offsetof(Settings, html), "FILE", NULL, 0, 0, NULL, false,
+     "a page with the curves of the run (see 'slbsr plot'), made anew at every validation and at "
+     "the end"},
     {0, "checkpoint-minutes", OPTION_REAL, offsetof(Settings, checkpoint_minutes), "F", NULL, 0.001,
      1e6, "5", false, "time between checkpoints"},
     {0, "stop-after", OPTION_TEXT, offsetof(Settings, stop_after), "TIME", NULL, 0, 0, NULL, false,
@@ -99,10 +104,25 @@ static const Option options[] = {
     {0},
 };
 
-/* What the two callbacks need. */
+/* What the callbacks need. */
 typedef struct Watch {
     bool terminal; /* a line of steps is written over by the next one */
+    const Settings *set;
+    const char *line; /* the command's */
 } Watch;
+
+/* The page of --html from the log as it stands. */
+static SlbStatus write_page(const Watch *watch, SlbError *err)
+{
+    char path[4096];
+    TrainLog log;
+    snprintf(path, sizeof path, "%s.csv", watch->set->out);
+    SlbStatus s = train_log_read(path, &log, err);
+    if (s != SLB_OK) return s;
+    s = train_html_write(watch->set->html, watch->set->overwrite, &log, 1, watch->line, err);
+    train_log_free(&log);
+    return s;
+}
 
 static void print_validation(const SlbTrainReport *report)
 {
@@ -127,6 +147,9 @@ static void show_report(void *user, const SlbTrainReport *report)
     if (!report->validated) return;
     if (watch->terminal) fputs("\r\033[K", stderr);
     print_validation(report);
+    SlbError err;
+    if (watch->set->html && write_page(watch, &err) != SLB_OK)
+        fprintf(stderr, "slbsr: note: %s\n", err.message); /* no reason to stop a long run */
 }
 
 static void show_note(void *user, const char *line)
@@ -210,7 +233,7 @@ static SlbStatus choose_form(SlbTrainOptions *how, SlbError *err)
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
-    Watch watch = {.terminal = progress_has_terminal()};
+    Watch watch = {.terminal = progress_has_terminal(), .set = set, .line = invocation->line};
     SlbTrainOptions how = train_options(set, invocation);
     if (set->anneal_from > set->anneal_to)
         return slb_fail(err, SLB_E_USAGE, "--anneal-from: %g lies behind --anneal-to, %g",
@@ -221,12 +244,16 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
         return slb_fail(err, SLB_E_USAGE, "--stop-after: '%s' is no time; give 90s, 15m or 2h",
                         set->stop_after);
     SlbStatus s = choose_form(&how, err);
+    if (s == SLB_OK && set->html) s = train_html_check(set->html, set->overwrite, err);
     if (s != SLB_OK) return s;
     how.user = &watch;
     cli_signals_ask_first();
     s = slb_train(&how, err);
     if (cli_bar_drawn) fputc('\n', stderr);
     cli_bar_drawn = 0;
+    if (s == SLB_OK && set->html) s = write_page(&watch, err);
+    if (s == SLB_PARTIAL && set->html)
+        (void)!write_page(&watch, NULL); /* the stop is told instead */
     if (s == SLB_PARTIAL && cli_stop_number)
         return slb_fail(err, (SlbStatus)(128 + cli_stop_number),
                         "stopped by signal %d; the checkpoint is written, and the same command "

@@ -103,7 +103,7 @@ SlbStatus eval_html_begin(EvalHtml *html, const char *set, int scale, const Eval
 
 static void put_score(FILE *out, SlbScore score, bool best)
 {
-    html_cell(out, score.psnr, 2, best ? "best" : NULL);
+    html_cell(out, score.psnr, 2, best ? "score best" : "score");
     html_cell(out, score.ssim, 4, NULL);
 }
 

@@ -12,7 +12,7 @@
 #include "cli/signals.h"
 
 const Command *const cli_commands[] = {
-    &cmd_upscale, &cmd_train, &cmd_pack,  &cmd_eval, &cmd_downscale,
+    &cmd_upscale, &cmd_train, &cmd_plot,  &cmd_pack, &cmd_eval, &cmd_downscale,
     &cmd_models,  &cmd_info,  &cmd_bench, &cmd_doc,  NULL,
 };
 

@@ -66,7 +66,7 @@ typedef struct SlbTrainOptions {
     bool overwrite;    /* a finished model at `out` may be replaced */
     const volatile sig_atomic_t *stop; /* nonzero: finish the step, save the last state that is a
                                           multiple of ten steps, return SLB_PARTIAL; NULL: never */
-    void (*report)(void *user, const SlbTrainReport *report); /* NULL: none */
+    void (*report)(void *user, const SlbTrainReport *report); /* OUT.csv has its row; NULL: none */
     long report_every;                                        /* steps */
     void (*note)(void *user,
                  const char *line); /* what is worth knowing, e.g. files passed over; NULL: none */

@@ -59,8 +59,9 @@ static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
     SlbTrainReport report = report_of(run, clock, p, validate);
     p->loss_sum = p->baseline_sum = 0;
     p->loss_count = 0;
-    if (o->report) o->report(o->user, &report);
-    return slb_trainlog_add(run->log_path, &report, err);
+    SlbStatus s = slb_trainlog_add(run->log_path, &report, err);
+    if (s == SLB_OK && o->report) o->report(o->user, &report);
+    return s;
 }
 
 /* Hands the last good state to the saver where a checkpoint is due; the run goes on meanwhile. */

@@ -15,7 +15,7 @@ fail() {
 
 printf 'input y bicubic\nconv 4 3x3 full relu\nconv 4 3x3 low norm relu\nconv 1 3x3 full\nadd input\n' >tiny.net
 for bits in 1 2; do
-    "$program" train --data "$source/data/hr" --net tiny.net --bits $bits --steps 4 --batch 2 --patch 24 -j 2 \
+    "$program" train --data "$source/data/hr" --net tiny.net --bits $bits --steps 4 --batch 2 --patch 24 -j 1 \
         --out "w$bits.safetensors" 2>/dev/null || fail "training"
 done
 # Colour, grey, a name that HTML would take for markup, a picture smaller than a crop, one that cannot be read.
