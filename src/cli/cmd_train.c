@@ -16,7 +16,7 @@ typedef struct Settings {
     TextList data;
     const char *net, *out, *init, *val;
     IntList scales;
-    int bits, steps, warmup, batch, patch, seed, threads;
+    int bits, method, steps, warmup, batch, patch, seed, threads;
     const char *stop_after;
     int schedule, decay_every, tempering, restarts;
     double lr, ema, logit_lr, clip, tmax, anneal_from, anneal_to, checkpoint_minutes;
@@ -36,6 +36,10 @@ static const Option options[] = {
      "the network: a built-in name or a .net file"},
     {'b', "bits", OPTION_INT, offsetof(Settings, bits), NULL, "1|2|4|32", 0, 0, "2", false,
      "bits of a weight in the layers that the network marks low; 32: float"},
+    {0, "method", OPTION_CHOICE, offsetof(Settings, method), NULL, "slb|dorefa|float", 0, 0, "slb",
+     false,
+     "how low-bit weights are found: by searching levels, by rounding float weights, or not at all "
+     "(as --bits 32)"},
     {'i', "init", OPTION_TEXT, offsetof(Settings, init), "FILE", NULL, 0, 0, NULL, false,
      "model to start from, float weights as a rule"},
     {0, "val", OPTION_TEXT, offsetof(Settings, val), "DIR", NULL, 0, 0, NULL, false,
@@ -158,6 +162,9 @@ static void show_note(void *user, const char *line)
     fprintf(stderr, "%sslbsr: note: %s\n", watch->terminal ? "\r\033[K" : "", line);
 }
 
+/* In the order of the words of --method. */
+static const SlbMethod *const methods[] = {&slb_method_slb, &slb_method_dorefa, &slb_method_float};
+
 static SlbTrainOptions train_options(const Settings *set, const Invocation *invocation)
 {
     SlbTrainOptions options_out = {
@@ -168,7 +175,8 @@ static SlbTrainOptions train_options(const Settings *set, const Invocation *invo
         .init = set->init,
         .val = set->val,
         .command = invocation->line,
-        .bits = set->bits,
+        .bits = methods[set->method] == &slb_method_float ? 32 : set->bits,
+        .method = methods[set->method],
         .scale_count = set->scales.count,
         .steps = set->steps,
         .warmup = set->warmup,

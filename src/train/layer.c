@@ -19,11 +19,11 @@ static SlbStatus param_create(SlbParam *param, size_t size, bool averaged, SlbEr
     return SLB_OK;
 }
 
-SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels, int weight_bits,
-                           bool averaged, SlbError *err)
+SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels,
+                           const SlbMethod *method, int weight_bits, bool averaged, SlbError *err)
 {
     bool searched = node->low && weight_bits < 32;
-    *layer = (SlbLayer){.method = searched ? &slb_method_slb : &slb_method_float,
+    *layer = (SlbLayer){.method = searched ? method : &slb_method_float,
                         .bits = searched ? weight_bits : 32,
                         .out_channels = node->channels,
                         .in_channels = in_channels,

@@ -33,13 +33,15 @@ static inline size_t slb_layer_weights(const SlbLayer *layer)
            (size_t)(layer->kernel * layer->kernel);
 }
 
-/* How weights are searched. To add a method: one file, and the choice in slb_layer_create. All
- * weights are OIHW. */
+/* How weights are searched. To add a method: one file, a declaration below and a word of --method
+ * (cli/cmd_train.c). All weights are OIHW. */
 typedef struct SlbMethod {
     const char *name;
     /* Trained values per weight at `bits`. */
     int (*values)(int bits);
-    bool scaled; /* has a learned scale per output channel */
+    bool scaled;   /* has a learned scale per output channel */
+    bool annealed; /* depends on the temperature until the weights are hard; others have but one
+                      form, and ignore `sharpness` and `hard` */
     /* Sets weight and scale parameters so that the effective weights are close to `weight`. */
     void (*init)(SlbLayer *layer, const float *weight);
     /* Effective weights at inverse temperature `sharpness` (paper.md: T = 1 / tau), or those of
@@ -52,13 +54,14 @@ typedef struct SlbMethod {
     void (*harden)(const SlbLayer *layer, SlbConvParams *conv);
 } SlbMethod;
 
-extern const SlbMethod slb_method_float, slb_method_slb;
+extern const SlbMethod slb_method_float, slb_method_slb, slb_method_dorefa;
 
-/* Allocates the parameters of a convolution with `in_channels` inputs, zeroed; with averages if
- * `averaged`, but for searched values: the other parameters are trained for the levels as they are.
- * SLB_E_MEMORY. */
+/* Allocates the parameters of a convolution with `in_channels` inputs, zeroed; `method` is that of
+ * low layers with less than 32 bits. With averages if `averaged`, but for searched values: the
+ * other parameters are trained for the levels as they are. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels,
-                                          int weight_bits, bool averaged, SlbError *err);
+                                          const SlbMethod *method, int weight_bits, bool averaged,
+                                          SlbError *err);
 void slb_layer_free(SlbLayer *layer);
 
 /* Copies values, moments and averages (not gradients) between layers of the same form. */

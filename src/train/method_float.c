@@ -35,5 +35,5 @@ static void harden(const SlbLayer *layer, SlbConvParams *conv)
 }
 
 const SlbMethod slb_method_float = {
-    "float", values, false, init, weights, backward, harden,
+    "float", values, false, false, init, weights, backward, harden,
 };

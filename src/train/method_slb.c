@@ -261,5 +261,5 @@ static void harden(const SlbLayer *layer, SlbConvParams *conv)
 }
 
 const SlbMethod slb_method_slb = {
-    "slb", values, true, init, weights, backward, harden,
+    "slb", values, true, true, init, weights, backward, harden,
 };

@@ -20,7 +20,13 @@ static long share_of(const Run *run, double share)
 
 bool run_is_hard(const Run *run)
 {
-    return run->options->bits < 32 && run->now.step >= share_of(run, run->options->anneal_to);
+    const SlbTrainOptions *o = run->options;
+    return o->bits < 32 && run->method->annealed && run->now.step >= share_of(run, o->anneal_to);
+}
+
+bool run_is_soft(const Run *run)
+{
+    return run->options->bits < 32 && run->method->annealed && !run_is_hard(run);
 }
 
 double run_sharpness(const Run *run)
@@ -256,7 +262,7 @@ SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err)
     SlbStatus s = slb_validation_run(run->validation, run->hard, psnr, err);
     if (s != SLB_OK) return s;
     memcpy(psnr_soft, psnr, (size_t)run->options->scale_count * sizeof *psnr);
-    if (run->options->bits == 32 || run_is_hard(run)) return SLB_OK;
+    if (!run_is_soft(run)) return SLB_OK;
     set_weights(run, engine, run->soft, false, true);
     return slb_validation_run(run->validation, run->soft, psnr_soft, err);
 }

@@ -25,6 +25,7 @@ typedef struct RunTimes {
 
 typedef struct Run {
     const SlbTrainOptions *options;
+    const SlbMethod *method; /* of the searched layers */
     SlbCpu cpu;
     SlbGraph *graph;
     SlbTrainState now;  /* what the next step starts from */
@@ -73,6 +74,7 @@ SLB_MUST_CHECK SlbStatus run_finish(Run *run, const char *figures, SlbError *err
 
 /* Where the schedule is: for the step that comes next. */
 bool run_is_hard(const Run *run);
+bool run_is_soft(const Run *run); /* neither hard nor of a method without a temperature */
 double run_sharpness(const Run *run);
 double run_rate(const Run *run);
 

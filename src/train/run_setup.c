@@ -17,9 +17,11 @@ static char *recipe_of(const Run *run)
     size_t bytes = 0;
     FILE *f = open_memstream(&text, &bytes);
     if (!f) return NULL;
-    fprintf(f, "bits %d batch %d patch %d steps %ld warmup %ld seed %llu rate %.17g logits %.17g ",
-            o->bits, o->batch, o->patch, o->steps, o->warmup, (unsigned long long)o->seed, o->rate,
-            o->logit_rate);
+    fprintf(f,
+            "method %s bits %d batch %d patch %d steps %ld warmup %ld seed %llu rate %.17g logits "
+            "%.17g ",
+            run->method->name, o->bits, o->batch, o->patch, o->steps, o->warmup,
+            (unsigned long long)o->seed, o->rate, o->logit_rate);
     fprintf(f, "schedule %d %ld average %.17g ", (int)o->schedule, o->decay_every, o->average);
     fprintf(f, "tempering %d %d ", (int)o->tempering, o->restarts);
     fprintf(f, "clip %.17g sharpness %.17g anneal %.17g %.17g loss %d precision %d scales", o->clip,
@@ -65,8 +67,8 @@ static SlbStatus create_states(Run *run, SlbError *err)
     SlbTrainState copy = {0};
     SlbTrainState *const states[] = {&run->now, &run->good, &copy};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        SlbStatus s =
-            slb_state_create(run->graph, o->bits, o->logit_rate, o->average > 0, states[i], err);
+        SlbStatus s = slb_state_create(run->graph, run->method, o->bits, o->logit_rate,
+                                       o->average > 0, states[i], err);
         if (s != SLB_OK) return s;
     }
     SlbStatus s = slb_saver_create(run->checkpoint_path, run->recipe, &copy, &run->saver, err);
@@ -229,7 +231,7 @@ static SlbStatus check_scale(const Run *run, SlbError *err)
 
 SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
 {
-    *run = (Run){.options = options};
+    *run = (Run){.options = options, .method = options->method ? options->method : &slb_method_slb};
     if (!options->overwrite && access(options->out, F_OK) == 0)
         return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to train anew",
                         options->out);

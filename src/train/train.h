@@ -32,12 +32,13 @@ typedef struct SlbTrainReport {
 typedef struct SlbTrainOptions {
     const char *const *data; /* folders of pictures, or of DIV2K_train_HR or HR in them */
     int data_count;
-    const char *net;     /* name or path, for slb_graph_open */
-    const char *out;     /* model file; OUT.ckpt and OUT.csv stand beside it */
-    const char *init;    /* model to start from, or NULL */
-    const char *val;     /* folder of pictures to validate on, or NULL */
-    const char *command; /* goes into the model file */
-    int bits;            /* 32, 4, 2, 1 */
+    const char *net;         /* name or path, for slb_graph_open */
+    const char *out;         /* model file; OUT.ckpt and OUT.csv stand beside it */
+    const char *init;        /* model to start from, or NULL */
+    const char *val;         /* folder of pictures to validate on, or NULL */
+    const char *command;     /* goes into the model file */
+    int bits;                /* 32, 4, 2, 1 */
+    const SlbMethod *method; /* of the searched layers; NULL: SLB */
     int scales[SLB_TRAIN_SCALES], scale_count; /* the network's own where it has one */
     long steps, warmup;
     int batch, patch; /* patches a step; their side in pixels at output resolution, a multiple of

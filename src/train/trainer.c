@@ -24,14 +24,13 @@ static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progre
 {
     const SlbTrainOptions *o = run->options;
     double seconds = slb_seconds() - clock->started;
-    bool soft = o->bits < 32 && !run_is_hard(run);
     return (SlbTrainReport){
         .step = run->now.step,
         .steps = o->steps,
         .loss = p->loss_count ? p->loss_sum / (double)p->loss_count : 0,
         .baseline = p->loss_count ? p->baseline_sum / (double)p->loss_count : 0,
         .rate = run_rate(run),
-        .sharpness = soft ? run_sharpness(run) : 0,
+        .sharpness = run_is_soft(run) ? run_sharpness(run) : 0,
         .seconds = seconds,
         .left = seconds / (double)(run->now.step - clock->first_step) *
                 (double)(o->steps - run->now.step),

@@ -292,7 +292,8 @@ static void test_methods(void **state)
             float start[3 * 2 * 9], g[3 * 2 * 9], w[3 * 2 * 9];
             fill(start, 54, 50, 0.1);
             fill(g, 54, 51, 1.0);
-            assert_int_equal(slb_layer_create(&layer, &node, 2, bits[k], false, &err), SLB_OK);
+            assert_int_equal(
+                slb_layer_create(&layer, &node, 2, &slb_method_slb, bits[k], false, &err), SLB_OK);
             layer.method->init(&layer, start);
             layer.method->backward(&layer, sharpness, false, g);
             check_param(&layer, &layer.param[SLB_PARAM_WEIGHT], sharpness, g, w);
@@ -315,7 +316,8 @@ static void test_smooth_start(void **state)
         SlbLayer layer;
         SlbError err;
         double error = 0, norm = 0;
-        assert_int_equal(slb_layer_create(&layer, &node, 8, bits[k], false, &err), SLB_OK);
+        assert_int_equal(slb_layer_create(&layer, &node, 8, &slb_method_slb, bits[k], false, &err),
+                         SLB_OK);
         layer.method->init(&layer, start);
         layer.method->weights(&layer, 1.0, false, w);
         for (int i = 0; i < COUNT; i++) {
