@@ -1,9 +1,9 @@
 /* The crops of a report: where they lie, and how they look. */
 #include <math.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "cli/eval_measure.h"
+#include "cli/picture.h"
 #include "img/color.h"
 #include "img/resize.h"
 
@@ -66,16 +66,6 @@ static SlbStatus choose_window(EvalView *view, const double *truth, const double
     return SLB_OK;
 }
 
-static double sample(const SlbImage *image, size_t x, size_t y, size_t c)
-{
-    const unsigned char *row = image->data + y * image->stride_bytes;
-    size_t i = x * (size_t)image->info.channels + c;
-    if (image->info.depth == 8) return row[i];
-    uint16_t v;
-    memcpy(&v, row + i * sizeof v, sizeof v);
-    return v / 257.0;
-}
-
 static unsigned char to_u8(double v)
 {
     return (unsigned char)(v > 0.0 ? v < 255.0 ? floor(v + 0.5) : 255.0 : 0.0);
@@ -102,7 +92,7 @@ static SlbStatus crop_picture(const EvalView *view, const SlbImage *image, SlbIm
         for (size_t x = 0; x < view->at.width; x++)
             for (size_t c = 0; c < (size_t)colours; c++)
                 crop->data[y * crop->stride_bytes + x * (size_t)colours + c] =
-                    to_u8(sample(image, view->at.x + x, view->at.y + y, c));
+                    to_u8(cli_sample(image, view->at.x + x, view->at.y + y, c));
     return s;
 }
 
@@ -118,8 +108,8 @@ static SlbStatus crop_luma(const EvalView *view, const double *luma, const SlbIm
             size_t px = view->at.x + x, py = view->at.y + y;
             double p[3] = {luma[py * view->width + px]}, ycbcr[3];
             if (channels == 3) {
-                slb_rgb_to_ycbcr(sample(colours, px, py, 0), sample(colours, px, py, 1),
-                                 sample(colours, px, py, 2), ycbcr);
+                slb_rgb_to_ycbcr(cli_sample(colours, px, py, 0), cli_sample(colours, px, py, 1),
+                                 cli_sample(colours, px, py, 2), ycbcr);
                 ycbcr[0] = p[0];
                 slb_ycbcr_to_rgb(ycbcr, p);
             }

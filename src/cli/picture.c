@@ -1,7 +1,5 @@
 #include "cli/picture.h"
 
-#include <string.h>
-
 SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, SlbError *err)
 {
     uint32_t n = (uint32_t)scale;

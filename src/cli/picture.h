@@ -2,12 +2,25 @@
 #ifndef SLBSR_CLI_PICTURE_H
 #define SLBSR_CLI_PICTURE_H
 
+#include <string.h>
+
 #include "img/image.h"
 
 /* Drops columns on the right and rows at the bottom, in place, until both sides are multiples of
  * `scale`. SLB_E_INPUT when a side is shorter than that; `name` is for the message. */
 SLB_MUST_CHECK SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale,
                                               SlbError *err);
+
+/* Sample `channel` of pixel (x, y), 0..255 whatever the depth. */
+static inline double cli_sample(const SlbImage *image, size_t x, size_t y, size_t channel)
+{
+    const unsigned char *row = image->data + y * image->stride_bytes;
+    size_t i = x * (size_t)image->info.channels + channel;
+    if (image->info.depth == 8) return row[i];
+    uint16_t v;
+    memcpy(&v, row + i * sizeof v, sizeof v);
+    return v / 257.0;
+}
 
 /* What stands behind the last '/' of a path. */
 const char *cli_base_name(const char *path);
