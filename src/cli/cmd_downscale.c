@@ -26,6 +26,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     const char *input = invocation->operands[0], *output = invocation->operands[1];
     SlbImage large = {0}, small = {0};
     SlbStatus s = slb_image_load(input, NULL, &large, err);
+    if (s == SLB_OK) cli_print_note(input, large.meta.note);
     if (s == SLB_OK) s = cli_crop_to_multiple(&large, input, set->scale, err);
     if (s == SLB_OK)
         s = slb_resize_image(&large, 1, (uint32_t)set->scale, (SlbEdge)set->edge, &small, err);

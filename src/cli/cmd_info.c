@@ -145,13 +145,17 @@ static SlbStatus info_picture(const char *path, SlbError *err)
     SlbStatus s = slb_reader_open(path, NULL, &reader, err);
     if (s != SLB_OK) return s;
     const SlbImageInfo *info = slb_reader_info(reader);
-    size_t icc_bytes = 0;
-    const unsigned char *icc = slb_reader_icc(reader, &icc_bytes);
+    const SlbMeta *meta = slb_reader_meta(reader);
     bool turned = slb_reader_orientation(reader) >= 5; /* by 90 degrees: as it is shown */
     print_clean(path);
     printf(": picture, %ux%u, %s, %d bits a sample", turned ? info->height : info->width,
            turned ? info->width : info->height, kinds[info->channels], info->depth);
-    if (icc) printf(", ICC profile of %zu bytes", icc_bytes);
+    if (meta->icc.data) printf(", ICC profile of %zu bytes", meta->icc.bytes);
+    if (meta->exif.data) printf(", EXIF of %zu bytes", meta->exif.bytes);
+    if (meta->xmp.data) printf(", XMP of %zu bytes", meta->xmp.bytes);
+    if (meta->density_unit == SLB_DENSITY_METRE)
+        printf(", %.5g x %.5g dpi", meta->density_x * 0.0254, meta->density_y * 0.0254);
+    if (*meta->note) printf("; %s", meta->note);
     putchar('\n');
     slb_reader_close(reader);
     return SLB_OK;

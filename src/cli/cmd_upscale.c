@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/model_choice.h"
+#include "cli/picture.h"
 #include "cli/progress.h"
 #include "img/codec.h"
 #include "infer/upscale.h"
@@ -27,9 +28,10 @@ static const Option options[] = {
 
 /* Says what OUTPUT's format cannot keep, and complains about one that cannot be written, before the
  * long work rather than after it. */
-static SlbStatus probe_output(const char *path, const SlbImageInfo *in, int scale,
+static SlbStatus probe_output(const char *path, const SlbImage *image, int scale,
                               const SlbWriteOptions *how, SlbError *err)
 {
+    const SlbImageInfo *in = &image->info;
     SlbImageInfo info = *in;
     SlbWriter *writer;
     uint32_t most = UINT32_MAX / (uint32_t)scale;
@@ -40,8 +42,9 @@ static SlbStatus probe_output(const char *path, const SlbImageInfo *in, int scal
     info.width *= (uint32_t)scale;
     info.height *= (uint32_t)scale;
     (void)slb_format_fits(path, &info); /* an unknown extension is the writer's to tell */
-    SlbStatus s = slb_writer_open(path, &info, NULL, 0, how, &writer, err);
+    SlbStatus s = slb_writer_open(path, &info, &image->meta, how, &writer, err);
     if (s != SLB_OK) return s;
+    cli_print_note(path, slb_writer_note(writer));
     slb_writer_abort(writer);
     if (info.channels < in->channels)
         fprintf(stderr, "slbsr: %s: note: this format has no alpha: put on white\n", path);
@@ -84,7 +87,8 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     if (!choice.bits && !choice.model) choice.bits = DEFAULT_BITS;
     SlbStatus s = cli_open_model(&choice, set->scale, &model, NULL, err);
     if (s == SLB_OK) s = slb_image_load(input, NULL, &in, err);
-    if (s == SLB_OK) s = probe_output(output, &in.info, set->scale, &how, err);
+    if (s == SLB_OK) cli_print_note(input, in.meta.note);
+    if (s == SLB_OK) s = probe_output(output, &in, set->scale, &how, err);
     if (s == SLB_OK) s = cli_make_plan(&choice, model, &plan, err);
     if (s == SLB_OK) {
         note_untrained_scale(model, set->scale);
@@ -102,15 +106,17 @@ const Command cmd_upscale = {
     .min_operands = 2,
     .max_operands = 2,
     .summary = "Make a picture larger",
-    .notes = "The network works on brightness; colour and alpha are enlarged bicubically. Bit "
-             "depth, grey, alpha and ICC profile are kept where the format of OUTPUT can hold "
-             "them.\n"
-             "INPUT may be PNG, JPEG or PNM, told by its content; the format of OUTPUT follows its "
-             "extension (png, jpg, pnm, pgm, ppm, pam, bmp, tga). OUTPUT appears whole or not at "
-             "all.\n"
-             "Models with 8-bit activations run on integer kernels, which give the same pixels on "
-             "every machine, unless --float is given. SLBSR_CPU=c|sse2|avx2|vnni|amx|neon forces a "
-             "kernel level.",
+    .notes =
+        "The network works on brightness; colour and alpha are enlarged bicubically. Bit "
+        "depth, grey, alpha, ICC profile, EXIF and XMP are kept where the format of OUTPUT can "
+        "hold them; density and the sizes in EXIF grow with the picture, which is turned "
+        "upright.\n"
+        "INPUT may be PNG, JPEG or PNM, told by its content; the format of OUTPUT follows its "
+        "extension (png, jpg, pnm, pgm, ppm, pam, bmp, tga). OUTPUT appears whole or not at "
+        "all.\n"
+        "Models with 8-bit activations run on integer kernels, which give the same pixels on "
+        "every machine, unless --float is given. SLBSR_CPU=c|sse2|avx2|vnni|amx|neon forces a "
+        "kernel level.",
     .example = "slbsr upscale photo.jpg large.png\n"
                "slbsr upscale photo.png large.png --bits 1 -s 4 -y\n"
                "slbsr upscale photo.png large.png --model my.safetensors",

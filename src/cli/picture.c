@@ -1,5 +1,8 @@
 #include "cli/picture.h"
 
+#include <stdio.h>
+#include <string.h>
+
 SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, SlbError *err)
 {
     uint32_t n = (uint32_t)scale;
@@ -10,6 +13,11 @@ SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, Slb
     info->width -= info->width % n;
     info->height -= info->height % n;
     return SLB_OK;
+}
+
+void cli_print_note(const char *path, const char *note)
+{
+    if (*note) fprintf(stderr, "slbsr: %s: note: %s\n", path, note);
 }
 
 const char *cli_base_name(const char *path)

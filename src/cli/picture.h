@@ -22,6 +22,9 @@ static inline double cli_sample(const SlbImage *image, size_t x, size_t y, size_
     return v / 257.0;
 }
 
+/* "slbsr: FILE: note: ..." on standard error; nothing when the note is empty. */
+void cli_print_note(const char *path, const char *note);
+
 /* What stands behind the last '/' of a path. */
 const char *cli_base_name(const char *path);
 

@@ -64,13 +64,11 @@ SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int 
     return SLB_OK;
 }
 
-SlbStatus slb_read_icc(SlbReader *reader, const void *icc, size_t bytes, SlbError *err)
+SlbStatus slb_read_exif(SlbReader *reader, const void *exif, size_t bytes, SlbError *err)
 {
-    reader->icc = slb_alloc(bytes, 1);
-    if (!reader->icc) return slb_fail_memory(err, "a colour profile");
-    memcpy(reader->icc, icc, bytes);
-    reader->icc_bytes = bytes;
-    return SLB_OK;
+    if (reader->meta.exif.data || !bytes) return SLB_OK;
+    reader->orientation = slb_exif_orientation(exif, bytes);
+    return slb_block_set(&reader->meta.exif, exif, bytes, err);
 }
 
 static SlbStatus open_file(SlbReader *r, SlbError *err)
@@ -135,10 +133,9 @@ const SlbImageInfo *slb_reader_info(const SlbReader *reader)
     return &reader->info;
 }
 
-const unsigned char *slb_reader_icc(const SlbReader *reader, size_t *bytes)
+const SlbMeta *slb_reader_meta(const SlbReader *reader)
 {
-    *bytes = reader->icc_bytes;
-    return reader->icc;
+    return &reader->meta;
 }
 
 int slb_reader_orientation(const SlbReader *reader)
@@ -166,7 +163,7 @@ void slb_reader_close(SlbReader *reader)
     if (reader->format) reader->format->read_close(reader);
     if (reader->file) fclose(reader->file);
     free(reader->path);
-    slb_free(reader->icc);
+    slb_meta_free(&reader->meta);
     slb_free(reader);
 }
 
@@ -183,12 +180,14 @@ SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits, SlbImage
             slb_reader_rows(reader, image->data, image->stride_bytes, reader->info.height, err);
     if (status == SLB_OK) status = slb_image_orient(image, slb_reader_orientation(reader), err);
     if (status == SLB_OK) {
-        image->icc = reader->icc; /* handed over */
-        image->icc_bytes = reader->icc_bytes;
-        reader->icc = NULL;
-    } else {
-        slb_image_free(image);
+        SlbMetaChange change = {slb_reader_orientation(reader), 1, 1, image->info.width,
+                                image->info.height};
+        status = slb_meta_derive(&reader->meta, &change, &image->meta, err);
     }
+    if (status == SLB_OK)
+        memcpy(image->meta.note, reader->meta.note, sizeof image->meta.note);
+    else
+        slb_image_free(image);
     slb_reader_close(reader);
     return status;
 }
@@ -252,9 +251,39 @@ static SlbStatus check_write(const SlbFormat *format, const char *path, const Sl
     return check_fit(format, path, info, err);
 }
 
-SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info, const unsigned char *icc,
-                          size_t icc_bytes, const SlbWriteOptions *options, SlbWriter **writer,
-                          SlbError *err)
+/* What the format cannot hold is taken out, and noted. */
+static void fit_meta(SlbWriter *w)
+{
+    SlbMeta *m = &w->meta;
+    const char *name = w->format->name;
+    m->note[0] = 0;
+    if (!(w->format->keeps & SLB_KEEPS_BLOCKS)) {
+        if (m->icc.data || m->exif.data || m->xmp.data)
+            slb_meta_note(m, "%s holds no metadata: left out%s%s%s", name,
+                          m->icc.data ? " the ICC profile" : "", m->exif.data ? " EXIF" : "",
+                          m->xmp.data ? " XMP" : "");
+        m->icc = m->exif = m->xmp = (SlbBlock){0};
+        m->density_unit = SLB_DENSITY_NONE;
+    }
+    if (!(w->format->keeps & SLB_KEEPS_PNG_COLOURS)) {
+        /* Nearly 1/2.2: what viewers take for granted. */
+        bool usual = m->srgb || m->gamma == 0 || (m->gamma >= 45000 && m->gamma <= 46000);
+        if (!usual && !m->icc.data)
+            slb_meta_note(m, "%s holds no gamma value: that of %.5g was left out", name,
+                          m->gamma / 1e5);
+        m->srgb = 0;
+        m->gamma = 0;
+        m->has_chroma = false;
+    }
+}
+
+const char *slb_writer_note(const SlbWriter *writer)
+{
+    return writer->meta.note;
+}
+
+SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info, const SlbMeta *meta,
+                          const SlbWriteOptions *options, SlbWriter **writer, SlbError *err)
 {
     *writer = NULL;
     const SlbFormat *format = format_to_write(path);
@@ -265,11 +294,11 @@ SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info, const unsi
     if (status != SLB_OK) return status;
     SlbWriter *w = slb_calloc(1, sizeof *w);
     if (!w) return slb_fail_memory(err, path);
-    *w = (SlbWriter){.format = format,
-                     .info = *info,
-                     .options = o,
-                     .icc = icc,
-                     .icc_bytes = icc ? icc_bytes : 0};
+    w->format = format;
+    w->info = *info;
+    w->options = o;
+    if (meta) w->meta = *meta;
+    fit_meta(w);
     status = slb_output_open(&w->output, path, o.overwrite, err);
     if (status == SLB_OK) status = format->write_open(w, err);
     if (status != SLB_OK)
@@ -357,8 +386,7 @@ SlbStatus slb_image_save(const char *path, const SlbImage *image, const SlbWrite
     SlbWriter *writer;
     SlbImageInfo info = image->info;
     (void)slb_format_fits(path, &info); /* an unknown extension fails in slb_writer_open */
-    SlbStatus status =
-        slb_writer_open(path, &info, image->icc, image->icc_bytes, options, &writer, err);
+    SlbStatus status = slb_writer_open(path, &info, &image->meta, options, &writer, err);
     if (status != SLB_OK) return status;
     if (info.channels != image->info.channels || info.depth != image->info.depth)
         status = write_reduced(writer, image, err);

@@ -27,8 +27,9 @@ typedef struct SlbReader SlbReader;
 SLB_MUST_CHECK SlbStatus slb_reader_open(const char *path, const SlbReadLimits *limits,
                                          SlbReader **reader, SlbError *err);
 const SlbImageInfo *slb_reader_info(const SlbReader *reader);
-/* The embedded ICC profile, NULL when there is none; owned by the reader. */
-const unsigned char *slb_reader_icc(const SlbReader *reader, size_t *bytes);
+/* What it brings along; owned by the reader. A PNG may have some of it behind its pixels: of a
+ * pipe, that is known with the last row only, of a file from the start. */
+const SlbMeta *slb_reader_meta(const SlbReader *reader);
 /* How the stored rows have to be turned to stand upright, as EXIF has it: 1 (as is) to 8. */
 int slb_reader_orientation(const SlbReader *reader);
 /* The next `rows` rows as they are stored, top to bottom. Asking for more than are left is
@@ -40,14 +41,16 @@ void slb_reader_close(SlbReader *reader); /* NULL is allowed */
 
 typedef struct SlbWriter SlbWriter;
 
-/* Checks that the extension of `path` is one of a format that can be written (png, jpg, jpeg,
- * jpe, pnm, pgm, ppm, pam, bmp, tga) and can hold `info`; opens a temporary file beside it. JPEG
- * and BMP have no alpha and 8 bits only: `info` must fit already (SLB_E_OUTPUT otherwise, with
- * what to do); see slb_format_fits. */
+/* Writes `meta` as far as the format can hold it (slb_writer_note tells what not); it may be NULL
+ * and is used here alone. Checks that the extension of `path` is one of a format that can be
+ * written (png, jpg, jpeg, jpe, pnm, pgm, ppm, pam, bmp, tga) and can hold `info`; opens a
+ * temporary file beside it. JPEG and BMP have no alpha and 8 bits only: `info` must fit already
+ * (SLB_E_OUTPUT otherwise, with what to do); see slb_format_fits. */
 SLB_MUST_CHECK SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info,
-                                         const unsigned char *icc, size_t icc_bytes,
-                                         const SlbWriteOptions *options, SlbWriter **writer,
-                                         SlbError *err);
+                                         const SlbMeta *meta, const SlbWriteOptions *options,
+                                         SlbWriter **writer, SlbError *err);
+/* What of the metadata was left out and why, for the user; "" when nothing. */
+const char *slb_writer_note(const SlbWriter *writer);
 SLB_MUST_CHECK SlbStatus slb_writer_rows(SlbWriter *writer, const void *rows_in,
                                          size_t stride_bytes, uint32_t rows, SlbError *err);
 /* Completes the file under its final name (base/io.h); frees the writer in any case. Fewer rows
@@ -63,7 +66,7 @@ bool slb_format_fits(const char *path, SlbImageInfo *info);
 extern const char *const slb_read_extensions;
 
 /* Whole pictures, on top of the above. The image is the caller's to free. It stands upright: the
- * orientation is applied already. */
+ * orientation is applied already, to its metadata too. */
 SLB_MUST_CHECK SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits,
                                         SlbImage *image, SlbError *err);
 /* Alpha is dropped (composited on white) and 16 bits are rounded to 8 where the format needs it. */

@@ -7,17 +7,23 @@
 #include "base/io.h"
 #include "img/codec.h"
 
+enum {
+    SLB_KEEPS_BLOCKS = 1,      /* ICC, EXIF, XMP and density */
+    SLB_KEEPS_PNG_COLOURS = 2, /* srgb, gamma and chroma */
+};
+
 typedef struct SlbFormat {
     const char *name;       /* for messages: "PNG" */
     const char *extensions; /* without dots, "|" between them */
     int channels;           /* the most that can be written; 0: the format is read only */
     int depth;              /* the most that can be written */
+    unsigned keeps;         /* SLB_KEEPS_*: the metadata that can be written */
     uint64_t max_side;      /* the largest width or height that can be written */
 
     /* NULL when the format is written only. True when the first bytes of a file are of this
      * format. */
     bool (*sniff)(const unsigned char *head, size_t bytes);
-    /* Reads the header: fills reader->info (and icc), keeps what it needs in reader->state. The
+    /* Reads the header: fills reader->info and meta, keeps what it needs in reader->state. The
      * file stands at its beginning. On failure and at the end codec.c calls read_close. */
     SlbStatus (*read_open)(SlbReader *reader, SlbError *err);
     /* rows <= what is left. Must see damage up to the end of the file with the last row. */
@@ -43,8 +49,7 @@ struct SlbReader {
     SlbImageInfo info;
     int orientation; /* EXIF: 1..8; 0 is 1 */
     uint64_t max_pixels;
-    unsigned char *icc; /* slb_alloc or NULL */
-    size_t icc_bytes;
+    SlbMeta meta;
     uint32_t row; /* rows given out so far */
     void *state;  /* of the format */
 };
@@ -53,9 +58,8 @@ struct SlbWriter {
     const SlbFormat *format;
     SlbOutput output;
     SlbImageInfo info;
-    SlbWriteOptions options;  /* with the defaults filled in */
-    const unsigned char *icc; /* the caller's; used in write_open alone */
-    size_t icc_bytes;
+    SlbWriteOptions options; /* with the defaults filled in */
+    SlbMeta meta; /* the blocks are the caller's; for write_open alone, but for the note */
     uint32_t row; /* rows taken so far */
     void *state;  /* of the format */
 };
@@ -67,8 +71,9 @@ SlbStatus slb_read_damaged(const SlbReader *reader, const char *why, SlbError *e
 SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int channels, int depth,
                         SlbError *err);
 
-/* Copies an ICC profile into the reader. */
-SlbStatus slb_read_icc(SlbReader *reader, const void *icc, size_t bytes, SlbError *err);
+/* Takes a block of EXIF, from its TIFF header on, and the orientation in it; the first one counts.
+ */
+SlbStatus slb_read_exif(SlbReader *reader, const void *exif, size_t bytes, SlbError *err);
 
 /* "FILE: cannot be written: WHY" with the system's reason where there is one, else `why`. */
 SlbStatus slb_write_failed(const SlbWriter *writer, int system_error, const char *why,

@@ -2,6 +2,7 @@
  * pixels: libjpeg would go on and fill the rest with grey. Every function that calls setjmp
  * keeps what changes after it in the state, never in a local variable. */
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,6 @@
 
 #include "base/mem.h"
 #include "img/codec_format.h"
-#include "img/exif.h"
 
 /* A small file of very many scans would keep the decoder busy for hours. */
 enum { MAX_SCANS = 500 };
@@ -29,6 +29,7 @@ typedef struct JpegState {
     bool created;
     int system_error;
     JOCTET *profile; /* malloc, by libjpeg */
+    size_t saved;    /* bytes of marker segments that were kept */
     char message[JMSG_LENGTH_MAX];
 } JpegState;
 
@@ -40,10 +41,22 @@ static void on_error(j_common_ptr jpeg)
     longjmp(s->back, 1);
 }
 
+/* libjpeg tells of each segment that it has kept. A file may have any number of them: after enough
+ * of them the rest is skipped. */
+static void count_saved(j_common_ptr jpeg)
+{
+    JpegState *s = (JpegState *)(void *)jpeg->err;
+    s->saved += (size_t)jpeg->err->msg_parm.i[1];
+    if (s->saved < SLB_META_LIMIT) return;
+    jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 1, 0);
+    jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 2, 0);
+}
+
 static void on_message(j_common_ptr jpeg, int level)
 {
-    if (level >= 0) return;
     int code = jpeg->err->msg_code;
+    if (level >= 0 && jpeg->is_decompressor && code == JTRC_MISC_MARKER) count_saved(jpeg);
+    if (level >= 0) return;
     /* Oddities of marker segments; the pixels are whole. */
     if (code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR || code == JWRN_BOGUS_ICC) return;
     JpegState *s = (JpegState *)(void *)jpeg->err;
@@ -104,21 +117,53 @@ static SlbStatus read_profile(SlbReader *r, JpegState *s, SlbError *err)
 {
     unsigned int bytes = 0;
     if (!jpeg_read_icc_profile(&s->jpeg.in, &s->profile, &bytes)) return SLB_OK;
-    SlbStatus status = slb_read_icc(r, s->profile, bytes, err);
+    SlbStatus status = slb_block_set(&r->meta.icc, s->profile, bytes, err);
     free(s->profile);
     s->profile = NULL;
     return status;
 }
 
-static void read_orientation(SlbReader *r, const JpegState *s)
+static const char exif_name[] = "Exif\0", xmp_name[] = "http://ns.adobe.com/xap/1.0/",
+                  xmp_more_name[] = "http://ns.adobe.com/xmp/extension/";
+
+/* True when an APP1 segment begins with `name` and its zero byte and holds more. */
+static bool is_segment(jpeg_saved_marker_ptr m, const char *name, size_t bytes)
 {
-    static const char name[6] = "Exif\0";
+    return m->marker == JPEG_APP0 + 1 && m->data_length > bytes &&
+           memcmp(m->data, name, bytes) == 0;
+}
+
+static SlbStatus read_segments(SlbReader *r, const JpegState *s, SlbError *err)
+{
+    SlbStatus status = SLB_OK;
+    bool more = false;
     jpeg_saved_marker_ptr m = s->jpeg.in.marker_list;
-    for (; m && !r->orientation; m = m->next)
-        if (m->marker == JPEG_APP0 + 1 && m->data_length > sizeof name &&
-            memcmp(m->data, name, sizeof name) == 0)
-            r->orientation =
-                slb_exif_orientation(m->data + sizeof name, m->data_length - sizeof name);
+    for (; m && status == SLB_OK; m = m->next) {
+        if (is_segment(m, exif_name, sizeof exif_name))
+            status = slb_read_exif(r, m->data + sizeof exif_name, m->data_length - sizeof exif_name,
+                                   err);
+        else if (is_segment(m, xmp_name, sizeof xmp_name) && !r->meta.xmp.data)
+            status = slb_block_set(&r->meta.xmp, m->data + sizeof xmp_name,
+                                   m->data_length - sizeof xmp_name, err);
+        more = more || is_segment(m, xmp_more_name, sizeof xmp_more_name);
+    }
+    if (more) slb_meta_note(&r->meta, "its XMP of more than 64 KiB: only the main part is kept");
+    if (s->saved >= SLB_META_LIMIT)
+        slb_meta_note(&r->meta, "more than %d MiB of metadata: the rest is left out",
+                      SLB_META_LIMIT >> 20);
+    return status;
+}
+
+static void read_density(SlbReader *r, const JpegState *s)
+{
+    const struct jpeg_decompress_struct *in = &s->jpeg.in;
+    if (!in->saw_JFIF_marker || !in->X_density || !in->Y_density || in->density_unit > 2) return;
+    double unit = in->density_unit == 1 ? 1 / 0.0254 : in->density_unit == 2 ? 100 : 1;
+    /* 1:1 is what is written where nothing is known. */
+    if (!in->density_unit && in->X_density == in->Y_density) return;
+    r->meta.density_unit = in->density_unit ? SLB_DENSITY_METRE : SLB_DENSITY_ASPECT;
+    r->meta.density_x = in->X_density * unit;
+    r->meta.density_y = in->Y_density * unit;
 }
 
 static SlbStatus choose_colours(SlbReader *r, JpegState *s, SlbError *err)
@@ -144,7 +189,7 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     s->created = true;
     in->progress = &s->progress;
     jpeg_stdio_src(in, r->file);
-    jpeg_save_markers(in, JPEG_APP0 + 1, 0xffff); /* EXIF */
+    jpeg_save_markers(in, JPEG_APP0 + 1, 0xffff); /* EXIF, XMP */
     jpeg_save_markers(in, JPEG_APP0 + 2, 0xffff); /* the ICC profile */
     (void)jpeg_read_header(in, TRUE);
     SlbStatus status = choose_colours(r, s, err);
@@ -152,7 +197,8 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     if (status == SLB_OK)
         status = slb_read_size(r, in->image_width, in->image_height, channels, 8, err);
     if (status == SLB_OK) status = read_profile(r, s, err);
-    if (status == SLB_OK) read_orientation(r, s);
+    if (status == SLB_OK) status = read_segments(r, s, err);
+    if (status == SLB_OK) read_density(r, s);
     if (status == SLB_OK) (void)jpeg_start_decompress(in);
     return status;
 }
@@ -185,6 +231,55 @@ static SlbStatus write_failed(const SlbWriter *w, SlbError *err)
     return slb_write_failed(w, ferror(w->output.file) ? s->system_error : 0, s->message, err);
 }
 
+static UINT16 to_density(double value)
+{
+    return (UINT16)(value < 1 ? 1 : value > 65535 ? 65535 : value + 0.5);
+}
+
+/* In dots an inch, but where a whole number a centimetre says it better. */
+static void set_density(SlbWriter *w, struct jpeg_compress_struct *out)
+{
+    const SlbMeta *m = &w->meta;
+    double unit = 1;
+    if (m->density_unit == SLB_DENSITY_NONE) return;
+    if (m->density_unit == SLB_DENSITY_METRE) {
+        double inch = m->density_x * 0.0254, cm = m->density_x / 100;
+        bool by_inch = fabs(inch - round(inch)) <= fabs(cm - round(cm)) + 0.01;
+        out->density_unit = by_inch ? 1 : 2;
+        unit = by_inch ? 0.0254 : 0.01;
+    }
+    out->X_density = to_density(m->density_x * unit);
+    out->Y_density = to_density(m->density_y * unit);
+}
+
+/* An APP1 segment: `name` with its zero byte, then the block. */
+static void write_segment(SlbWriter *w, struct jpeg_compress_struct *out, const char *name,
+                          size_t name_bytes, const SlbBlock *block, const char *what)
+{
+    if (!block->data) return;
+    if (name_bytes + block->bytes > 65533) {
+        slb_meta_note(&w->meta, "%s of %zu bytes is too large for JPEG: left out", what,
+                      block->bytes);
+        return;
+    }
+    jpeg_write_m_header(out, JPEG_APP0 + 1, (unsigned int)(name_bytes + block->bytes));
+    for (size_t i = 0; i < name_bytes; i++) jpeg_write_m_byte(out, name[i]);
+    for (size_t i = 0; i < block->bytes; i++) jpeg_write_m_byte(out, block->data[i]);
+}
+
+/* Behind jpeg_start_compress, which writes the JFIF header. */
+static void write_meta(SlbWriter *w, struct jpeg_compress_struct *out)
+{
+    const SlbBlock *icc = &w->meta.icc;
+    write_segment(w, out, exif_name, sizeof exif_name, &w->meta.exif, "EXIF");
+    write_segment(w, out, xmp_name, sizeof xmp_name, &w->meta.xmp, "XMP");
+    if (icc->bytes > 255u * 65519u) /* what 255 segments hold */
+        slb_meta_note(&w->meta, "an ICC profile of %zu bytes is too large for JPEG: left out",
+                      icc->bytes);
+    else if (icc->data)
+        jpeg_write_icc_profile(out, icc->data, (unsigned int)icc->bytes);
+}
+
 static SlbStatus write_open(SlbWriter *w, SlbError *err)
 {
     JpegState *s = w->state = new_state();
@@ -203,9 +298,9 @@ static SlbStatus write_open(SlbWriter *w, SlbError *err)
     jpeg_set_quality(out, w->options.jpeg_quality, TRUE);
     for (int c = 0; c < out->num_components; c++)
         out->comp_info[c].h_samp_factor = out->comp_info[c].v_samp_factor = 1; /* 4:4:4 */
+    set_density(w, out);
     jpeg_start_compress(out, TRUE);
-    if (w->icc_bytes && w->icc_bytes <= 255u * 65519u) /* what 255 marker segments hold */
-        jpeg_write_icc_profile(out, w->icc, (unsigned int)w->icc_bytes);
+    write_meta(w, out);
     return SLB_OK;
 }
 
@@ -240,6 +335,7 @@ const SlbFormat slb_format_jpeg = {
     .extensions = "jpg|jpeg|jpe",
     .channels = 3,
     .depth = 8,
+    .keeps = SLB_KEEPS_BLOCKS,
     .max_side = 65500,
     .sniff = sniff_jpeg,
     .read_open = read_open,

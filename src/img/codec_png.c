@@ -4,10 +4,13 @@
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "img/codec_format.h"
-#include "img/exif.h"
+
+static const char xmp_key[] = "XML:com.adobe.xmp";
 
 typedef struct PngState {
     png_structp png;
@@ -85,21 +88,116 @@ static SlbStatus read_profile(SlbReader *r, PngState *s, SlbError *err)
     png_bytep profile;
     png_uint_32 bytes;
     int method;
-    if (!png_get_iCCP(s->png, s->info, &name, &method, &profile, &bytes)) return SLB_OK;
-    return slb_read_icc(r, profile, bytes, err);
+    if (!png_get_iCCP(s->png, s->info, &name, &method, &profile, &bytes)) {
+        if (strncmp(s->warning, "iCCP: ", 6) == 0)
+            slb_meta_note(&r->meta, "its ICC profile is faulty (%s) and left out", s->warning + 6);
+        return SLB_OK;
+    }
+    return slb_block_set(&r->meta.icc, profile, bytes, err);
 }
 
-static void read_orientation(SlbReader *r, PngState *s)
+static SlbStatus read_exif(SlbReader *r, PngState *s, SlbError *err)
 {
 #ifdef PNG_eXIf_SUPPORTED
     png_uint_32 bytes;
     png_bytep exif;
-    if (png_get_eXIf_1(s->png, s->info, &bytes, &exif))
-        r->orientation = slb_exif_orientation(exif, bytes);
+    if (png_get_eXIf_1(s->png, s->info, &bytes, &exif)) return slb_read_exif(r, exif, bytes, err);
 #else
     (void)r;
     (void)s;
+    (void)err;
 #endif
+    return SLB_OK;
+}
+
+static SlbStatus read_xmp(SlbReader *r, PngState *s, SlbError *err)
+{
+    png_textp text;
+    int n = png_get_text(s->png, s->info, &text, NULL);
+    for (int i = 0; i < n; i++) {
+        if (r->meta.xmp.data || strcmp(text[i].key, xmp_key) != 0) continue;
+        size_t bytes = text[i].compression < PNG_ITXT_COMPRESSION_NONE ? text[i].text_length
+                                                                       : text[i].itxt_length;
+        SlbStatus status = slb_block_set(&r->meta.xmp, text[i].text, bytes, err);
+        if (status != SLB_OK) return status;
+    }
+    return SLB_OK;
+}
+
+static void read_colours(SlbMeta *m, PngState *s)
+{
+    png_fixed_point gamma;
+    png_fixed_point *c = m->chroma;
+    int intent;
+    if (png_get_sRGB(s->png, s->info, &intent)) m->srgb = intent + 1;
+    if (png_get_gAMA_fixed(s->png, s->info, &gamma) && gamma > 0) m->gamma = (uint32_t)gamma;
+    m->has_chroma = png_get_cHRM_fixed(s->png, s->info, &c[0], &c[1], &c[2], &c[3], &c[4], &c[5],
+                                       &c[6], &c[7]) != 0;
+}
+
+static void read_density(SlbMeta *m, PngState *s)
+{
+    png_uint_32 x, y;
+    int unit;
+    if (!png_get_pHYs(s->png, s->info, &x, &y, &unit) || !x || !y) return;
+    m->density_unit = unit == PNG_RESOLUTION_METER ? SLB_DENSITY_METRE : SLB_DENSITY_ASPECT;
+    m->density_x = x;
+    m->density_y = y;
+}
+
+/* What stands ahead of the pixels. */
+static SlbStatus read_meta(SlbReader *r, PngState *s, SlbError *err)
+{
+    read_colours(&r->meta, s);
+    read_density(&r->meta, s);
+    SlbStatus status = read_profile(r, s, err);
+    if (status == SLB_OK) status = read_exif(r, s, err);
+    if (status == SLB_OK) status = read_xmp(r, s, err);
+    return status;
+}
+
+/* The text of an iTXt chunk of XMP that is not compressed: keyword, 0, two flags, two strings. */
+static SlbStatus take_itxt(SlbReader *r, const unsigned char *data, size_t bytes, SlbError *err)
+{
+    size_t at = sizeof xmp_key + 2;
+    if (r->meta.xmp.data || bytes <= at || memcmp(data, xmp_key, sizeof xmp_key) != 0)
+        return SLB_OK;
+    if (data[sizeof xmp_key]) return SLB_OK;
+    for (int strings = 0; strings < 2 && at < bytes; at++) strings += !data[at];
+    return at < bytes ? slb_block_set(&r->meta.xmp, data + at, bytes - at, err) : SLB_OK;
+}
+
+static SlbStatus take_chunk(SlbReader *r, const unsigned char *type, off_t at, size_t bytes,
+                            SlbError *err)
+{
+    bool exif = memcmp(type, "eXIf", 4) == 0;
+    if ((!exif && memcmp(type, "iTXt", 4) != 0) || bytes > SLB_META_LIMIT) return SLB_OK;
+    unsigned char *data = slb_alloc(bytes, 1);
+    SlbStatus status = data ? SLB_OK : slb_fail_memory(err, "the metadata of a picture");
+    if (status == SLB_OK && pread(fileno(r->file), data, bytes, at) == (ssize_t)bytes)
+        status = exif ? slb_read_exif(r, data, bytes, err) : take_itxt(r, data, bytes, err);
+    slb_free(data);
+    return status;
+}
+
+/* EXIF and XMP may stand behind the pixels, but are wanted ahead of them. In a file one can look
+ * there first, `start` being where the PNG begins; checksums are libpng's work later on. */
+static SlbStatus look_behind(SlbReader *r, off_t start, SlbError *err)
+{
+    unsigned char head[8];
+    bool pixels = false;
+    SlbStatus status = SLB_OK;
+    for (off_t at = start + 8; status == SLB_OK;) {
+        if (pread(fileno(r->file), head, 8, at) != 8 || memcmp(head + 4, "IEND", 4) == 0) break;
+        uint32_t bytes = png_get_uint_32(head);
+        if (bytes > PNG_UINT_31_MAX) break;
+        if (memcmp(head + 4, "IDAT", 4) == 0)
+            pixels = true;
+        else if (pixels)
+            status = take_chunk(r, head + 4, at + 8, bytes, err);
+        at += 12 + (off_t)bytes;
+    }
+    return status;
 }
 
 static SlbStatus read_header(SlbReader *r, SlbError *err)
@@ -121,8 +219,7 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
     r->info.depth = png_get_bit_depth(s->png, s->info);
     if (png_get_rowbytes(s->png, s->info) != slb_row_bytes(&r->info))
         return slb_read_damaged(r, "its rows have an unknown layout", err);
-    read_orientation(r, s);
-    return read_profile(r, s, err);
+    return read_meta(r, s, err);
 }
 
 static SlbStatus read_open(SlbReader *r, SlbError *err)
@@ -133,7 +230,12 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
                                       on_free);
     s->info = s->png ? png_create_info_struct(s->png) : NULL;
     if (!s->info) return slb_fail_memory(err, r->path);
-    return read_header(r, err);
+    off_t start = ftello(r->file);
+    SlbStatus status = read_header(r, err);
+    struct stat st;
+    if (status == SLB_OK && start >= 0 && fstat(fileno(r->file), &st) == 0 && S_ISREG(st.st_mode))
+        status = look_behind(r, start, err);
+    return status;
 }
 
 /* Interlaced pictures come in seven passes over the whole. */
@@ -147,8 +249,7 @@ static SlbStatus read_interlaced(SlbReader *r, PngState *s, SlbError *err)
         for (size_t y = 0; y < r->info.height; y++)
             png_read_row(s->png, s->whole + y * row_bytes, NULL);
     png_read_end(s->png, s->info);
-    read_orientation(r, s); /* eXIf may stand behind the picture, too */
-    return SLB_OK;
+    return read_exif(r, s, err); /* of a pipe, where look_behind could not look */
 }
 
 static SlbStatus read_plain(SlbReader *r, PngState *s, unsigned char *out, size_t stride_bytes,
@@ -158,8 +259,7 @@ static SlbStatus read_plain(SlbReader *r, PngState *s, unsigned char *out, size_
     for (size_t i = 0; i < rows; i++) png_read_row(s->png, out + i * stride_bytes, NULL);
     if (r->row + rows < r->info.height) return SLB_OK;
     png_read_end(s->png, s->info);
-    read_orientation(r, s); /* eXIf may stand behind the picture, too */
-    return SLB_OK;
+    return read_exif(r, s, err); /* of a pipe, where look_behind could not look */
 }
 
 static SlbStatus read_rows(SlbReader *r, unsigned char *out, size_t stride_bytes, uint32_t rows,
@@ -205,6 +305,52 @@ static void on_flush(png_structp png)
     (void)png;
 }
 
+static void set_colours(const SlbMeta *m, PngState *s)
+{
+    const int32_t *c = m->chroma;
+    if (m->has_chroma)
+        png_set_cHRM_fixed(s->png, s->info, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]);
+    if (m->gamma) png_set_gAMA_fixed(s->png, s->info, (png_fixed_point)m->gamma);
+    if (m->icc.data)
+        png_set_iCCP(s->png, s->info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, m->icc.data,
+                     (png_uint_32)m->icc.bytes);
+    else if (m->srgb)
+        png_set_sRGB(s->png, s->info, m->srgb - 1);
+}
+
+static png_uint_32 to_density(double value)
+{
+    return (png_uint_32)(value < 1 ? 1 : value > INT32_MAX ? INT32_MAX : value + 0.5);
+}
+
+/* What libpng finds faulty is left out, with its warning: the picture matters more. */
+static void set_meta(SlbWriter *w, PngState *s)
+{
+    const SlbMeta *m = &w->meta;
+    png_set_benign_errors(s->png, 1);
+    set_colours(m, s);
+    if (m->density_unit != SLB_DENSITY_NONE)
+        png_set_pHYs(s->png, s->info, to_density(m->density_x), to_density(m->density_y),
+                     m->density_unit == SLB_DENSITY_METRE ? PNG_RESOLUTION_METER
+                                                          : PNG_RESOLUTION_UNKNOWN);
+#ifdef PNG_eXIf_SUPPORTED
+    if (m->exif.data) png_set_eXIf_1(s->png, s->info, (png_uint_32)m->exif.bytes, m->exif.data);
+#endif
+    if (m->xmp.data) {
+        char key[sizeof xmp_key], nothing[1] = "";
+        memcpy(key, xmp_key, sizeof key);
+        png_text text = {.compression = PNG_ITXT_COMPRESSION_NONE,
+                         .key = key,
+                         .text = (char *)m->xmp.data,
+                         .itxt_length = m->xmp.bytes,
+                         .lang = nothing,
+                         .lang_key = nothing};
+        png_set_text(s->png, s->info, &text, 1);
+    }
+    if (m->icc.data && !png_get_valid(s->png, s->info, PNG_INFO_iCCP))
+        slb_meta_note(&w->meta, "the ICC profile does not fit (%s): left out", s->warning);
+}
+
 static SlbStatus write_header(SlbWriter *w, SlbError *err)
 {
     static const int types[] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA,
@@ -218,12 +364,7 @@ static SlbStatus write_header(SlbWriter *w, SlbError *err)
     png_set_IHDR(s->png, s->info, w->info.width, w->info.height, w->info.depth,
                  types[w->info.channels], PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
-    /* A profile that libpng finds faulty is left out, with its warning: the picture matters
-     * more. */
-    png_set_benign_errors(s->png, 1);
-    if (w->icc_bytes && w->icc_bytes <= PNG_UINT_31_MAX)
-        png_set_iCCP(s->png, s->info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, w->icc,
-                     (png_uint_32)w->icc_bytes);
+    set_meta(w, s);
     png_write_info(s->png, s->info);
     if (w->info.depth == 16 && *(const unsigned char *)&one == 1) png_set_swap(s->png);
     return SLB_OK;
@@ -253,7 +394,7 @@ static SlbStatus write_end(SlbWriter *w, SlbError *err)
 {
     PngState *s = w->state;
     if (setjmp(png_jmpbuf(s->png))) return write_failed(w, err);
-    png_write_end(s->png, s->info);
+    png_write_end(s->png, NULL); /* with the info it would write EXIF once more */
     return SLB_OK;
 }
 
@@ -271,6 +412,7 @@ const SlbFormat slb_format_png = {
     .extensions = "png",
     .channels = 4,
     .depth = 16,
+    .keeps = SLB_KEEPS_BLOCKS | SLB_KEEPS_PNG_COLOURS,
     .max_side = INT32_MAX,
     .sniff = sniff_png,
     .read_open = read_open,

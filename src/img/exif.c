@@ -1,32 +1,153 @@
 #include "img/exif.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
 
-static uint32_t get(const unsigned char *p, int bytes, bool little)
+/* A TIFF structure: directories of entries of 12 bytes, each {tag, type, count, value or offset}.
+ */
+typedef struct Tiff {
+    unsigned char *data; /* written by slb_exif_change alone */
+    size_t bytes;
+    bool little;
+} Tiff;
+
+enum {
+    HEADER = 8,
+    ENTRY = 12,
+    TYPE_SHORT = 3,
+    TYPE_LONG = 4,
+    TYPE_RATIONAL = 5,
+    TAG_WIDTH = 0x0100,
+    TAG_HEIGHT = 0x0101,
+    TAG_ORIENTATION = 0x0112,
+    TAG_X_RESOLUTION = 0x011a,
+    TAG_Y_RESOLUTION = 0x011b,
+    TAG_EXIF_DIRECTORY = 0x8769,
+    TAG_PIXEL_WIDTH = 0xa002,
+    TAG_PIXEL_HEIGHT = 0xa003,
+    TAG_FOCAL_X_RESOLUTION = 0xa20e,
+    TAG_FOCAL_Y_RESOLUTION = 0xa20f,
+};
+
+static uint32_t get(const Tiff *t, size_t at, int bytes)
 {
     uint32_t value = 0;
-    for (int i = 0; i < bytes; i++) value = value << 8 | p[little ? bytes - 1 - i : i];
+    for (int i = 0; i < bytes; i++)
+        value = value << 8 | t->data[at + (size_t)(t->little ? bytes - 1 - i : i)];
     return value;
+}
+
+static void put(const Tiff *t, size_t at, int bytes, uint32_t value)
+{
+    for (int i = 0; i < bytes; i++)
+        t->data[at + (size_t)(t->little ? i : bytes - 1 - i)] = (unsigned char)(value >> (8 * i));
+}
+
+static bool open_tiff(Tiff *t, const unsigned char *exif, size_t bytes)
+{
+    if (bytes < HEADER || exif[0] != exif[1] || (exif[0] != 'I' && exif[0] != 'M')) return false;
+    *t = (Tiff){(unsigned char *)(uintptr_t)exif, bytes, exif[0] == 'I'};
+    return get(t, 2, 2) == 42;
+}
+
+/* Where the entry of `tag` stands in the directory at `at`; 0: nowhere. */
+static size_t find(const Tiff *t, size_t at, uint32_t tag)
+{
+    if (at < HEADER || at > t->bytes - 2) return 0;
+    uint32_t entries = get(t, at, 2);
+    for (at += 2; entries > 0 && at + ENTRY <= t->bytes; entries--, at += ENTRY)
+        if (get(t, at, 2) == tag) return at;
+    return 0;
 }
 
 int slb_exif_orientation(const unsigned char *exif, size_t bytes)
 {
-    enum { HEADER = 8, ENTRY = 12, TAG = 0x0112, SHORT = 3 };
-    if (bytes < HEADER || exif[0] != exif[1] || (exif[0] != 'I' && exif[0] != 'M')) return 1;
-    bool little = exif[0] == 'I';
-    size_t at = get(exif + 4, 4, little); /* of the first directory */
-    if (get(exif + 2, 2, little) != 42 || at > bytes - 2) return 1;
-    uint32_t entries = get(exif + at, 2, little);
-    for (at += 2; entries > 0 && at + ENTRY <= bytes; entries--, at += ENTRY) {
-        const unsigned char *entry = exif + at;
-        if (get(entry, 2, little) != TAG || get(entry + 2, 2, little) != SHORT) continue;
-        uint32_t value = get(entry + 8, 2, little);
-        return value >= 1 && value <= 8 ? (int)value : 1;
+    Tiff t;
+    if (!open_tiff(&t, exif, bytes)) return 1;
+    size_t at = find(&t, get(&t, 4, 4), TAG_ORIENTATION);
+    if (!at || get(&t, at + 2, 2) != TYPE_SHORT) return 1;
+    uint32_t value = get(&t, at + 8, 2);
+    return value >= 1 && value <= 8 ? (int)value : 1;
+}
+
+/* Sets a number that is there already; a short one becomes long where that is needed. */
+static void set(const Tiff *t, size_t directory, uint32_t tag, uint32_t value)
+{
+    size_t at = find(t, directory, tag);
+    if (!at || get(t, at + 4, 4) != 1) return;
+    uint32_t type = get(t, at + 2, 2);
+    if (type != TYPE_SHORT && type != TYPE_LONG) return;
+    if (type == TYPE_SHORT && value > UINT16_MAX) put(t, at + 2, 2, type = TYPE_LONG);
+    put(t, at + 8, type == TYPE_SHORT ? 2 : 4, value);
+}
+
+/* Where the two numbers of a rational stand; 0: nowhere. */
+static size_t rational(const Tiff *t, size_t directory, uint32_t tag)
+{
+    size_t at = find(t, directory, tag);
+    if (!at || get(t, at + 2, 2) != TYPE_RATIONAL || get(t, at + 4, 4) != 1) return 0;
+    size_t value = get(t, at + 8, 4);
+    return value >= HEADER && value <= t->bytes && t->bytes - value >= 8 ? value : 0;
+}
+
+static void multiply(const Tiff *t, size_t at, double factor)
+{
+    if (!at || !get(t, at + 4, 4)) return;
+    double n = get(t, at, 4) * factor, d = get(t, at + 4, 4);
+    if (n != floor(n)) { /* no whole multiple: to a millionth of its value */
+        n = round(n / d * 1e4);
+        d = 1e4;
     }
-    return 1;
+    if (n > UINT32_MAX) {
+        n = round(n / d);
+        d = 1;
+    }
+    if (!(n <= UINT32_MAX)) return;
+    put(t, at, 4, (uint32_t)n);
+    put(t, at + 4, 4, (uint32_t)d);
+}
+
+/* A pair of densities: exchanged if the axes were, then multiplied. Both may stand in one place. */
+static void scale_densities(const Tiff *t, size_t directory, uint32_t x_tag, uint32_t y_tag,
+                            const SlbMetaChange *change)
+{
+    size_t x = rational(t, directory, x_tag), y = rational(t, directory, y_tag);
+    if (x && y && x != y && change->orientation >= 5) {
+        unsigned char kept[8];
+        memcpy(kept, t->data + x, 8);
+        memmove(t->data + x, t->data + y, 8);
+        memcpy(t->data + y, kept, 8);
+    }
+    multiply(t, x, change->scale_x);
+    if (y != x) multiply(t, y, change->scale_y);
+}
+
+/* Without its link the second directory, which is that of the thumbnail, is not found any more. */
+static void drop_thumbnail(const Tiff *t, size_t directory)
+{
+    if (directory < HEADER || directory > t->bytes - 2) return;
+    size_t link = directory + 2 + (size_t)get(t, directory, 2) * ENTRY;
+    if (link <= t->bytes && t->bytes - link >= 4) put(t, link, 4, 0);
+}
+
+void slb_exif_change(unsigned char *exif, size_t bytes, const SlbMetaChange *change)
+{
+    Tiff t;
+    if (!exif || !open_tiff(&t, exif, bytes)) return;
+    size_t first = get(&t, 4, 4), at = find(&t, first, TAG_EXIF_DIRECTORY);
+    size_t inner = at ? get(&t, at + 8, 4) : 0;
+    set(&t, first, TAG_ORIENTATION, 1);
+    set(&t, first, TAG_WIDTH, change->width);
+    set(&t, first, TAG_HEIGHT, change->height);
+    scale_densities(&t, first, TAG_X_RESOLUTION, TAG_Y_RESOLUTION, change);
+    if (change->orientation > 1) drop_thumbnail(&t, first);
+    if (!inner || inner == first) return;
+    set(&t, inner, TAG_PIXEL_WIDTH, change->width);
+    set(&t, inner, TAG_PIXEL_HEIGHT, change->height);
+    scale_densities(&t, inner, TAG_FOCAL_X_RESOLUTION, TAG_FOCAL_Y_RESOLUTION, change);
 }
 
 /* Where a pixel of the upright picture comes from: swap x and y first, then count from the right

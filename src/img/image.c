@@ -16,6 +16,6 @@ SlbStatus slb_image_alloc(SlbImage *image, SlbImageInfo info, SlbError *err)
 void slb_image_free(SlbImage *image)
 {
     slb_free(image->data);
-    slb_free(image->icc);
+    slb_meta_free(&image->meta);
     *image = (SlbImage){0};
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "img/meta.h"
 
 /* What a picture is, known from its header before any pixel is read. */
 typedef struct SlbImageInfo {
@@ -21,11 +22,10 @@ typedef struct SlbImage {
     SlbImageInfo info;
     size_t stride_bytes; /* from one row to the next */
     unsigned char *data; /* owned; slb_alloc */
-    unsigned char *icc;  /* embedded ICC profile or NULL; owned; slb_alloc */
-    size_t icc_bytes;
+    SlbMeta meta;        /* owned */
 } SlbImage;
 
-/* Allocates data for *image->info (icc stays as it is). SLB_E_MEMORY on failure, with nothing to
+/* Allocates data for *image->info (meta stays as it is). SLB_E_MEMORY on failure, with nothing to
  * free. */
 SLB_MUST_CHECK SlbStatus slb_image_alloc(SlbImage *image, SlbImageInfo info, SlbError *err);
 

@@ -191,16 +191,6 @@ static SlbStatus resize_rows(const SlbImage *in, const SlbAxis *rows, const SlbA
     return status;
 }
 
-static SlbStatus copy_icc(const SlbImage *in, SlbImage *out, SlbError *err)
-{
-    if (!in->icc) return SLB_OK;
-    out->icc = slb_alloc(in->icc_bytes, 1);
-    if (!out->icc) return slb_fail_memory(err, "a colour profile");
-    memcpy(out->icc, in->icc, in->icc_bytes);
-    out->icc_bytes = in->icc_bytes;
-    return SLB_OK;
-}
-
 SlbStatus slb_resize_image(const SlbImage *in, uint32_t numerator, uint32_t denominator,
                            SlbEdge edge, SlbImage *out, SlbError *err)
 {
@@ -215,7 +205,11 @@ SlbStatus slb_resize_image(const SlbImage *in, uint32_t numerator, uint32_t deno
         info.height = rows.out_size;
         status = slb_image_alloc(out, info, err);
     }
-    if (status == SLB_OK) status = copy_icc(in, out, err);
+    if (status == SLB_OK) {
+        double scale = (double)numerator / denominator;
+        SlbMetaChange change = {1, scale, scale, out->info.width, out->info.height};
+        status = slb_meta_derive(&in->meta, &change, &out->meta, err);
+    }
     if (status == SLB_OK) status = resize_rows(in, &rows, &cols, out, err);
     if (status != SLB_OK) slb_image_free(out);
     slb_axis_free(&rows);

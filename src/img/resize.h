@@ -32,8 +32,8 @@ SLB_MUST_CHECK SlbStatus slb_resize_f64(const double *in, const SlbAxis *rows, c
                                         double *out, SlbError *err);
 
 /* A whole 8- or 16-bit picture, every channel alike, rounded to the sample type after the first
- * (vertical) pass and after the second: MATLAB's result for integer images. The ICC profile is
- * copied. *out is the caller's to free; nothing to free on failure. */
+ * (vertical) pass and after the second: MATLAB's result for integer images. The metadata
+ * follow (img/meta.h). *out is the caller's to free; nothing to free on failure. */
 struct SlbImage;
 SLB_MUST_CHECK SlbStatus slb_resize_image(const struct SlbImage *in, uint32_t numerator,
                                           uint32_t denominator, SlbEdge edge, struct SlbImage *out,

@@ -144,12 +144,9 @@ static SlbStatus allocate(Job *job, SlbImageInfo info, SlbError *err)
     if (!ok || !job->net_in || !job->net_out || !job->scratch)
         return slb_fail_memory(err, "the planes of a picture");
     SlbStatus s = slb_image_alloc(job->out, info, err);
-    if (s != SLB_OK || !job->in->icc) return s;
-    job->out->icc = slb_alloc(job->in->icc_bytes, 1);
-    if (!job->out->icc) return slb_fail_memory(err, "a colour profile");
-    memcpy(job->out->icc, job->in->icc, job->in->icc_bytes);
-    job->out->icc_bytes = job->in->icc_bytes;
-    return SLB_OK;
+    double scale = (double)info.width / small->width;
+    SlbMetaChange change = {1, scale, scale, info.width, info.height};
+    return s == SLB_OK ? slb_meta_derive(&job->in->meta, &change, &job->out->meta, err) : s;
 }
 
 static SlbStatus prepare(Job *job, uint32_t scale, SlbError *err)

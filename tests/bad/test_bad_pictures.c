@@ -12,7 +12,7 @@ static void check_bad(const char *path)
     if (status != SLB_E_INPUT) fail_msg("%s: status %d", path, (int)status);
     assert_message(&err, SLB_E_INPUT, path);
     assert_null(image.data);
-    assert_null(image.icc);
+    assert_null(image.meta.icc.data);
 }
 
 static void test_walk_the_folder(void **state)

@@ -107,7 +107,7 @@ static void test_row_by_row(void **state)
     SlbReader *reader;
     SlbError err = {0};
     (void)state;
-    assert_ok(slb_writer_open(path, &in.info, NULL, 0, NULL, &writer, &err), &err);
+    assert_ok(slb_writer_open(path, &in.info, NULL, NULL, &writer, &err), &err);
     for (uint32_t y = 0, n = 1; y < 23; y += n, n = y + 5 < 23 ? 5 : 23 - y)
         assert_ok(slb_writer_rows(writer, in.data + y * in.stride_bytes, in.stride_bytes, n, &err),
                   &err);
@@ -196,7 +196,7 @@ static void check_refused(const char *path, const SlbImageInfo *info, SlbStatus 
 {
     SlbWriter *writer = NULL;
     SlbError err = {0};
-    assert_int_equal(slb_writer_open(path, info, NULL, 0, NULL, &writer, &err), expected);
+    assert_int_equal(slb_writer_open(path, info, NULL, NULL, &writer, &err), expected);
     assert_message(&err, expected, path);
     assert_null(writer);
 }
@@ -266,13 +266,13 @@ static void test_rows_are_counted(void **state)
     for (int i = 0; i < KINDS; i++) {
         path = in_folder(kinds[i].name);
         if (!strchr(kinds[i].channels, '1')) continue;
-        assert_ok(slb_writer_open(path, &in.info, NULL, 0, NULL, &writer, &err), &err);
+        assert_ok(slb_writer_open(path, &in.info, NULL, NULL, &writer, &err), &err);
         assert_int_equal(slb_writer_rows(writer, in.data, in.stride_bytes, 5, &err), SLB_E_USAGE);
         assert_ok(slb_writer_rows(writer, in.data, in.stride_bytes, 3, &err), &err);
         assert_int_equal(files_in_folder(), 1); /* the temporary one */
         assert_int_equal(slb_writer_finish(writer, &err), SLB_E_USAGE);
         assert_int_equal(files_in_folder(), 0);
-        assert_ok(slb_writer_open(path, &in.info, NULL, 0, NULL, &writer, &err), &err);
+        assert_ok(slb_writer_open(path, &in.info, NULL, NULL, &writer, &err), &err);
         assert_ok(slb_writer_rows(writer, in.data, in.stride_bytes, 4, &err), &err);
         slb_writer_abort(writer);
         assert_int_equal(files_in_folder(), 0);

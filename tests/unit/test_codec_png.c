@@ -232,16 +232,16 @@ static void test_profile_is_kept(void **state)
     unlink(in_folder("kind.png"));
     static const char *const names[] = {"a.png", "a.jpg"};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(image.icc_bytes, BYTES);
-        assert_memory_equal(image.icc, icc, BYTES);
+        assert_int_equal(image.meta.icc.bytes, BYTES);
+        assert_memory_equal(image.meta.icc.data, icc, BYTES);
         assert_ok(slb_image_save(in_folder(names[i]), &image, NULL, &err), &err);
         assert_ok(slb_image_load(in_folder(names[i]), NULL, &again, &err), &err);
         unlink(in_folder(names[i]));
         slb_image_free(&image);
         image = again;
     }
-    assert_int_equal(image.icc_bytes, BYTES);
-    assert_memory_equal(image.icc, icc, BYTES);
+    assert_int_equal(image.meta.icc.bytes, BYTES);
+    assert_memory_equal(image.meta.icc.data, icc, BYTES);
     slb_image_free(&image);
     free(icc);
 }
@@ -254,16 +254,16 @@ static void test_strange_profile_is_left_out(void **state)
     (void)state;
     unsigned char *grey = icc_profile(132, "GRAY");
     for (int i = 0; i < 2; i++) {
-        image.icc_bytes = i ? 132 : 11;
-        image.icc = slb_alloc(image.icc_bytes, 1);
-        memcpy(image.icc, i ? grey : (const void *)"not an icc!", image.icc_bytes);
+        image.meta.icc.bytes = i ? 132 : 11;
+        image.meta.icc.data = slb_alloc(image.meta.icc.bytes, 1);
+        memcpy(image.meta.icc.data, i ? grey : (const void *)"not an icc!", image.meta.icc.bytes);
         assert_ok(slb_image_save(in_folder("a.png"), &image, NULL, &err), &err);
         assert_ok(slb_image_load(in_folder("a.png"), NULL, &out, &err), &err);
         assert_same_picture(&image, &out);
-        assert_null(out.icc);
+        assert_null(out.meta.icc.data);
         slb_image_free(&out);
-        slb_free(image.icc);
-        image.icc = NULL;
+        slb_free(image.meta.icc.data);
+        image.meta.icc.data = NULL;
         unlink(in_folder("a.png"));
     }
     free(grey);

@@ -12,10 +12,10 @@ static void test_alloc_and_free(void **state)
     assert_true(image.stride_bytes >= 42);
     assert_int_equal((uintptr_t)image.data % SLB_ALIGN, 0);
     memset(image.data, 1, image.stride_bytes * 3);
-    image.icc = slb_alloc(4, 1);
+    image.meta.icc.data = slb_alloc(4, 1);
     slb_image_free(&image);
     assert_null(image.data);
-    assert_null(image.icc);
+    assert_null(image.meta.icc.data);
     assert_int_equal(image.info.width, 0);
     slb_image_free(&image); /* safe twice */
 }

@@ -193,13 +193,13 @@ static void test_profile_is_kept(void **state)
     SlbImage in = noise(8, 8, 1, 8, 1), out;
     SlbError err = {0};
     (void)state;
-    in.icc = slb_alloc(3, 1);
-    in.icc_bytes = 3;
-    memcpy(in.icc, "abc", 3);
+    in.meta.icc.data = slb_alloc(3, 1);
+    in.meta.icc.bytes = 3;
+    memcpy(in.meta.icc.data, "abc", 3);
     assert_ok(slb_resize_image(&in, 1, 2, SLB_EDGE_MIRROR, &out, &err), &err);
-    assert_int_equal(out.icc_bytes, 3);
-    assert_ptr_not_equal(out.icc, in.icc);
-    assert_memory_equal(out.icc, "abc", 3);
+    assert_int_equal(out.meta.icc.bytes, 3);
+    assert_ptr_not_equal(out.meta.icc.data, in.meta.icc.data);
+    assert_memory_equal(out.meta.icc.data, "abc", 3);
     slb_image_free(&out);
     slb_image_free(&in);
 }

@@ -96,16 +96,16 @@ static void test_without_a_network_everything_is_bicubic(void **state)
                 /* Colours that go to YCbCr and back overshoot together: keep them off the ends. */
                 for (size_t i = 0; channels > 2 && i < in.stride_bytes * 7; i++)
                     in.data[i] = (unsigned char)(96 + in.data[i] / 4);
-                in.icc = slb_alloc(3, 1);
-                memcpy(in.icc, "icc", 3);
-                in.icc_bytes = 3;
+                in.meta.icc.data = slb_alloc(3, 1);
+                memcpy(in.meta.icc.data, "icc", 3);
+                in.meta.icc.bytes = 3;
                 assert_int_equal(slb_upscale(plan, &in, scale, NULL, NULL, &out, &err), SLB_OK);
                 assert_int_equal(out.info.width, in.info.width * (uint32_t)scale);
                 assert_int_equal(out.info.height, 7 * scale);
                 assert_int_equal(out.info.channels, channels);
                 assert_int_equal(out.info.depth, depth);
-                assert_int_equal(out.icc_bytes, 3);
-                assert_memory_equal(out.icc, "icc", 3);
+                assert_int_equal(out.meta.icc.bytes, 3);
+                assert_memory_equal(out.meta.icc.data, "icc", 3);
                 for (int c = 0; c < channels; c++)
                     check_bicubic(&in, &out, (uint32_t)scale, c, depth == 8 ? 1e-3 : 0.02);
                 slb_image_free(&in);

@@ -1,0 +1,161 @@
+#include "img/meta.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "img/exif.h"
+
+SlbStatus slb_block_set(SlbBlock *block, const void *data, size_t bytes, SlbError *err)
+{
+    *block = (SlbBlock){slb_alloc(bytes + 1, 1), bytes};
+    if (block->data) {
+        memcpy(block->data, data, bytes);
+        block->data[bytes] = 0;
+        return SLB_OK;
+    }
+    *block = (SlbBlock){0};
+    return slb_fail_memory(err, "the metadata of a picture");
+}
+
+void slb_meta_note(SlbMeta *meta, const char *format, ...)
+{
+    size_t used = strlen(meta->note);
+    if (used) used += (size_t)snprintf(meta->note + used, sizeof meta->note - used, "; ");
+    if (used >= sizeof meta->note) return;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(meta->note + used, sizeof meta->note - used, format, arguments);
+    va_end(arguments);
+}
+
+void slb_meta_free(SlbMeta *meta)
+{
+    slb_free(meta->icc.data);
+    slb_free(meta->exif.data);
+    slb_free(meta->xmp.data);
+    *meta = (SlbMeta){0};
+}
+
+/* ---- XMP ---- */
+
+/* What a number in the packet becomes: `value` itself, or with `scales` the old one times it. */
+typedef struct Property {
+    const char *name;
+    double value;
+    bool scales;
+} Property;
+
+/* Bytes of the number that property `name` has at `at`: as an attribute (NAME="6") or as an element
+ * (<NAME>6</NAME>). 0: there is no such thing here; otherwise *start is where the number begins. */
+static size_t number_at(const SlbBlock *xmp, size_t at, const char *name, size_t *start)
+{
+    size_t n = strlen(name), end = xmp->bytes;
+    const unsigned char *p = xmp->data;
+    if (end - at < n || memcmp(p + at, name, n) != 0) return 0;
+    if (at && (p[at - 1] == '/' || p[at - 1] == ':' || isalnum(p[at - 1]))) return 0;
+    at += n;
+    bool attribute = at < end && p[at] == '=';
+    if (at >= end || (!attribute && p[at] != '>')) return 0;
+    at++;
+    if (attribute && (at >= end || (p[at] != '"' && p[at] != '\''))) return 0;
+    at += attribute;
+    *start = at;
+    while (at < end && (isdigit(p[at]) || p[at] == '/' || p[at] == '.')) at++;
+    return at < end ? at - *start : 0; /* something closes it */
+}
+
+static size_t print_number(const Property *property, const unsigned char *old, size_t bytes,
+                           char text[48])
+{
+    double value = property->value;
+    if (!property->scales) return (size_t)snprintf(text, 48, "%.0f", value);
+    char copy[48] = "", *slash;
+    memcpy(copy, old, bytes < sizeof copy ? bytes : sizeof copy - 1);
+    value *= strtod(copy, &slash);
+    double divisor = *slash == '/' ? strtod(slash + 1, NULL) : 1;
+    if (!(value >= 0 && value < 1e9)) return 0;
+    if (divisor == 1 && *slash != '/') return (size_t)snprintf(text, 48, "%.10g", value);
+    return (size_t)snprintf(text, 48, "%.0f/%.0f", value, divisor);
+}
+
+/* Writes `in` with the property changed to `out`, which has room; returns the bytes. */
+static size_t rewrite(const SlbBlock *in, const Property *property, unsigned char *out)
+{
+    size_t used = 0, start = 0;
+    for (size_t at = 0; at < in->bytes;) {
+        char text[48];
+        size_t n = number_at(in, at, property->name, &start);
+        size_t m = n && n < 40 ? print_number(property, in->data + start, n, text) : 0;
+        if (!m) {
+            out[used++] = in->data[at++];
+            continue;
+        }
+        memcpy(out + used, in->data + at, start - at);
+        memcpy(out + used + (start - at), text, m);
+        used += start - at + m;
+        at = start + n;
+    }
+    return used;
+}
+
+static SlbStatus change_property(SlbBlock *xmp, const Property *property, SlbError *err)
+{
+    size_t found = 0, start;
+    for (size_t at = 0; at < xmp->bytes; at++)
+        found += number_at(xmp, at, property->name, &start) > 0;
+    if (!found) return SLB_OK;
+    SlbBlock out = {slb_alloc(xmp->bytes + 48 * found + 1, 1), 0};
+    if (!out.data) return slb_fail_memory(err, "the metadata of a picture");
+    out.bytes = rewrite(xmp, property, out.data);
+    out.data[out.bytes] = 0;
+    slb_free(xmp->data);
+    *xmp = out;
+    return SLB_OK;
+}
+
+static SlbStatus change_xmp(SlbBlock *xmp, const SlbMetaChange *change, SlbError *err)
+{
+    const Property properties[] = {
+        {"tiff:Orientation", 1, false},
+        {"tiff:ImageWidth", change->width, false},
+        {"tiff:ImageLength", change->height, false},
+        {"exif:PixelXDimension", change->width, false},
+        {"exif:PixelYDimension", change->height, false},
+        {"tiff:XResolution", change->scale_x, true},
+        {"tiff:YResolution", change->scale_y, true},
+    };
+    SlbStatus s = SLB_OK;
+    for (size_t i = 0; s == SLB_OK && i < sizeof properties / sizeof *properties; i++)
+        s = change_property(xmp, &properties[i], err);
+    return s;
+}
+
+/* ---- All of it ---- */
+
+static SlbStatus copy_block(const SlbBlock *in, SlbBlock *out, SlbError *err)
+{
+    *out = (SlbBlock){0};
+    return in->data ? slb_block_set(out, in->data, in->bytes, err) : SLB_OK;
+}
+
+SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change, SlbMeta *out,
+                          SlbError *err)
+{
+    bool swapped = change->orientation >= 5 && change->orientation <= 8;
+    *out = *in;
+    out->icc = out->exif = out->xmp = (SlbBlock){0};
+    out->note[0] = 0;
+    out->density_x = (swapped ? in->density_y : in->density_x) * change->scale_x;
+    out->density_y = (swapped ? in->density_x : in->density_y) * change->scale_y;
+    SlbStatus s = copy_block(&in->icc, &out->icc, err);
+    if (s == SLB_OK) s = copy_block(&in->exif, &out->exif, err);
+    if (s == SLB_OK) s = copy_block(&in->xmp, &out->xmp, err);
+    if (s == SLB_OK) slb_exif_change(out->exif.data, out->exif.bytes, change);
+    if (s == SLB_OK) s = change_xmp(&out->xmp, change, err);
+    if (s != SLB_OK) slb_meta_free(out);
+    return s;
+}

@@ -1,0 +1,65 @@
+/* What a picture brings along besides its pixels: colour profile, EXIF, XMP, density. */
+#ifndef SLBSR_IMG_META_H
+#define SLBSR_IMG_META_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* The largest block that is kept, and the most that a JPEG's are together; what is larger is left
+ * out or, where the decoder wants it, refused, before memory is taken for it. */
+enum { SLB_META_LIMIT = 16 << 20 };
+
+typedef struct SlbBlock {
+    unsigned char *data; /* slb_alloc, or NULL: there is none; a zero byte stands behind */
+    size_t bytes;
+} SlbBlock;
+
+typedef enum SlbDensityUnit {
+    SLB_DENSITY_NONE,   /* not told */
+    SLB_DENSITY_ASPECT, /* only the ratio of x and y counts */
+    SLB_DENSITY_METRE,  /* pixels a metre */
+} SlbDensityUnit;
+
+typedef struct SlbMeta {
+    SlbBlock icc;  /* ICC profile */
+    SlbBlock exif; /* from its TIFF header ("II" or "MM") on */
+    SlbBlock xmp;  /* the packet, text in UTF-8 */
+    SlbDensityUnit density_unit;
+    double density_x, density_y;
+    /* PNG's ways to tell colours without a profile: no other format has them. */
+    int srgb;       /* sRGB: rendering intent + 1; 0: none */
+    uint32_t gamma; /* gAMA, times 100000; 0: none */
+    bool has_chroma;
+    int32_t chroma[8]; /* cHRM, times 100000: x and y of white, red, green, blue */
+    /* What of the file could not be taken over as it is, for the user; "" when nothing. */
+    char note[200];
+} SlbMeta;
+
+/* Makes *block a copy of `bytes` bytes. SLB_E_MEMORY, with *block empty. */
+SLB_MUST_CHECK SlbStatus slb_block_set(SlbBlock *block, const void *data, size_t bytes,
+                                       SlbError *err);
+
+/* Adds to meta->note; printf-style. */
+void slb_meta_note(SlbMeta *meta, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* How a picture was changed: first turned upright, then resized. */
+typedef struct SlbMetaChange {
+    int orientation;         /* the one that was applied to the pixels (img/exif.h); 1: none */
+    double scale_x, scale_y; /* by what the upright picture was enlarged */
+    uint32_t width, height;  /* of the result */
+} SlbMetaChange;
+
+/* The metadata of a changed picture: densities (PNG's and JFIF's, EXIF's, XMP's) grow with the
+ * scale, sizes in EXIF and XMP are set, orientations in them become 1, and the thumbnail goes if
+ * the picture was turned. The note is not taken over. *out is the caller's (slb_meta_free); empty
+ * on SLB_E_MEMORY. */
+SLB_MUST_CHECK SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change,
+                                         SlbMeta *out, SlbError *err);
+
+/* Frees the blocks and zeroes *meta. */
+void slb_meta_free(SlbMeta *meta);
+
+#endif

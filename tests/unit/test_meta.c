@@ -1,0 +1,347 @@
+/* Metadata: carried through PNG and JPEG and between them, and brought up to date when a picture is
+ * turned and resized. */
+#include <zlib.h>
+
+#include "base/mem.h"
+#include "img/codec.h"
+#include "img/exif.h"
+#include "img/resize.h"
+#include "unit/folder.h"
+
+enum { EXIF = 170 };
+
+static void put(unsigned char *p, int bytes, int big, unsigned value)
+{
+    for (int i = 0; i < bytes; i++) p[big ? bytes - 1 - i : i] = (unsigned char)(value >> (8 * i));
+}
+
+static void entry(unsigned char *p, int big, unsigned tag, unsigned type, unsigned value)
+{
+    put(p, 2, big, tag);
+    put(p + 2, 2, big, type);
+    put(p + 4, 4, big, 1);
+    put(p + 8, type == 3 ? 2 : 4, big, value);
+}
+
+/* Two directories, their densities, and a thumbnail's directory at 150. */
+static void make_exif(unsigned char exif[EXIF], int big, unsigned orientation)
+{
+    memset(exif, 0, EXIF);
+    memcpy(exif, big ? "MM" : "II", 2);
+    put(exif + 2, 2, big, 42);
+    put(exif + 4, 4, big, 8);
+    put(exif + 8, 2, big, 5);
+    entry(exif + 10, big, 0x0100, 3, 40);
+    entry(exif + 22, big, 0x0112, 3, orientation);
+    entry(exif + 34, big, 0x011a, 5, 120);
+    entry(exif + 46, big, 0x011b, 5, 128);
+    entry(exif + 58, big, 0x8769, 4, 76);
+    put(exif + 70, 4, big, 150);
+    put(exif + 76, 2, big, 2);
+    entry(exif + 78, big, 0xa002, 3, 40000);
+    entry(exif + 90, big, 0xa003, 4, 20);
+    put(exif + 120, 4, big, 72);
+    put(exif + 124, 4, big, 1);
+    put(exif + 128, 4, big, 1201);
+    put(exif + 132, 4, big, 10);
+    put(exif + 150, 2, big, 1);
+    entry(exif + 152, big, 0x0112, 3, orientation);
+}
+
+static unsigned get(const unsigned char *p, int bytes, int big)
+{
+    unsigned v = 0;
+    for (int i = 0; i < bytes; i++) v = v << 8 | p[big ? i : bytes - 1 - i];
+    return v;
+}
+
+static void test_exif_follows(void **state)
+{
+    (void)state;
+    unsigned char exif[EXIF];
+    for (int big = 0; big < 2; big++) {
+        SlbMetaChange change = {1, 2, 3, 80000, 60};
+        make_exif(exif, big, 1);
+        slb_exif_change(exif, EXIF, &change);
+        assert_int_equal(get(exif + 10 + 2, 2, big), 4); /* grew to LONG */
+        assert_int_equal(get(exif + 10 + 8, 4, big), 80000);
+        assert_int_equal(get(exif + 78 + 8, 4, big), 80000);
+        assert_int_equal(get(exif + 90 + 8, 4, big), 60);
+        assert_int_equal(get(exif + 120, 4, big), 144);
+        assert_int_equal(get(exif + 128, 4, big), 3603);
+        assert_int_equal(get(exif + 70, 4, big), 150); /* the thumbnail is still right */
+
+        change = (SlbMetaChange){6, 1.5, 1.5, 30, 60};
+        make_exif(exif, big, 6);
+        slb_exif_change(exif, EXIF, &change);
+        assert_int_equal(slb_exif_orientation(exif, EXIF), 1);
+        assert_int_equal(get(exif + 70, 4, big), 0); /* the thumbnail lies on its side: gone */
+        assert_int_equal(get(exif + 120, 4, big), 1801500); /* 120.1 * 1.5 dpi, once the other's */
+        assert_int_equal(get(exif + 124, 4, big), 10000);
+        assert_int_equal(get(exif + 128, 4, big), 108);
+        assert_int_equal(get(exif + 132, 4, big), 1);
+    }
+}
+
+/* Nothing outside the block is touched, whatever it says; sanitizers watch. */
+static void test_faulty_exif(void **state)
+{
+    (void)state;
+    SlbMetaChange change = {6, 2, 2, 100000, 100000};
+    uint32_t seed = 5;
+    for (int round = 0; round < 20000; round++) {
+        size_t bytes = round < EXIF ? (size_t)round : EXIF;
+        unsigned char *exif = malloc(bytes ? bytes : 1), whole[EXIF];
+        make_exif(whole, round & 1, 6);
+        for (int i = 0; round >= EXIF && i < 3; i++)
+            whole[next_random(&seed) % EXIF] = (unsigned char)(next_random(&seed) >> 9);
+        memcpy(exif, whole, bytes);
+        slb_exif_change(exif, bytes, &change);
+        free(exif);
+    }
+}
+
+static void set_block(SlbBlock *block, const void *data, size_t bytes)
+{
+    SlbError err;
+    assert_ok(slb_block_set(block, data, bytes, &err), &err);
+}
+
+static void test_xmp_follows(void **state)
+{
+    (void)state;
+    static const char before[] =
+        "<x tiff:Orientation=\"6\" tiff:XResolution='72/1' exif:PixelXDimension=\"7\">"
+        "<tiff:ImageWidth>7</tiff:ImageWidth><tiff:YResolution>3000000/10000</tiff:YResolution>"
+        "<a:tiff:ImageWidth>7<tiff:ImageLength>x</tiff:ImageLength> tiff:Orientation=\"";
+    static const char after[] =
+        "<x tiff:Orientation=\"1\" tiff:XResolution='144/1' exif:PixelXDimension=\"12345\">"
+        "<tiff:ImageWidth>12345</tiff:ImageWidth><tiff:YResolution>6000000/10000</tiff:YResolution>"
+        "<a:tiff:ImageWidth>7<tiff:ImageLength>x</tiff:ImageLength> tiff:Orientation=\"";
+    SlbMeta in = {0}, out;
+    SlbError err;
+    SlbMetaChange change = {6, 2, 2, 12345, 678};
+    set_block(&in.xmp, before, sizeof before - 1);
+    assert_ok(slb_meta_derive(&in, &change, &out, &err), &err);
+    assert_string_equal((char *)out.xmp.data, after);
+    assert_int_equal(out.xmp.bytes, sizeof after - 1);
+    slb_meta_free(&out);
+    for (long n = 1; n <= 4; n++) { /* out of memory leaves nothing behind */
+        slb_mem_fail_at(n);
+        assert_int_equal(slb_meta_derive(&in, &change, &out, &err), SLB_E_MEMORY);
+        assert_null(out.xmp.data);
+    }
+    slb_mem_fail_at(0);
+    slb_meta_free(&in);
+}
+
+/* A picture with everything. The profile is the least that libpng takes for one. */
+static SlbImage rich_picture(void)
+{
+    SlbImage image = noise(40, 20, 3, 8, 3);
+    unsigned char icc[400] = {0}, exif[EXIF];
+    put(icc, 4, 1, sizeof icc);
+    icc[8] = 4;
+    memcpy(icc + 12, "mntrRGB XYZ ", 12);
+    memcpy(icc + 36, "acsp", 4);
+    put(icc + 68, 4, 1, 0xf6d6);
+    put(icc + 72, 4, 1, 0x10000);
+    put(icc + 76, 4, 1, 0xd32d);
+    for (uint32_t i = 132, seed = 9; i < sizeof icc;
+         i++) /* libpng takes a short chunk for a cut one */
+        icc[i] = i < 136 ? 0 : (unsigned char)(next_random(&seed) >> 9);
+    make_exif(exif, 1, 1);
+    set_block(&image.meta.icc, icc, sizeof icc);
+    set_block(&image.meta.exif, exif, EXIF);
+    set_block(&image.meta.xmp, "<x:xmpmeta/>", 12);
+    image.meta.density_unit = SLB_DENSITY_METRE;
+    image.meta.density_x = 300 / 0.0254;
+    image.meta.density_y = 150 / 0.0254;
+    return image;
+}
+
+static void same_block(const SlbBlock *a, const SlbBlock *b)
+{
+    assert_int_equal(a->bytes, b->bytes);
+    assert_memory_equal(a->data, b->data, a->bytes);
+}
+
+static void test_carried_between_formats(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a.png", "b.jpg", "c.jpg", "d.png"};
+    SlbImage image = rich_picture(), next;
+    SlbMeta first;
+    SlbError err;
+    SlbWriteOptions how = {.overwrite = true};
+    SlbMetaChange none = {1, 1, 1, 40, 20};
+    assert_ok(slb_meta_derive(&image.meta, &none, &first, &err), &err);
+    for (int i = 0; i < 4; i++) {
+        const char *path = in_folder(names[i]);
+        assert_ok(slb_image_save(path, &image, &how, &err), &err);
+        assert_ok(slb_image_load(path, NULL, &next, &err), &err);
+        slb_image_free(&image);
+        image = next;
+        same_block(&image.meta.icc, &first.icc);
+        same_block(&image.meta.exif, &first.exif);
+        same_block(&image.meta.xmp, &first.xmp);
+        assert_int_equal(image.meta.density_unit, SLB_DENSITY_METRE);
+        assert_int_equal(image.meta.density_x * 0.0254 + 0.5, 300);
+        assert_int_equal(image.meta.density_y * 0.0254 + 0.5, 150);
+        assert_string_equal(image.meta.note, "");
+    }
+    SlbImage small;
+    assert_ok(slb_resize_image(&image, 1, 2, SLB_EDGE_MIRROR, &small, &err), &err);
+    assert_int_equal(small.meta.density_x * 0.0254 + 0.5, 150);
+    assert_int_equal(get(small.meta.exif.data + 90 + 8, 4, 1), 10);
+    slb_image_free(&small);
+    for (int i = 0; i < 4; i++) unlink(in_folder(names[i]));
+    slb_meta_free(&first);
+    slb_image_free(&image);
+}
+
+/* What a format cannot hold is told. */
+static void test_notes_of_writers(void **state)
+{
+    (void)state;
+    SlbImage image = rich_picture();
+    SlbError err;
+    SlbWriter *writer;
+    SlbWriteOptions how = {.overwrite = true};
+    assert_ok(slb_writer_open(in_folder("x.ppm"), &image.info, &image.meta, &how, &writer, &err),
+              &err);
+    assert_string_equal(slb_writer_note(writer),
+                        "PPM holds no metadata: left out the ICC profile EXIF XMP");
+    slb_writer_abort(writer);
+    slb_free(image.meta.xmp.data);
+    image.meta.xmp = (SlbBlock){slb_calloc(70000, 1), 69999};
+    image.meta.gamma = 100000;
+    assert_ok(slb_writer_open(in_folder("x.jpg"), &image.info, &image.meta, &how, &writer, &err),
+              &err);
+    assert_string_equal(slb_writer_note(writer),
+                        "XMP of 69999 bytes is too large for JPEG: left out");
+    slb_writer_abort(writer);
+    slb_free(image.meta.icc.data);
+    image.meta.icc = (SlbBlock){0};
+    assert_ok(slb_writer_open(in_folder("x.jpg"), &image.info, &image.meta, &how, &writer, &err),
+              &err);
+    assert_non_null(strstr(slb_writer_note(writer), "gamma value: that of 1 was left out"));
+    slb_writer_abort(writer);
+    slb_image_free(&image);
+}
+
+static void test_png_colours(void **state)
+{
+    (void)state;
+    SlbImage image = noise(5, 5, 3, 16, 3), back;
+    SlbError err;
+    SlbWriteOptions how = {.overwrite = true};
+    static const int32_t chroma[8] = {31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000};
+    image.meta.srgb = 2;
+    image.meta.gamma = 45455;
+    image.meta.has_chroma = true;
+    memcpy(image.meta.chroma, chroma, sizeof chroma);
+    image.meta.density_unit = SLB_DENSITY_ASPECT;
+    image.meta.density_x = 2;
+    image.meta.density_y = 1;
+    assert_ok(slb_image_save(in_folder("x.png"), &image, &how, &err), &err);
+    assert_ok(slb_image_load(in_folder("x.png"), NULL, &back, &err), &err);
+    assert_int_equal(back.meta.srgb, 2);
+    assert_int_equal(back.meta.gamma, 45455);
+    assert_true(back.meta.has_chroma);
+    assert_memory_equal(back.meta.chroma, chroma, sizeof chroma);
+    assert_int_equal(back.meta.density_unit, SLB_DENSITY_ASPECT);
+    assert_true(back.meta.density_x == 2 && back.meta.density_y == 1);
+    unlink(in_folder("x.png"));
+    slb_image_free(&back);
+    slb_image_free(&image);
+}
+
+static void write_chunk(FILE *file, const char *type, const void *data, size_t bytes)
+{
+    unsigned char head[8], tail[4];
+    put(head, 4, 1, (unsigned)bytes);
+    memcpy(head + 4, type, 4);
+    uLong crc = crc32(crc32(0, head + 4, 4), data, (uInt)bytes);
+    put(tail, 4, 1, (unsigned)crc);
+    assert_int_equal(fwrite(head, 1, 8, file), 8);
+    assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+    assert_int_equal(fwrite(tail, 1, 4, file), 4);
+}
+
+/* EXIF and XMP behind the pixels, as exiftool puts them, are known when the file is opened; those
+ * ahead of the pixels win. */
+static void test_behind_the_pixels(void **state)
+{
+    (void)state;
+    SlbImage image = noise(6, 3, 1, 8, 3);
+    unsigned char exif[EXIF];
+    static const char itxt[] = "XML:com.adobe.xmp\0\0\0\0\0<late/>";
+    SlbError err;
+    SlbReader *reader;
+    SlbWriteOptions how = {.overwrite = true};
+    const char *path = in_folder("late.png");
+    for (int early = 0; early < 2; early++) {
+        if (early) set_block(&image.meta.xmp, "<early/>", 8);
+        assert_ok(slb_image_save(path, &image, &how, &err), &err);
+        FILE *file = fopen(path, "r+b");
+        assert_non_null(file);
+        make_exif(exif, 0, 6);
+        assert_int_equal(fseek(file, -12, SEEK_END), 0);
+        write_chunk(file, "eXIf", exif, EXIF);
+        write_chunk(file, "iTXt", itxt, sizeof itxt - 1);
+        write_chunk(file, "IEND", "", 0);
+        assert_int_equal(fclose(file), 0);
+        assert_ok(slb_reader_open(path, NULL, &reader, &err), &err);
+        assert_int_equal(slb_reader_orientation(reader), 6);
+        assert_int_equal(slb_reader_meta(reader)->exif.bytes, EXIF);
+        assert_string_equal((char *)slb_reader_meta(reader)->xmp.data,
+                            early ? "<early/>" : "<late/>");
+        slb_reader_close(reader);
+    }
+    SlbImage back;
+    assert_ok(slb_image_load(path, NULL, &back, &err), &err);
+    assert_int_equal(back.info.width, 3);
+    assert_int_equal(slb_exif_orientation(back.meta.exif.data, EXIF), 1);
+    assert_int_equal(get(back.meta.exif.data + 78 + 8, 2, 0), 3);
+    unlink(path);
+    slb_image_free(&back);
+    slb_image_free(&image);
+}
+
+/* A JPEG of very many segments: those up to the limit are kept, the picture is read. */
+static void test_flood_of_segments(void **state)
+{
+    (void)state;
+    SlbImage image = noise(8, 8, 1, 8, 3), back;
+    SlbError err;
+    SlbWriteOptions how = {.overwrite = true};
+    const char *path = in_folder("flood.jpg"), *flood = in_folder("flood2.jpg");
+    static unsigned char segment[65537] = {0xff, 0xe1, 0xff, 0xff};
+    memcpy(segment + 4, "nothing", 8);
+    assert_ok(slb_image_save(path, &image, &how, &err), &err);
+    FILE *in = fopen(path, "rb"), *out = fopen(flood, "wb");
+    assert_true(in && out);
+    for (int i = 0; i < 2; i++) fputc(fgetc(in), out);
+    for (int i = 0; i < 300; i++) assert_int_equal(fwrite(segment, 1, sizeof segment, out), 65537);
+    for (int c; (c = fgetc(in)) != EOF;) fputc(c, out);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+    assert_ok(slb_image_load(flood, NULL, &back, &err), &err);
+    assert_non_null(strstr(back.meta.note, "more than 16 MiB of metadata"));
+    unlink(path);
+    unlink(flood);
+    slb_image_free(&back);
+    slb_image_free(&image);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exif_follows),      cmocka_unit_test(test_faulty_exif),
+        cmocka_unit_test(test_xmp_follows),       cmocka_unit_test(test_carried_between_formats),
+        cmocka_unit_test(test_notes_of_writers),  cmocka_unit_test(test_png_colours),
+        cmocka_unit_test(test_behind_the_pixels), cmocka_unit_test(test_flood_of_segments),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
