@@ -1,19 +1,20 @@
 #define NAME slb_conv_edge_c
 #include "kern/edge_tmpl.h"
 
-/* Two layouts for the two shapes there are. One input channel: [taps][out_padded], vectors run
+/* Two layouts for the two shapes there are. Few input channels: [taps][in][out_padded], vectors run
  * over the outputs. Else [out][taps][in_padded], vectors run over the 16 partial sums. */
 
 size_t slb_edge_floats(int out_channels, int in_channels, int kernel)
 {
     size_t taps = (size_t)(kernel * kernel);
-    if (in_channels == 1) return taps * (size_t)slb_out_padded(out_channels);
+    if (in_channels <= SLB_EDGE_FEW)
+        return taps * (size_t)in_channels * (size_t)slb_out_padded(out_channels);
     return (size_t)out_channels * taps * (size_t)slb_out_padded(in_channels);
 }
 
 void slb_pack_edge(const float *oihw, int out_channels, int in_channels, int kernel, float *packed)
 {
-    if (in_channels == 1) {
+    if (in_channels <= SLB_EDGE_FEW) {
         slb_pack_f32(oihw, out_channels, in_channels, kernel, packed);
         return;
     }

@@ -15,12 +15,14 @@
 
 #include "kern/conv_f32.h"
 
+enum { SLB_EDGE_FEW = 3 };
+
 typedef struct SlbConvEdge {
     const float *in[SLB_MAX_TAPS]; /* as in kern/conv_f32.h */
     int taps;
     int in_channels;
-    /* Floats between pixels. For one input channel any; else slb_out_padded(in_channels) or
-     * more, with zeros behind in_channels. */
+    /* Floats between pixels. Up to SLB_EDGE_FEW input channels any; else
+     * slb_out_padded(in_channels) or more, with zeros behind in_channels. */
     size_t in_stride;
     size_t pixels;
     int out_channels;    /* true ones */
