@@ -16,6 +16,7 @@ typedef struct Bed {
     size_t row, pixels; /* of a flat patch: train/engine.h */
     float *in, *out, *weight, *grad;
     SlbBf16 *half_in, *half_out, *half_weight;
+    void *scratch; /* of the bf16 kernels; NULL without them */
 } Bed;
 
 typedef enum Kernel { FORWARD_F32, GRAD_F32, FORWARD_BF16, GRAD_BF16, KERNELS } Kernel;
@@ -24,7 +25,7 @@ static const char *const kernel_names[KERNELS] = {
     "forward and backward-data, float32", "backward-weights, float32",
     "forward and backward-data, bf16", "backward-weights, bf16"};
 
-static bool bed_create(Bed *bed, int patch)
+static bool bed_create(Bed *bed, int patch, const SlbBf16Kernels *half)
 {
     size_t row = (size_t)patch + 1, pixels = row * (size_t)patch, all = pixels + 2 * row + 8;
     *bed = (Bed){.row = row, .pixels = pixels};
@@ -34,8 +35,12 @@ static bool bed_create(Bed *bed, int patch)
     bed->half_out = bed->half_in ? bed->half_in + all * CHANNELS : NULL;
     bed->weight = slb_calloc(TAPS * CHANNELS * CHANNELS, 2 * sizeof(float));
     bed->grad = bed->weight ? bed->weight + TAPS * CHANNELS * CHANNELS : NULL;
-    bed->half_weight = slb_calloc(TAPS * CHANNELS * CHANNELS, sizeof(SlbBf16));
-    return bed->in && bed->half_in && bed->weight && bed->half_weight;
+    if (half) {
+        bed->half_weight =
+            slb_calloc(half->packed_elements(TAPS, CHANNELS, CHANNELS), sizeof(SlbBf16));
+        bed->scratch = slb_calloc(half->grad_scratch(CHANNELS, CHANNELS, 2 * row + 2) + 1, 1);
+    }
+    return bed->in && bed->half_in && bed->weight && (!half || (bed->half_weight && bed->scratch));
 }
 
 static void bed_free(Bed *bed)
@@ -44,6 +49,7 @@ static void bed_free(Bed *bed)
     slb_free(bed->half_in);
     slb_free(bed->weight);
     slb_free(bed->half_weight);
+    slb_free(bed->scratch);
 }
 
 static size_t tap_at(const Bed *bed, int t)
@@ -72,9 +78,8 @@ static void run_f32(const Bed *bed, Kernel k, const SlbCpu *cpu)
         slb_grad_f32(cpu->level)(&grad);
 }
 
-static void run_bf16(const Bed *bed, Kernel k)
+static void run_bf16(const Bed *bed, Kernel k, const SlbBf16Kernels *half)
 {
-#if defined(__x86_64__)
     SlbConvBf16 forward = {.taps = TAPS};
     SlbGradBf16 grad = {.taps = TAPS};
 
@@ -87,14 +92,12 @@ static void run_bf16(const Bed *bed, Kernel k)
     forward.relu = true;
     grad.delta = bed->half_out;
     grad.grad = bed->grad;
+    grad.scratch = bed->scratch;
     for (int t = 0; t < TAPS; t++) forward.in[t] = grad.in[t] = bed->half_in + tap_at(bed, t);
     if (k == FORWARD_BF16)
-        slb_conv_bf16(&forward);
+        half->conv(&forward);
     else
-        slb_grad_bf16(&grad);
-#else
-    (void)bed, (void)k;
-#endif
+        half->grad(&grad);
 }
 
 /* Operations a second of all threads, each on a patch of its own, `batch` patches in all. */
@@ -102,10 +105,11 @@ static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, Sl
 {
     double taken[BENCH_MAX_REPEATS];
     bool ok = true;
+    const SlbBf16Kernels *half = slb_bf16_kernels(&how->cpu);
     Bed *beds = slb_calloc((size_t)how->threads, sizeof *beds);
     if (!beds) return slb_fail_memory(err, "the benchmark");
     for (int t = 0; t < how->threads; t++)
-        ok = bed_create(&beds[t], how->patch ? how->patch : 41) && ok;
+        ok = bed_create(&beds[t], how->patch ? how->patch : 41, half) && ok;
     for (int i = -1; ok && i < how->repeats; i++) {
         double start = slb_seconds();
 #pragma omp parallel for num_threads(how->threads) schedule(static, 1)
@@ -114,7 +118,7 @@ static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, Sl
                 if (k == FORWARD_F32 || k == GRAD_F32)
                     run_f32(&beds[t], k, &how->cpu);
                 else
-                    run_bf16(&beds[t], k);
+                    run_bf16(&beds[t], k, half);
             }
         if (i >= 0) taken[i] = slb_seconds() - start;
     }

@@ -19,13 +19,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A row of a tile as dwords. */
+typedef uint32_t SlbEmulatedBits __attribute__((vector_size(SLB_TILE_ROW_BYTES)));
+typedef int32_t SlbEmulatedInts __attribute__((vector_size(SLB_TILE_ROW_BYTES)));
+
 typedef struct SlbEmulatedTiles {
     bool configured;
     int rows[8], row_bytes[8];
     union {
         uint8_t bytes[SLB_TILE_ROWS][SLB_TILE_ROW_BYTES];
-        int32_t ints[SLB_TILE_ROWS][SLB_TILE_LANES];
         uint32_t bits[SLB_TILE_ROWS][SLB_TILE_LANES];
+        SlbEmulatedBits lanes[SLB_TILE_ROWS];
         float floats[SLB_TILE_ROWS][SLB_TILE_LANES];
     } tile[8];
 } SlbEmulatedTiles;
@@ -105,21 +109,21 @@ static inline void slb_emulate_check_product(int sum, int a, int b, const char *
                       name, "shapes do not fit");
 }
 
-static inline void slb_emulate_dpbusd(int sum, int a, int b)
+static __attribute__((noinline, unused)) void slb_emulate_dpbusd(int sum, int a, int b)
 {
     slb_emulate_check_product(sum, a, b, "tdpbusd");
     SlbEmulatedTiles *t = &slb_tiles;
-    for (int m = 0; m < t->rows[sum]; m++)
-        for (int k = 0; k < t->rows[b]; k++) {
+    for (int m = 0; m < t->rows[sum]; m++) {
+        SlbEmulatedBits *sums = &t->tile[sum].lanes[m]; /* they wrap round, as the hardware's do */
+        for (int k = 0; k < t->rows[b]; k++) {          /* columns not in use are zero */
             const uint8_t *x = &t->tile[a].bytes[m][4 * k];
-            const uint32_t *w = t->tile[b].bits[k];
-            uint32_t *s = t->tile[sum].bits[m]; /* wraps round, as the hardware does */
-            for (int n = 0; n < t->row_bytes[sum] / 4; n++) {
-                int32_t w0 = (int8_t)w[n], w1 = (int8_t)(w[n] >> 8);
-                int32_t w2 = (int8_t)(w[n] >> 16), w3 = (int8_t)(w[n] >> 24);
-                s[n] += (uint32_t)(x[0] * w0 + x[1] * w1 + x[2] * w2 + x[3] * w3);
-            }
+            const SlbEmulatedBits w = t->tile[b].lanes[k];
+            *sums += x[0] * (SlbEmulatedBits)((SlbEmulatedInts)(w << 24) >> 24) +
+                     x[1] * (SlbEmulatedBits)((SlbEmulatedInts)(w << 16) >> 24) +
+                     x[2] * (SlbEmulatedBits)((SlbEmulatedInts)(w << 8) >> 24) +
+                     x[3] * (SlbEmulatedBits)((SlbEmulatedInts)w >> 24);
         }
+    }
 }
 
 /* Bits of a float32; denormal numbers become zero with their sign. */
@@ -141,7 +145,7 @@ static inline float slb_emulate_flushed(float value)
     return slb_emulate_flush(x.u);
 }
 
-static inline void slb_emulate_dpbf16(int sum, int a, int b)
+static __attribute__((noinline, unused)) void slb_emulate_dpbf16(int sum, int a, int b)
 {
     slb_emulate_check_product(sum, a, b, "tdpbf16ps");
     SlbEmulatedTiles *t = &slb_tiles;
@@ -152,7 +156,7 @@ static inline void slb_emulate_dpbf16(int sum, int a, int b)
             uint32_t pair = t->tile[a].bits[m][k];
             float x = slb_emulate_flush(pair << 16), y = slb_emulate_flush(pair & 0xffff0000);
             const uint32_t *w = t->tile[b].bits[k];
-            for (int n = 0; n < SLB_TILE_LANES; n++) { /* columns not in use are zero */
+            for (int n = 0; n < SLB_TILE_LANES; n++) {
                 float v = slb_emulate_flush(w[n] << 16);
                 float z = slb_emulate_flush(w[n] & 0xffff0000);
                 even[n] = slb_emulate_flushed(__builtin_fmaf(x, v, even[n]));

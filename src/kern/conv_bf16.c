@@ -1,14 +1,10 @@
 #include "kern/conv_bf16.h"
 
-void slb_pack_bf16(const float *weight, int taps, int in_channels, int out_channels,
-                   SlbBf16 *packed)
+const SlbBf16Kernels *slb_bf16_kernels(const SlbCpu *cpu)
 {
-    for (int t = 0; t < taps; t++)
-        for (int i = 0; i < in_channels; i += 2) {
-            const float *a = weight + ((size_t)t * in_channels + i) * out_channels;
-            for (int o = 0; o < out_channels; o++) {
-                *packed++ = slb_to_bf16(a[o]);
-                *packed++ = i + 1 < in_channels ? slb_to_bf16(a[out_channels + o]) : 0;
-            }
-        }
+#if defined(__x86_64__)
+    if (cpu->bf16) return cpu->level == SLB_CPU_AMX ? &slb_bf16_amx : &slb_bf16_avx512;
+#endif
+    (void)cpu;
+    return NULL;
 }

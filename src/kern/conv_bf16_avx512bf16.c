@@ -1,6 +1,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "kern/bf16_pairs.h"
 #include "kern/conv_bf16.h"
 #include "kern/conv_grad.h"
 
@@ -88,7 +89,7 @@ ALWAYS_INLINE void store(const SlbConvBf16 *a, const float *sums, size_t first, 
         }
 }
 
-void slb_conv_bf16(const SlbConvBf16 *a)
+static void conv(const SlbConvBf16 *a)
 {
     _Alignas(64) float sums[CHUNK_PIXELS * PART_OUT];
     size_t tap_size = (size_t)a->in_channels * (size_t)a->out_channels;
@@ -121,11 +122,8 @@ ALWAYS_INLINE void interleave(const SlbBf16 *in, size_t stride, int channels, si
     for (size_t k = 0; k < pairs; k++)
         for (int c = 0; c < channels; c += LANES) {
             const SlbBf16 *first = in + 2 * k * stride + c;
-            __m512i lo = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)first));
-            __m512i hi =
-                _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(first + stride)));
             _mm512_store_si512(out + (k * (size_t)channels + (size_t)c) * 2,
-                               _mm512_or_si512(lo, _mm512_slli_epi32(hi, 16)));
+                               slb_pair_rows(first, first + stride));
         }
 }
 
@@ -151,7 +149,7 @@ static void grad_tap(const SlbBf16 *x, int in_channels, const SlbBf16 *delta, in
                  row, 4, 1);
 }
 
-void slb_grad_bf16(const SlbGradBf16 *a)
+static void grad(const SlbGradBf16 *a)
 {
     enum { PAIRS = SLB_GRAD_CHUNK / 2 };
     /* Of each row of three taps: pairs that begin at tap 0 (and, a pair later, tap 2) and at tap 1.
@@ -171,14 +169,42 @@ void slb_grad_bf16(const SlbGradBf16 *a)
                 delta[((pairs - 1) * (size_t)a->out_channels + (size_t)c) * 2 + 1] = 0;
         for (int t = 0; t < a->taps; t += 3) {
             const SlbBf16 *in = a->in[t] + done * a->in_stride;
-            float *grad = a->grad + (size_t)t * tap_size;
+            float *sums = a->grad + (size_t)t * tap_size;
             interleave(in, a->in_stride, a->in_channels, a->taps == 1 ? pairs : pairs + 1, even);
-            grad_tap(even, a->in_channels, delta, a->out_channels, pairs, grad);
+            grad_tap(even, a->in_channels, delta, a->out_channels, pairs, sums);
             if (a->taps == 1) break;
             interleave(in + a->in_stride, a->in_stride, a->in_channels, pairs, odd);
-            grad_tap(odd, a->in_channels, delta, a->out_channels, pairs, grad + tap_size);
+            grad_tap(odd, a->in_channels, delta, a->out_channels, pairs, sums + tap_size);
             grad_tap(even + pair_size, a->in_channels, delta, a->out_channels, pairs,
-                     grad + 2 * tap_size);
+                     sums + 2 * tap_size);
         }
     }
 }
+
+static size_t packed_elements(int taps, int in_channels, int out_channels)
+{
+    return (size_t)taps * (size_t)(in_channels + (in_channels & 1)) * (size_t)out_channels;
+}
+
+/* To [taps][ceil(in / 2)][out][2]: pairs of input channels. */
+static void pack(const float *weight, int taps, int in_channels, int out_channels, SlbBf16 *packed)
+{
+    size_t out = (size_t)out_channels;
+    for (int t = 0; t < taps; t++)
+        for (int i = 0; i < in_channels; i += 2) {
+            const float *first = weight + ((size_t)t * (size_t)in_channels + (size_t)i) * out;
+            const float *second = i + 1 < in_channels ? first + out : NULL;
+            for (size_t o = 0; o < out; o += LANES, packed += 2 * LANES)
+                _mm512_store_si512(packed, slb_pair_floats(first + o, second ? second + o : NULL));
+        }
+}
+
+static size_t grad_scratch(int in_channels, int out_channels, size_t reach)
+{
+    (void)in_channels, (void)out_channels, (void)reach;
+    return 0;
+}
+
+const SlbBf16Kernels slb_bf16_avx512 = {
+    "avx512-bf16", packed_elements, pack, conv, grad_scratch, grad,
+};

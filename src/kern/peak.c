@@ -11,15 +11,38 @@ const char *slb_peak_name(SlbPeak kind)
     return names[kind];
 }
 
+#if defined(__x86_64__)
+/* Emulated tiles have no peak worth telling. */
+#ifdef SLBSR_AMX_EMULATION
+enum { REAL_TILES = 0 };
+#else
+enum { REAL_TILES = 1 };
+#endif
+
+static double run_x86(SlbPeak kind, const SlbCpu *cpu, long rounds)
+{
+    bool amx = cpu->level == SLB_CPU_AMX, wide = amx || cpu->level == SLB_CPU_AVX512;
+    bool tiles = amx && REAL_TILES;
+    switch (kind) {
+    case SLB_PEAK_BF16:
+        if (tiles) return slb_peak_bf16_amx(rounds);
+        return cpu->bf16 ? slb_peak_bf16_avx512bf16(rounds) : 0;
+    case SLB_PEAK_INT8:
+        if (tiles) return slb_peak_int8_amx(rounds);
+        return wide ? slb_peak_int8_avx512(rounds) : 0;
+    default:
+        if (wide) return slb_peak_f32_avx512(rounds);
+        return cpu->level == SLB_CPU_AVX2 ? slb_peak_f32_avx2(rounds) : slb_peak_f32_c(rounds);
+    }
+}
+#endif
+
 double slb_peak_run(SlbPeak kind, const SlbCpu *cpu, long rounds)
 {
 #if defined(__x86_64__)
-    bool wide = cpu->level == SLB_CPU_AVX512 || cpu->level == SLB_CPU_AMX;
-    if (kind == SLB_PEAK_BF16) return cpu->bf16 ? slb_peak_bf16_avx512bf16(rounds) : 0;
-    if (kind == SLB_PEAK_INT8) return wide ? slb_peak_int8_avx512(rounds) : 0;
-    if (wide) return slb_peak_f32_avx512(rounds);
-    if (cpu->level == SLB_CPU_AVX2) return slb_peak_f32_avx2(rounds);
-#endif
+    return run_x86(kind, cpu, rounds);
+#else
     (void)cpu;
     return kind == SLB_PEAK_F32 ? slb_peak_f32_c(rounds) : 0;
+#endif
 }

@@ -95,10 +95,10 @@ static void keep_tensors(SlbEngine *e)
 SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const SlbCpu *cpu,
                             SlbEngine **engine, SlbError *err)
 {
-    if (precision == SLB_BFLOAT16 && !cpu->bf16)
-        return slb_fail(
-            err, SLB_E_UNBUILT,
-            "training in bf16 needs a processor with AVX512-BF16; give --precision float32");
+    if (precision == SLB_BFLOAT16 && !slb_bf16_kernels(cpu))
+        return slb_fail(err, SLB_E_UNBUILT,
+                        "training in bf16 needs a processor with AVX512-BF16 or AMX; give "
+                        "--precision float32");
     for (int i = 0; precision == SLB_BFLOAT16 && i < graph->node_count; i++)
         if (graph->nodes[i].channels > SLB_GRAD_MAX_CHANNELS)
             return slb_fail(err, SLB_E_UNBUILT,
@@ -110,6 +110,7 @@ SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const
     *e = (SlbEngine){.graph = graph, .precision = precision};
     e->conv = slb_conv_f32(cpu->level);
     e->grad = slb_grad_f32(cpu->level);
+    e->half = precision == SLB_BFLOAT16 ? slb_bf16_kernels(cpu) : NULL;
     e->ops = slb_tensor_ops(cpu->level);
     e->kept = slb_calloc((size_t)graph->node_count, sizeof *e->kept);
     e->passing = slb_calloc((size_t)graph->node_count, sizeof *e->passing);
@@ -167,12 +168,23 @@ static unsigned char **buffers_create(const SlbEngine *e, const SlbSlot *slot, i
     return NULL;
 }
 
-/* The largest tensor in float32. */
+/* What the weight gradient of a convolution needs. */
+static size_t grad_scratch(const SlbEngine *e, const SlbSlot *slot, const SlbNode *n)
+{
+    const Kept *from = &e->kept[n->source[0]];
+    if (n->op != SLB_OP_CONV || !from->half) return 0;
+    size_t reach = n->kernel == 3 ? 2 * flat_row(slot, from) + 2 : 0;
+    return e->half->grad_scratch((int)from->stride, slb_out_padded(n->channels), reach);
+}
+
+/* The largest tensor in float32, or more where a kernel needs it. */
 static size_t scratch_bytes(const SlbEngine *e, const SlbSlot *slot)
 {
     size_t most = 0;
     for (int i = 0; i < e->graph->node_count; i++) {
         size_t bytes = tensor_bytes(slot, &e->kept[i], sizeof(float));
+        size_t more = slot->backward ? grad_scratch(e, slot, &e->graph->nodes[i]) : 0;
+        if (bytes < more) bytes = more;
         if (bytes > most) most = bytes;
     }
     return most;

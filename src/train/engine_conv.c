@@ -32,18 +32,14 @@ static void run_f32(const SlbEngine *e, const SlbSlot *slot, const float *in, co
     e->conv(&a);
 }
 
-static void run_half(const SlbSlot *slot, SlbConvBf16 *a, const SlbBf16 *in, const Kept *from,
-                     int taps)
+static void run_half(const SlbEngine *e, const SlbSlot *slot, SlbConvBf16 *a, const SlbBf16 *in,
+                     const Kept *from, int taps)
 {
-#if defined(__x86_64__)
     ptrdiff_t offset[SLB_MAX_TAPS];
     a->taps = tap_offsets(slot, from, taps, offset);
     a->pixels = flat_pixels(slot, from);
     for (int t = 0; t < taps; t++) a->in[t] = in + offset[t] * (ptrdiff_t)a->in_stride;
-    slb_conv_bf16(a);
-#else
-    (void)slot, (void)a, (void)in, (void)from, (void)taps;
-#endif
+    e->half->conv(a);
 }
 
 void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
@@ -63,7 +59,7 @@ void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, S
                          .bias = c->bias,
                          .relu = n->relu,
                          .out_float = !to->half};
-        run_half(slot, &a, in, from, c->taps);
+        run_half(engine, slot, &a, in, from, c->taps);
     } else {
         float *floats = to->half ? (float *)(void *)slot->scratch : out;
         run_f32(engine, slot, in, from, c->in, c->taps, c->forward, c->bias, n->relu, floats,
@@ -93,7 +89,7 @@ void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weig
             a.gate = tensor(engine, slot, source);
             a.gate_stride = engine->kept[source].stride;
         }
-        run_half(slot, &a, dy, &from, c->taps);
+        run_half(engine, slot, &a, dy, &from, c->taps);
         if (add) engine->ops->add_bf16(dx, out, count, dx);
     } else {
         run_f32(engine, slot, dy, &from, c->back_in, c->taps, c->backward, NULL, false, out,
@@ -107,7 +103,6 @@ void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weig
 static void weights_half(const SlbEngine *engine, const SlbSlot *slot, const SlbNode *n,
                          const SlbBf16 *dy, size_t dy_stride, float *grad)
 {
-#if defined(__x86_64__)
     const Kept *from = kept_of(engine, slot, n->source[0]);
     SlbGradBf16 a = {.in_channels = (int)from->stride,
                      .in_stride = from->stride,
@@ -115,15 +110,13 @@ static void weights_half(const SlbEngine *engine, const SlbSlot *slot, const Slb
                      .out_channels = slb_out_padded(n->channels),
                      .delta_stride = dy_stride,
                      .pixels = flat_pixels(slot, from),
-                     .grad = grad};
+                     .grad = grad,
+                     .scratch = slot->scratch};
     const SlbBf16 *in = tensor(engine, slot, n->source[0]);
     ptrdiff_t offset[SLB_MAX_TAPS];
     a.taps = tap_offsets(slot, from, n->kernel * n->kernel, offset);
     for (int t = 0; t < a.taps; t++) a.in[t] = in + offset[t] * (ptrdiff_t)from->stride;
-    slb_grad_bf16(&a);
-#else
-    (void)engine, (void)slot, (void)n, (void)dy, (void)dy_stride, (void)grad;
-#endif
+    engine->half->grad(&a);
 }
 
 static void weights_f32(const SlbEngine *engine, const SlbSlot *slot, const SlbNode *n,

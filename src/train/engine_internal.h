@@ -24,6 +24,7 @@ struct SlbEngine {
     SlbPrecision precision;
     SlbConvF32Fn conv;
     SlbGradF32Fn grad;
+    const SlbBf16Kernels *half; /* NULL in float32 */
     const SlbTensorOps *ops;
     Kept *kept;    /* [node_count], for training: every node its own buffer */
     Kept *passing; /* the same for forward-only slots: buffers are shared */
@@ -60,7 +61,7 @@ struct SlbSlot {
     uint32_t width, height; /* of the picture in it */
     unsigned char **buffer; /* [nodes or passing_buffers] forward tensors */
     unsigned char **grad;   /* [grad_buffers] */
-    unsigned char *scratch; /* one float tensor of the widest layer, in f32 */
+    unsigned char *scratch; /* one float tensor of the widest layer, or what kernels want */
 };
 
 /* The flat geometry of a tensor: pixels of a row and of the whole (zero columns included), and

@@ -31,6 +31,11 @@ static size_t backward_size(const ConvWeights *c)
     return (size_t)c->taps * (size_t)c->back_in * (size_t)c->back_out;
 }
 
+static SlbBf16 *half_create(const SlbEngine *e, const ConvWeights *c, int in, int out)
+{
+    return slb_calloc(e->half->packed_elements(c->taps, in, out), sizeof(SlbBf16));
+}
+
 static bool conv_weights_create(const SlbEngine *e, const SlbNode *node, ConvWeights *c)
 {
     const SlbNode *source = &e->graph->nodes[node->source[0]];
@@ -42,11 +47,11 @@ static bool conv_weights_create(const SlbEngine *e, const SlbNode *node, ConvWei
                        .back_out = slb_out_padded(source->channels)};
     c->bias = slb_calloc((size_t)c->out, sizeof *c->bias);
     if (half)
-        c->forward_half = slb_calloc(forward_size(c), sizeof *c->forward_half);
+        c->forward_half = half_create(e, c, c->in, c->out);
     else
         c->forward = slb_calloc(forward_size(c), sizeof *c->forward);
     if (data && e->precision == SLB_BFLOAT16)
-        c->backward_half = slb_calloc(backward_size(c), sizeof *c->backward_half);
+        c->backward_half = half_create(e, c, c->back_in, c->back_out);
     else if (data)
         c->backward = slb_calloc(backward_size(c), sizeof *c->backward);
     size_t forward = forward_size(c), backward = backward_size(c);
@@ -108,12 +113,12 @@ void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, con
     memcpy(c->bias, bias, (size_t)node->channels * sizeof *bias);
     float *forward = c->forward ? c->forward : c->scratch;
     slb_pack_f32(weight, node->channels, c->in, node->kernel, forward);
-    if (c->forward_half) slb_pack_bf16(forward, c->taps, c->in, c->out, c->forward_half);
+    if (c->forward_half) engine->half->pack(forward, c->taps, c->in, c->out, c->forward_half);
     if (!c->backward && !c->backward_half) return;
     float *backward = c->backward ? c->backward : c->scratch;
     turn(weight, node, c->in, c, backward);
     if (c->backward_half)
-        slb_pack_bf16(backward, c->taps, c->back_in, c->back_out, c->backward_half);
+        engine->half->pack(backward, c->taps, c->back_in, c->back_out, c->backward_half);
 }
 
 SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads, SlbError *err)

@@ -4,8 +4,10 @@
 #define TESTS_AMX_EMULATED_H
 
 #include "base/cpu.h"
+#include "kern/conv_bf16.h"
 #include "kern/conv_u8.h"
 
+extern const SlbBf16Kernels slb_bf16_amx_emulated;
 extern const SlbConvU8Kernel slb_conv_u8_amx_emulated;
 
 static inline bool amx_can_be_emulated(void)
@@ -19,6 +21,13 @@ static inline const SlbConvU8Kernel *emulated_conv_u8(void)
 {
 #if defined(__x86_64__)
     if (amx_can_be_emulated()) return &slb_conv_u8_amx_emulated;
+#endif
+    return NULL;
+}
+static inline const SlbBf16Kernels *emulated_bf16(void)
+{
+#if defined(__x86_64__)
+    if (amx_can_be_emulated()) return &slb_bf16_amx_emulated;
 #endif
     return NULL;
 }

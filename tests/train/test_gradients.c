@@ -237,7 +237,7 @@ static void test_engine_bf16(void **state)
     SlbEngine *engine;
     SlbGraph *graph;
     if (!slb_cpu_detect(&cpu) || !cpu.bf16) {
-        print_message("skipped: no AVX512-BF16 here\n");
+        print_message("skipped: no AVX512-BF16 and no AMX here\n");
         skip();
     }
     compare_bf16(odd_net, &cpu);
