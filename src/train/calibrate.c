@@ -4,52 +4,58 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "quant/requant.h"
 
-enum { BINS = 4096, STREAM_CALIBRATE = 3 };
+enum {
+    BINS = 16384, /* several a step even of 8 bits, where the range of the codes is searched */
+    STREAM_CALIBRATE = 3,
+};
 
 typedef struct Histogram {
-    float largest;
-    double count[BINS]; /* values in (0, largest]; zeros are exact at any step */
+    float largest;      /* of |value| */
+    double count[BINS]; /* values from -largest to largest */
 } Histogram;
 
 static void see_largest(void *user, const float *values, size_t count)
 {
     Histogram *h = user;
     for (size_t i = 0; i < count; i++)
-        if (values[i] > h->largest) h->largest = values[i];
+        if (fabsf(values[i]) > h->largest) h->largest = fabsf(values[i]);
 }
 
 static void see_values(void *user, const float *values, size_t count)
 {
     Histogram *h = user;
     for (size_t i = 0; i < count; i++)
-        if (values[i] > 0.0f) {
-            int b = (int)(values[i] / h->largest * BINS);
+        if (values[i] != 0.0f) { /* zeros are exact at any step, or equally wrong */
+            int b = (int)((values[i] / h->largest + 1.0f) * (BINS / 2));
             h->count[b < BINS ? b : BINS - 1] += 1.0;
         }
 }
 
-/* Mean squared error of codes 0..255 with this step: rounding inside the range, clipping beyond. */
-static double error_of(const Histogram *h, double step)
+/* Squared error of the values as codes of this step, but for what the bins themselves lose. */
+static double error_of(const Histogram *h, SlbCodes codes, double step)
 {
-    double width = (double)h->largest / BINS, end = 255.5 * step, sum = 0;
+    double sum = 0;
     for (int b = 0; b < BINS; b++) {
-        double x = (b + 0.5) * width, e = x - 255.0 * step;
-        sum += h->count[b] * (x < end ? step * step / 12.0 : e * e);
+        if (h->count[b] == 0.0) continue;
+        double x = (double)h->largest * ((b + 0.5) * 2 / BINS - 1);
+        double e = x - step * (slb_quantize((float)(x / step), 1.0f, codes) - codes.zero);
+        sum += h->count[b] * e * e;
     }
     return sum;
 }
 
-static float best_step(const Histogram *h)
+/* The best of a row of steps, each 3 % below the one before; the first clips nothing. */
+static float best_step(const Histogram *h, SlbCodes codes)
 {
-    double best = (double)h->largest / 255.0, least = error_of(h, best);
-    for (int i = 1; i < 100; i++) {
-        double step = (double)h->largest / 255.0 * (1.0 - i * 0.0095);
-        double e = error_of(h, step);
-        if (e < least) {
-            least = e;
-            best = step;
-        }
+    enum { TRIES = 150 }; /* down to a hundredth */
+    double step = (double)h->largest / (codes.most - codes.zero), best = step, least = INFINITY;
+    for (int i = 0; i < TRIES; i++, step *= 0.97) {
+        double e = error_of(h, codes, step);
+        if (e >= least) continue;
+        least = e;
+        best = step;
     }
     return (float)best;
 }
@@ -81,7 +87,7 @@ static SlbStatus sweep(const SlbEngine *engine, const SlbGraph *graph, const Slb
 
 SlbStatus slb_calibrate(const SlbEngine *engine, const SlbGraph *graph, const SlbWeights *weights,
                         const SlbDataset *dataset, SlbPatchKey key, const int *scales,
-                        int scale_count, int patches, float *step, SlbError *err)
+                        int scale_count, int patches, int act_bits, float *step, SlbError *err)
 {
     SlbSlot *slot = NULL;
     uint32_t side = (uint32_t)(key.enlarged ? key.side : key.side / 2); /* the largest input */
@@ -98,8 +104,10 @@ SlbStatus slb_calibrate(const SlbEngine *engine, const SlbGraph *graph, const Sl
     memset(step, 0, (size_t)graph->conv_count * sizeof *step);
     for (int i = 0; s == SLB_OK && i < graph->node_count; i++)
         if (graph->nodes[i].low) {
-            const Histogram *mine = &h[graph->nodes[i].conv];
-            step[graph->nodes[i].conv] = mine->largest > 0.0f ? best_step(mine) : 1.0f;
+            const SlbNode *n = &graph->nodes[i];
+            const Histogram *mine = &h[n->conv];
+            SlbCodes codes = slb_codes(act_bits, graph->nodes[n->source[0]].positive);
+            step[n->conv] = mine->largest > 0.0f ? best_step(mine, codes) : 1.0f;
         }
     slb_slot_free(slot);
     slb_free(h);

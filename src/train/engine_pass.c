@@ -155,8 +155,12 @@ void slb_slot_visit_input(const SlbEngine *engine, const SlbSlot *slot, int conv
     const Kept *kept = kept_of(engine, slot, node);
     const float *data = tensor(engine, slot, node);
     size_t row = flat_row(slot, kept), rows = (size_t)slot->height * (size_t)kept->scale;
-    for (size_t y = 0; y < rows; y++)
-        visit(user, data + y * row * kept->stride, (row - 1) * kept->stride);
+    size_t channels = (size_t)engine->graph->nodes[node].channels, stride = kept->stride;
+    for (size_t y = 0; y < rows; y++, data += row * stride) {
+        if (channels == stride) visit(user, data, (row - 1) * stride);
+        for (size_t x = 0; channels < stride && x + 1 < row; x++)
+            visit(user, data + x * stride, channels);
+    }
 }
 
 /* The gradient of the output; returns the picture's share of the loss. */

@@ -267,7 +267,7 @@ SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err)
     return slb_validation_run(run->validation, run->soft, psnr_soft, err);
 }
 
-/* The 8-bit steps of the low layers' inputs, from the hard weights. */
+/* The steps of the low layers' 8-bit inputs, from the hard weights. */
 static SlbStatus calibrate(Run *run, SlbModel *model, SlbError *err)
 {
     enum { PATCHES = 192 };
@@ -281,7 +281,7 @@ static SlbStatus calibrate(Run *run, SlbModel *model, SlbError *err)
     if (s == SLB_OK) {
         set_weights(run, engine, weights, true, true);
         s = slb_calibrate(engine, run->graph, weights, &run->dataset, run_patch_form(run),
-                          o->scales, o->scale_count, PATCHES, step, err);
+                          o->scales, o->scale_count, PATCHES, 8, step, err);
     }
     for (int i = 0; s == SLB_OK && i < run->graph->conv_count; i++)
         model->conv[i].in_step = step[i];
