@@ -160,6 +160,33 @@ SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbE
     return SLB_OK;
 }
 
+int slb_duplicate(int fd, int wrong_mode)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && (flags & O_ACCMODE) != wrong_mode) return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    errno = EBADF;
+    return -1;
+}
+
+SlbStatus slb_output_stdout(SlbOutput *out, SlbError *err)
+{
+    *out = (SlbOutput){0};
+    if (isatty(STDOUT_FILENO))
+        return slb_fail(err, SLB_E_OUTPUT,
+                        "standard output: is a terminal, binary data is not written there; give a "
+                        "file name or send it through a pipe");
+    out->path = strdup("standard output");
+    if (!out->path) return slb_fail_memory(err, "standard output");
+    int fd = slb_duplicate(STDOUT_FILENO, O_RDONLY);
+    out->file = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (out->file) return SLB_OK;
+    slb_fail(err, SLB_E_OUTPUT, "standard output: cannot be written: %s", strerror(errno));
+    if (fd >= 0) close(fd);
+    free(out->path);
+    *out = (SlbOutput){0};
+    return SLB_E_OUTPUT;
+}
+
 static void sync_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -189,7 +216,9 @@ static int publish(const SlbOutput *out)
 
 SlbStatus slb_output_commit(SlbOutput *out, SlbError *err)
 {
-    int failed = fflush(out->file) != 0 || ferror(out->file) || fsync(fileno(out->file)) != 0;
+    errno = 0;
+    int failed = fflush(out->file) != 0 || ferror(out->file) ||
+                 (out->temporary && fsync(fileno(out->file)) != 0);
     int why = errno;
     if (fclose(out->file) != 0 && !failed) {
         failed = 1;
@@ -200,6 +229,8 @@ SlbStatus slb_output_commit(SlbOutput *out, SlbError *err)
     if (failed) {
         status = slb_fail(err, SLB_E_OUTPUT, "%s: cannot be written: %s", out->path,
                           strerror(why ? why : EIO));
+    } else if (!out->temporary) {
+        /* standard output: nothing to put in place */
     } else if (publish(out) != 0) {
         status = errno == EEXIST ? exists_error(out->path, err)
                                  : slb_fail(err, SLB_E_OUTPUT, "%s: cannot be put in place: %s",
@@ -207,7 +238,7 @@ SlbStatus slb_output_commit(SlbOutput *out, SlbError *err)
     } else {
         sync_folder(out->path);
     }
-    if (status != SLB_OK) unlink(out->temporary);
+    if (status != SLB_OK && out->temporary) unlink(out->temporary);
     forget(out);
     return status;
 }
@@ -219,8 +250,9 @@ void slb_output_abort(SlbOutput *out)
     forget(out);
 }
 
-static bool has_extension(const char *name, const char *extensions)
+bool slb_has_extension(const char *path, const char *extensions)
 {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
     if (!dot || dot == name) return false;
     size_t length = strlen(++dot);
@@ -266,7 +298,7 @@ SlbStatus slb_list_folder(const char *path, const char *extensions, char ***name
                         strerror(errno));
     int ok = 1;
     for (struct dirent *e; ok && (e = readdir(folder));)
-        if (e->d_name[0] != '.' && has_extension(e->d_name, extensions))
+        if (e->d_name[0] != '.' && slb_has_extension(e->d_name, extensions))
             ok = append_name(names, count, path, e->d_name);
     closedir(folder);
     if (!ok) {

@@ -19,7 +19,7 @@ SLB_MUST_CHECK SlbStatus slb_read_file(const char *path, size_t limit_bytes, Slb
 typedef struct SlbOutput {
     FILE *file;      /* write here */
     char *path;      /* the final name */
-    char *temporary; /* the name while it is being written */
+    char *temporary; /* the name while it is being written; NULL: standard output */
     bool overwrite;
 } SlbOutput;
 
@@ -27,6 +27,14 @@ typedef struct SlbOutput {
  * at now and once more at the end). On failure there is nothing to close. */
 SLB_MUST_CHECK SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite,
                                          SlbError *err);
+
+/* A second descriptor of an open file, to be closed by itself. -1 and errno (EBADF) when it is not
+ * open, or open for `wrong_mode` (O_RDONLY or O_WRONLY) only. */
+int slb_duplicate(int fd, int wrong_mode);
+
+/* Opens *out for standard output, which has no second name to appear under: what is written is
+ * written. SLB_E_OUTPUT where that is a terminal, which binary data would put out of order. */
+SLB_MUST_CHECK SlbStatus slb_output_stdout(SlbOutput *out, SlbError *err);
 
 /* Flushes, syncs and renames; closes *out in any case. On failure no file is left behind and what
  * stood at the final name is untouched. Detects write errors (a full disk) of all earlier writes.
@@ -39,6 +47,10 @@ void slb_output_abort(SlbOutput *out);
 /* Removes the temporary files of all open outputs; async-signal-safe, for a signal handler that
  * ends the process. */
 void slb_output_abort_all(void);
+
+/* True when the name ends, ignoring case, in a dot and one of the `|`-separated `extensions`; a
+ * name that begins with its only dot has none. Folders before the name are allowed. */
+bool slb_has_extension(const char *path, const char *extensions);
 
 /* The files in folder `path` whose names end (ignoring case) in one of the `|`-separated
  * `extensions`, e.g. "png|jpg"; without sub-folders, sorted by byte order. *names is an array of

@@ -157,7 +157,8 @@ static SlbStatus eval_sets(Eval *eval, const PictureSet *sets, SlbError *err)
     const Settings *set = eval->set;
     for (int i = 0; i < set->data.count; i++)
         eval->total += sets[i].count * (size_t)set->scale.count;
-    progress_start(&eval->progress, "evaluating");
+    progress_start(&eval->progress, "evaluating",
+                   progress_has_terminal() ? PROGRESS_BAR : PROGRESS_NONE);
     for (int i = 0; i < set->data.count; i++) {
         for (int j = 0; j < set->scale.count; j++) {
             SlbStatus s = eval_set(eval, &sets[i], &eval->models[j], set->scale.item[j], err);

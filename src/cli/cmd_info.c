@@ -5,6 +5,7 @@
 #include "base/embed.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/message.h"
 #include "cli/model_choice.h"
 #include "img/codec.h"
 #include "infer/builtin.h"
@@ -56,17 +57,11 @@ static void print_layers(const SlbConvParams *conv, int count, const SlbPlan *pl
     }
 }
 
-/* Text from a file or a name: control characters must not reach a terminal. */
-static void print_clean(const char *text)
-{
-    for (const char *c = text; *c; c++) putchar((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
-}
-
 static void print_text(const char *label, const char *text)
 {
     if (!text || !*text) return;
     printf("%-16s ", label);
-    print_clean(text);
+    cli_print_clean(text);
     putchar('\n');
 }
 
@@ -147,7 +142,7 @@ static SlbStatus info_picture(const char *path, SlbError *err)
     const SlbImageInfo *info = slb_reader_info(reader);
     const SlbMeta *meta = slb_reader_meta(reader);
     bool turned = slb_reader_orientation(reader) >= 5; /* by 90 degrees: as it is shown */
-    print_clean(path);
+    cli_print_clean(path);
     printf(": picture, %ux%u, %s, %d bits a sample", turned ? info->height : info->width,
            turned ? info->width : info->height, kinds[info->channels], info->depth);
     if (meta->icc.data) printf(", ICC profile of %zu bytes", meta->icc.bytes);

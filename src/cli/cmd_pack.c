@@ -32,7 +32,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
         fprintf(stderr, "slbsr: note: %llu files passed over that cannot be read, the first: %s\n",
                 (unsigned long long)report.unreadable, report.first_unreadable.message);
     Progress progress;
-    progress_start(&progress, "packing");
+    progress_start(&progress, "packing", PROGRESS_AUTO);
     s = slb_pack_write(folder, path, set->overwrite, set->threads ? set->threads : slb_cpu_count(),
                        progress_update, &progress, &report, err);
     progress_end(&progress);

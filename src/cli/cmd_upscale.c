@@ -1,112 +1,210 @@
+#include <limits.h>
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/message.h"
 #include "cli/model_choice.h"
-#include "cli/picture.h"
-#include "cli/progress.h"
-#include "img/codec.h"
-#include "infer/upscale.h"
+#include "cli/upscale_files.h"
 
 typedef struct Settings {
     ModelChoice choice;
-    int scale, quality;
-    bool overwrite;
+    int scale, quality, format, progress;
+    const char *output, *folder, *list, *template;
+    bool overwrite, recursive, null_separated, skip_existing, json, dry_run, verbose, quiet;
 } Settings;
 
 enum { DEFAULT_BITS = 2 };
+
+static const char formats[] = "auto|png|jpg|pnm|pgm|ppm|pam|bmp|tga";
 
 static const Option options[] = {
     {'s', "scale", OPTION_INT, offsetof(Settings, scale), NULL, "2|3|4", 0, 0, "2", false,
      "make larger by this factor"},
     MODEL_CHOICE_OPTIONS(Settings, "; without --bits and --model: 2"),
+    {'o', "output", OPTION_TEXT, offsetof(Settings, output), "FILE", NULL, 0, 0, NULL, false,
+     "OUTPUT of a single INPUT"},
+    {'O', "output-dir", OPTION_TEXT, offsetof(Settings, folder), "DIR", NULL, 0, 0, NULL, false,
+     "put the results of all INPUTs there; made where it is missing"},
+    {'r', "recursive", OPTION_FLAG, offsetof(Settings, recursive), NULL, NULL, 0, 0, NULL, false,
+     "search INPUTs that are folders, and those in them, for pictures"},
+    {0, "files-from", OPTION_TEXT, offsetof(Settings, list), "FILE", NULL, 0, 0, NULL, false,
+     "more INPUTs, one a line; - is standard input"},
+    {'0', "null", OPTION_FLAG, offsetof(Settings, null_separated), NULL, NULL, 0, 0, NULL, false,
+     "the names of --files-from end in zero bytes, not newlines"},
+    {0, "name", OPTION_TEXT, offsetof(Settings, template), "TEMPLATE", NULL, 0, 0, NULL, false,
+     "names in --output-dir, of {name}, {ext}, {scale}, {model}; without it {name}.{ext}"},
+    {0, "format", OPTION_CHOICE, offsetof(Settings, format), NULL, formats, 0, 0, "auto", false,
+     "format to write; auto: by the name of OUTPUT, else that of INPUT"},
+    {0, "skip-existing", OPTION_FLAG, offsetof(Settings, skip_existing), NULL, NULL, 0, 0, NULL,
+     false, "pass over inputs whose output exists"},
     {'q', "quality", OPTION_INT, offsetof(Settings, quality), "N", NULL, 1, 100, "95", false,
      "quality of a JPEG"},
     {'y', "overwrite", OPTION_FLAG, offsetof(Settings, overwrite), NULL, NULL, 0, 0, NULL, false,
-     "replace OUTPUT when it exists"},
+     "replace outputs that exist"},
+    {'n', "dry-run", OPTION_FLAG, offsetof(Settings, dry_run), NULL, NULL, 0, 0, NULL, false,
+     "only say what would be done: sizes, memory, and about how long the network takes"},
+    {0, "json", OPTION_FLAG, offsetof(Settings, json), NULL, NULL, 0, 0, NULL, false,
+     "results on standard output, a JSON object a line for each file"},
+    {0, "progress", OPTION_CHOICE, offsetof(Settings, progress), NULL, PROGRESS_MODES, 0, 0, "auto",
+     false, "on standard error; auto: a bar on a terminal, else a plain line now and then"},
+    {'v', "verbose", OPTION_FLAG, offsetof(Settings, verbose), NULL, NULL, 0, 0, NULL, false,
+     "tell the model and each file that is done"},
+    {0, "quiet", OPTION_FLAG, offsetof(Settings, quiet), NULL, NULL, 0, 0, NULL, false,
+     "errors only: no notes, no progress, no summary"},
     {0},
 };
-
-/* Says what OUTPUT's format cannot keep, and complains about one that cannot be written, before the
- * long work rather than after it. */
-static SlbStatus probe_output(const char *path, const SlbImage *image, int scale,
-                              const SlbWriteOptions *how, SlbError *err)
-{
-    const SlbImageInfo *in = &image->info;
-    SlbImageInfo info = *in;
-    SlbWriter *writer;
-    uint32_t most = UINT32_MAX / (uint32_t)scale;
-    if (in->width > most || in->height > most)
-        return slb_fail(err, SLB_E_OUTPUT,
-                        "%s: %ux%u pixels times %d are more than a picture can have", path,
-                        in->width, in->height, scale);
-    info.width *= (uint32_t)scale;
-    info.height *= (uint32_t)scale;
-    (void)slb_format_fits(path, &info); /* an unknown extension is the writer's to tell */
-    SlbStatus s = slb_writer_open(path, &info, &image->meta, how, &writer, err);
-    if (s != SLB_OK) return s;
-    cli_print_note(path, slb_writer_note(writer));
-    slb_writer_abort(writer);
-    if (info.channels < in->channels)
-        fprintf(stderr, "slbsr: %s: note: this format has no alpha: put on white\n", path);
-    if (info.depth < in->depth)
-        fprintf(stderr, "slbsr: %s: note: this format has 8 bits a sample: rounded from 16\n",
-                path);
-    return SLB_OK;
-}
 
 static void note_untrained_scale(const SlbModel *model, int scale)
 {
     char digit[2] = {(char)('0' + scale), 0};
     if (model->scales && *model->scales && !strstr(model->scales, digit))
-        fprintf(stderr, "slbsr: note: this model was trained for scale %s, not %d\n", model->scales,
-                scale);
+        cli_message("note: this model was trained for scale %s, not %d", model->scales, scale);
 }
 
-static SlbStatus upscale(const Settings *set, const SlbPlan *plan, const SlbImage *in,
-                         const char *output, const SlbWriteOptions *how, SlbError *err)
+/* The format that --format names; NULL: none. */
+static const char *format_of(int index, char name[16])
 {
-    Progress progress;
-    SlbImage out = {0};
-    progress_start(&progress, "upscaling");
-    SlbStatus s = slb_upscale(plan, in, set->scale, progress_update, &progress, &out, err);
-    progress_end(&progress);
-    if (s == SLB_OK) s = slb_image_save(output, &out, how, err);
-    slb_image_free(&out);
-    return s;
+    const char *at = formats;
+    if (index == 0) return NULL;
+    while (index-- > 0) at = strchr(at, '|') + 1;
+    snprintf(name, 16, "%.*s", (int)strcspn(at, "|"), at);
+    return name;
+}
+
+/* OUTPUT of the one INPUT that there is then; NULL with --output-dir, which is for any number. */
+static SlbStatus find_output(const Invocation *invocation, const char **output, SlbError *err)
+{
+    const Settings *set = invocation->settings;
+    int inputs = invocation->operand_count;
+    *output = set->output;
+    if (set->folder) {
+        if (set->output)
+            return slb_fail(err, SLB_E_USAGE, "--output and --output-dir exclude each other");
+        if (inputs || set->list) return SLB_OK;
+        return slb_fail(err, SLB_E_USAGE, "upscale: nothing to do; give INPUTs or --files-from");
+    }
+    if (set->recursive || set->list || set->template)
+        return slb_fail(err, SLB_E_USAGE, "--%s: needs --output-dir (-O) for the results",
+                        set->recursive ? "recursive"
+                        : set->list    ? "files-from"
+                                       : "name");
+    if (!set->output && inputs > 1) *output = invocation->operands[--inputs];
+    if (inputs == 0)
+        return slb_fail(err, SLB_E_USAGE, "upscale: no INPUT; usage: slbsr upscale INPUT OUTPUT");
+    if (inputs > 1)
+        return slb_fail(err, SLB_E_USAGE,
+                        "upscale: %d inputs; for several give --output-dir (-O) for the results",
+                        inputs);
+    if (!*output)
+        return slb_fail(err, SLB_E_USAGE,
+                        "upscale: no OUTPUT; give it behind INPUT, or --output-dir (-O)");
+    return SLB_OK;
+}
+
+static SlbStatus check_standard_input(const Invocation *invocation, int inputs, SlbError *err)
+{
+    const Settings *set = invocation->settings;
+    int count = set->list && strcmp(set->list, "-") == 0;
+    for (int i = 0; i < inputs; i++) count += strcmp(invocation->operands[i], "-") == 0;
+    return count < 2 ? SLB_OK
+                     : slb_fail(err, SLB_E_USAGE, "-: standard input can be read only once");
+}
+
+/* Lists the files, with their outputs. */
+static SlbStatus list_files(const Invocation *invocation, const char *model, const char *format,
+                            FileList *files, SlbError *err)
+{
+    const Settings *set = invocation->settings;
+    const char *output = NULL;
+    char scale[16];
+    SlbStatus s = set->template ? cli_check_template(set->template, err) : SLB_OK;
+    if (s == SLB_OK) s = find_output(invocation, &output, err);
+    if (s == SLB_OK && set->json && output && strcmp(output, "-") == 0)
+        s = slb_fail(err, SLB_E_USAGE, "--json: standard output is taken by the picture");
+    int inputs = output ? 1 : invocation->operand_count;
+    if (s == SLB_OK) s = check_standard_input(invocation, inputs, err);
+    if (s != SLB_OK) return s;
+    const FileSources sources = {.operands = invocation->operands,
+                                 .operand_count = inputs,
+                                 .recursive = set->recursive,
+                                 .list = set->list,
+                                 .null_separated = set->null_separated,
+                                 .left_out = set->folder};
+    snprintf(scale, sizeof scale, "%d", set->scale);
+    const NameRule rule = {.folder = set->folder,
+                           .template = set->template ? set->template : "{name}.{ext}",
+                           .format = format,
+                           .scale = scale,
+                           .model = model};
+    s = cli_list_files(&sources, files, err);
+    if (s != SLB_OK || set->folder) return s == SLB_OK ? cli_name_outputs(files, &rule, err) : s;
+    files->item->output = strdup(output);
+    return files->item->output ? SLB_OK : slb_fail_memory(err, output);
+}
+
+static void tell_model(const ModelChoice *choice, const SlbModel *model, const char *name,
+                       const SlbPlan *plan)
+{
+    SlbCpu cpu;
+    (void)slb_cpu_detect(&cpu);
+    cli_message("model %s: %d-bit weights, %s arithmetic, %s kernels, %d threads", name,
+                model->weight_bits, cli_runs_packed(choice, model) ? "integer" : "float",
+                slb_cpu_level_name(cpu.level), slb_plan_threads(plan));
 }
 
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
-    const char *input = invocation->operands[0], *output = invocation->operands[1];
-    SlbWriteOptions how = {.overwrite = set->overwrite, .jpeg_quality = set->quality};
     ModelChoice choice = set->choice;
-    SlbImage in = {0};
     SlbModel *model = NULL;
     SlbPlan *plan = NULL;
+    FileList files = {0};
+    char format[16];
+    UpscaleFiles job = {.files = &files,
+                        .scale = set->scale,
+                        .how = {.overwrite = set->overwrite,
+                                .jpeg_quality = set->quality,
+                                .format = format_of(set->format, format)},
+                        .make_folders = set->folder != NULL,
+                        .skip_existing = set->skip_existing,
+                        .json = set->json,
+                        .quiet = set->quiet,
+                        .verbose = set->verbose,
+                        .progress = set->quiet ? PROGRESS_NONE : (ProgressMode)set->progress};
     if (!choice.bits && !choice.model) choice.bits = DEFAULT_BITS;
-    SlbStatus s = cli_open_model(&choice, set->scale, &model, NULL, err);
-    if (s == SLB_OK) s = slb_image_load(input, NULL, &in, err);
-    if (s == SLB_OK) cli_print_note(input, in.meta.note);
-    if (s == SLB_OK) s = probe_output(output, &in, set->scale, &how, err);
+    SlbStatus s = cli_open_model(&choice, set->scale, &model, &job.model, err);
+    if (s == SLB_OK) s = list_files(invocation, job.model, job.how.format, &files, err);
     if (s == SLB_OK) s = cli_make_plan(&choice, model, &plan, err);
     if (s == SLB_OK) {
-        note_untrained_scale(model, set->scale);
-        s = upscale(set, plan, &in, output, &how, err);
+        job.plan = plan;
+        if (!set->quiet) note_untrained_scale(model, set->scale);
+        if (set->verbose) tell_model(&choice, model, job.model, plan);
+        s = set->dry_run ? cli_upscale_dry_run(&job, err) : cli_upscale_files(&job, err);
     }
+    cli_free_files(&files);
     slb_plan_free(plan);
     slb_model_free(model);
-    slb_image_free(&in);
     return s;
 }
 
 const Command cmd_upscale = {
     .name = "upscale",
-    .operands = "INPUT OUTPUT",
-    .min_operands = 2,
-    .max_operands = 2,
-    .summary = "Make a picture larger",
+    .operands = "INPUT... [OUTPUT]",
+    .max_operands = INT_MAX,
+    .standard_io = true,
+    .summary = "Make pictures larger",
     .notes =
+        "Either one INPUT and its OUTPUT, or any number of INPUTs and -O DIR. '-' is standard "
+        "input "
+        "or output; the format of the latter is that of INPUT unless --format says another.\n"
+        "With -r, INPUTs that are folders are searched for pictures, and DIR gets the same folders "
+        "below it. The names in DIR come from --name: {name} is the input's name without "
+        "extension, "
+        "{ext} the extension of the output's format, {scale} the factor, {model} the model. Inputs "
+        "that would become the same file are refused before any work. One that fails is told, the "
+        "rest is done, and the exit code is 1. A signal ends the run in good order: what is done "
+        "is "
+        "whole, the rest is not begun; the same command with --skip-existing goes on.\n"
         "The network works on brightness; colour and alpha are enlarged bicubically. Bit "
         "depth, grey, alpha, ICC profile, EXIF and XMP are kept where the format of OUTPUT can "
         "hold them; density and the sizes in EXIF grow with the picture, which is turned "
@@ -119,6 +217,10 @@ const Command cmd_upscale = {
         "kernel level.",
     .example = "slbsr upscale photo.jpg large.png\n"
                "slbsr upscale photo.png large.png --bits 1 -s 4 -y\n"
+               "slbsr upscale *.jpg -O large --name '{name}-{scale}x.{ext}'\n"
+               "slbsr upscale -r photos -O large --format png --skip-existing\n"
+               "find . -name '*.png' -print0 | slbsr upscale --files-from - -0 -O large\n"
+               "slbsr upscale - - --format jpg <small.png >large.jpg\n"
                "slbsr upscale photo.png large.png --model my.safetensors",
     .options = options,
     .settings_bytes = sizeof(Settings),

@@ -300,10 +300,11 @@ static SlbStatus check_operands(const Invocation *invocation, SlbError *err)
 {
     const Command *command = invocation->command;
     int n = invocation->operand_count;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n && !command->standard_io; i++)
         if (strcmp(invocation->operands[i], "-") == 0)
             return slb_fail(err, SLB_E_USAGE,
-                            "-: standard input and output are not supported yet; give file names");
+                            "-: %s reads and writes no standard input and output; give file names",
+                            command->name);
     if (n > command->max_operands)
         return slb_fail(err, SLB_E_USAGE,
                         "%s: one argument too many; usage: slbsr %s [OPTION...]%s%s",

@@ -52,6 +52,7 @@ typedef struct Command {
     const char *name;
     const char *operands; /* as the usage line shows them: "INPUT OUTPUT" */
     int min_operands, max_operands;
+    bool standard_io;    /* "-" among the operands is standard input or output */
     const char *summary; /* one line, for the list of commands */
     const char *notes;   /* paragraphs for --help; NULL: none */
     const char *example; /* lines for --help */

@@ -1,7 +1,8 @@
 #include "cli/picture.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "cli/message.h"
 
 SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, SlbError *err)
 {
@@ -17,7 +18,7 @@ SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, Slb
 
 void cli_print_note(const char *path, const char *note)
 {
-    if (*note) fprintf(stderr, "slbsr: %s: note: %s\n", path, note);
+    if (*note) cli_message("%s: note: %s", path, note);
 }
 
 const char *cli_base_name(const char *path)

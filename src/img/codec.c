@@ -1,10 +1,12 @@
 #include "img/codec.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "img/codec_format.h"
@@ -31,12 +33,17 @@ static bool one_of(const char *word, const char *list)
     return false;
 }
 
-static const SlbFormat *format_to_write(const char *path)
+const char *slb_input_name(const char *path)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const char *dot = strrchr(name, '.');
-    for (int i = 0; dot && i < FORMATS; i++)
-        if (formats[i]->channels && one_of(dot + 1, formats[i]->extensions)) return formats[i];
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+static const SlbFormat *format_to_write(const char *path, const SlbWriteOptions *options)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    const char *extension = options && options->format ? options->format : dot ? dot + 1 : "";
+    for (int i = 0; i < FORMATS; i++)
+        if (formats[i]->channels && one_of(extension, formats[i]->extensions)) return formats[i];
     return NULL;
 }
 
@@ -71,15 +78,22 @@ SlbStatus slb_read_exif(SlbReader *reader, const void *exif, size_t bytes, SlbEr
     return slb_block_set(&reader->meta.exif, exif, bytes, err);
 }
 
-static SlbStatus open_file(SlbReader *r, SlbError *err)
+static SlbStatus open_input(const char *path, FILE **file, SlbError *err)
 {
     struct stat st;
-    r->file = fopen(r->path, "rb");
-    if (!r->file)
-        return slb_fail(err, SLB_E_INPUT, "%s: cannot be opened: %s", r->path, strerror(errno));
-    if (fstat(fileno(r->file), &st) == 0 && S_ISDIR(st.st_mode))
-        return slb_fail(err, SLB_E_INPUT, "%s: is a folder, a picture file is expected", r->path);
-    return SLB_OK;
+    bool standard = strcmp(path, "-") == 0;
+    if (standard && isatty(STDIN_FILENO))
+        return slb_fail(err, SLB_E_INPUT,
+                        "standard input: is a terminal; send a picture through a pipe");
+    int fd = standard ? slb_duplicate(STDIN_FILENO, O_WRONLY) : -1;
+    *file = fd >= 0 ? fdopen(fd, "rb") : standard ? NULL : fopen(path, "rb");
+    if (!*file)
+        return slb_fail(err, SLB_E_INPUT, "%s: cannot be opened: %s", slb_input_name(path),
+                        strerror(errno));
+    if (fstat(fileno(*file), &st) != 0 || !S_ISDIR(st.st_mode)) return SLB_OK;
+    fclose(*file);
+    *file = NULL;
+    return slb_fail(err, SLB_E_INPUT, "%s: is a folder, a picture file is expected", path);
 }
 
 /* The bytes that were read go back before the decoder starts, without a seek: a pipe has none.
@@ -92,12 +106,31 @@ static bool put_back(FILE *file, const unsigned char *head, size_t bytes)
     return true;
 }
 
+static SlbStatus peek(FILE *file, const char *path, unsigned char head[SLB_HEAD_BYTES],
+                      size_t *bytes, SlbError *err)
+{
+    *bytes = fread(head, 1, SLB_HEAD_BYTES, file);
+    if (ferror(file) || !put_back(file, head, *bytes))
+        return slb_fail(err, SLB_E_INPUT, "%s: cannot be read: %s", slb_input_name(path),
+                        strerror(errno));
+    return SLB_OK;
+}
+
+SlbStatus slb_open_head(const char *path, FILE **file, unsigned char head[SLB_HEAD_BYTES],
+                        size_t *bytes, SlbError *err)
+{
+    SlbStatus status = open_input(path, file, err);
+    if (status == SLB_OK) status = peek(*file, path, head, bytes, err);
+    if (status != SLB_OK && *file) fclose(*file);
+    return status;
+}
+
 static SlbStatus sniff(SlbReader *r, SlbError *err)
 {
-    unsigned char head[8];
-    size_t bytes = fread(head, 1, sizeof head, r->file);
-    if (ferror(r->file) || !put_back(r->file, head, bytes))
-        return slb_fail(err, SLB_E_INPUT, "%s: cannot be read: %s", r->path, strerror(errno));
+    unsigned char head[SLB_HEAD_BYTES];
+    size_t bytes;
+    SlbStatus status = peek(r->file, r->path, head, &bytes, err);
+    if (status != SLB_OK) return status;
     if (!bytes) return slb_fail(err, SLB_E_INPUT, "%s: the file is empty", r->path);
     for (int i = 0; i < FORMATS; i++)
         if (formats[i]->sniff && formats[i]->sniff(head, bytes)) {
@@ -109,16 +142,19 @@ static SlbStatus sniff(SlbReader *r, SlbError *err)
                     r->path);
 }
 
-SlbStatus slb_reader_open(const char *path, const SlbReadLimits *limits, SlbReader **reader,
-                          SlbError *err)
+SlbStatus slb_reader_open_file(FILE *file, const char *path, const SlbReadLimits *limits,
+                               SlbReader **reader, SlbError *err)
 {
     *reader = NULL;
     SlbReader *r = slb_calloc(1, sizeof *r);
-    if (!r) return slb_fail_memory(err, path);
+    if (!r) {
+        fclose(file);
+        return slb_fail_memory(err, path);
+    }
+    r->file = file;
     r->max_pixels = limits && limits->max_pixels ? limits->max_pixels : (uint64_t)1 << 30;
-    r->path = strdup(path);
+    r->path = strdup(slb_input_name(path));
     SlbStatus status = r->path ? SLB_OK : slb_fail_memory(err, path);
-    if (status == SLB_OK) status = open_file(r, err);
     if (status == SLB_OK) status = sniff(r, err);
     if (status == SLB_OK) status = r->format->read_open(r, err);
     if (status != SLB_OK)
@@ -126,6 +162,20 @@ SlbStatus slb_reader_open(const char *path, const SlbReadLimits *limits, SlbRead
     else
         *reader = r;
     return status;
+}
+
+SlbStatus slb_reader_open(const char *path, const SlbReadLimits *limits, SlbReader **reader,
+                          SlbError *err)
+{
+    FILE *file = NULL;
+    *reader = NULL;
+    SlbStatus status = open_input(path, &file, err);
+    return status == SLB_OK ? slb_reader_open_file(file, path, limits, reader, err) : status;
+}
+
+const char *slb_reader_format(const SlbReader *reader)
+{
+    return reader->format->name;
 }
 
 const SlbImageInfo *slb_reader_info(const SlbReader *reader)
@@ -167,14 +217,10 @@ void slb_reader_close(SlbReader *reader)
     slb_free(reader);
 }
 
-SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits, SlbImage *image,
-                         SlbError *err)
+SlbStatus slb_image_read(SlbReader *reader, SlbImage *image, SlbError *err)
 {
-    SlbReader *reader;
     *image = (SlbImage){0};
-    SlbStatus status = slb_reader_open(path, limits, &reader, err);
-    if (status != SLB_OK) return status;
-    status = slb_image_alloc(image, reader->info, err);
+    SlbStatus status = slb_image_alloc(image, reader->info, err);
     if (status == SLB_OK)
         status =
             slb_reader_rows(reader, image->data, image->stride_bytes, reader->info.height, err);
@@ -188,6 +234,17 @@ SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits, SlbImage
         memcpy(image->meta.note, reader->meta.note, sizeof image->meta.note);
     else
         slb_image_free(image);
+    return status;
+}
+
+SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits, SlbImage *image,
+                         SlbError *err)
+{
+    SlbReader *reader;
+    *image = (SlbImage){0};
+    SlbStatus status = slb_reader_open(path, limits, &reader, err);
+    if (status != SLB_OK) return status;
+    status = slb_image_read(reader, image, err);
     slb_reader_close(reader);
     return status;
 }
@@ -201,14 +258,18 @@ SlbStatus slb_write_failed(const SlbWriter *writer, int system_error, const char
                     system_error ? strerror(system_error) : why);
 }
 
-bool slb_format_fits(const char *path, SlbImageInfo *info)
+static void fit_info(const SlbFormat *format, SlbImageInfo *info)
 {
-    const SlbFormat *format = format_to_write(path);
-    if (!format) return false;
     bool alpha = format->channels == 4;
     if (!alpha && (info->channels == 2 || info->channels == 4)) info->channels--;
     if (info->depth > format->depth) info->depth = format->depth;
-    return true;
+}
+
+bool slb_format_fits(const char *path, const SlbWriteOptions *options, SlbImageInfo *info)
+{
+    const SlbFormat *format = format_to_write(path, options);
+    if (format) fit_info(format, info);
+    return format;
 }
 
 static SlbStatus check_fit(const SlbFormat *format, const char *path, const SlbImageInfo *info,
@@ -226,7 +287,7 @@ static SlbStatus check_fit(const SlbFormat *format, const char *path, const SlbI
     if (format->channels == 1 && info->channels > 2)
         return slb_fail(err, SLB_E_OUTPUT, "%s: %s holds no colour; write PPM or PNG instead", path,
                         format->name);
-    slb_format_fits(path, &fit);
+    fit_info(format, &fit);
     if (fit.channels != info->channels)
         return slb_fail(err, SLB_E_OUTPUT,
                         "%s: %s holds no transparency; drop it or write PNG instead", path,
@@ -252,12 +313,11 @@ static SlbStatus check_write(const SlbFormat *format, const char *path, const Sl
 }
 
 /* What the format cannot hold is taken out, and noted. */
-static void fit_meta(SlbWriter *w)
+static void fit_meta(const SlbFormat *format, SlbMeta *m)
 {
-    SlbMeta *m = &w->meta;
-    const char *name = w->format->name;
+    const char *name = format->name;
     m->note[0] = 0;
-    if (!(w->format->keeps & SLB_KEEPS_BLOCKS)) {
+    if (!(format->keeps & SLB_KEEPS_BLOCKS)) {
         if (m->icc.data || m->exif.data || m->xmp.data)
             slb_meta_note(m, "%s holds no metadata: left out%s%s%s", name,
                           m->icc.data ? " the ICC profile" : "", m->exif.data ? " EXIF" : "",
@@ -265,7 +325,7 @@ static void fit_meta(SlbWriter *w)
         m->icc = m->exif = m->xmp = (SlbBlock){0};
         m->density_unit = SLB_DENSITY_NONE;
     }
-    if (!(w->format->keeps & SLB_KEEPS_PNG_COLOURS)) {
+    if (!(format->keeps & SLB_KEEPS_PNG_COLOURS)) {
         /* Nearly 1/2.2: what viewers take for granted. */
         bool usual = m->srgb || m->gamma == 0 || (m->gamma >= 45000 && m->gamma <= 46000);
         if (!usual && !m->icc.data)
@@ -282,14 +342,34 @@ const char *slb_writer_note(const SlbWriter *writer)
     return writer->meta.note;
 }
 
+static SlbWriteOptions with_defaults(const SlbWriteOptions *options)
+{
+    SlbWriteOptions o = options ? *options : (SlbWriteOptions){0};
+    if (!o.jpeg_quality) o.jpeg_quality = 95;
+    if (!o.png_level) o.png_level = 6;
+    return o;
+}
+
+SlbStatus slb_writer_check(const char *path, const SlbImageInfo *info, const SlbMeta *meta,
+                           const SlbWriteOptions *options, char note[sizeof((SlbMeta *)0)->note],
+                           SlbError *err)
+{
+    const SlbFormat *format = format_to_write(path, options);
+    SlbWriteOptions o = with_defaults(options);
+    SlbMeta fit = meta ? *meta : (SlbMeta){0};
+    SlbStatus status = check_write(format, path, info, &o, err);
+    if (status != SLB_OK) return status;
+    fit_meta(format, &fit);
+    memcpy(note, fit.note, sizeof fit.note);
+    return SLB_OK;
+}
+
 SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info, const SlbMeta *meta,
                           const SlbWriteOptions *options, SlbWriter **writer, SlbError *err)
 {
     *writer = NULL;
-    const SlbFormat *format = format_to_write(path);
-    SlbWriteOptions o = options ? *options : (SlbWriteOptions){0};
-    if (!o.jpeg_quality) o.jpeg_quality = 95;
-    if (!o.png_level) o.png_level = 6;
+    const SlbFormat *format = format_to_write(path, options);
+    SlbWriteOptions o = with_defaults(options);
     SlbStatus status = check_write(format, path, info, &o, err);
     if (status != SLB_OK) return status;
     SlbWriter *w = slb_calloc(1, sizeof *w);
@@ -298,8 +378,9 @@ SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info, const SlbM
     w->info = *info;
     w->options = o;
     if (meta) w->meta = *meta;
-    fit_meta(w);
-    status = slb_output_open(&w->output, path, o.overwrite, err);
+    fit_meta(format, &w->meta);
+    status = strcmp(path, "-") == 0 ? slb_output_stdout(&w->output, err)
+                                    : slb_output_open(&w->output, path, o.overwrite, err);
     if (status == SLB_OK) status = format->write_open(w, err);
     if (status != SLB_OK)
         slb_writer_abort(w);
@@ -385,7 +466,7 @@ SlbStatus slb_image_save(const char *path, const SlbImage *image, const SlbWrite
 {
     SlbWriter *writer;
     SlbImageInfo info = image->info;
-    (void)slb_format_fits(path, &info); /* an unknown extension fails in slb_writer_open */
+    (void)slb_format_fits(path, options, &info); /* an unknown extension fails in slb_writer_open */
     SlbStatus status = slb_writer_open(path, &info, &image->meta, options, &writer, err);
     if (status != SLB_OK) return status;
     if (info.channels != image->info.channels || info.depth != image->info.depth)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "img/image.h"
 
@@ -15,17 +16,34 @@ typedef struct SlbReadLimits {
 
 typedef struct SlbWriteOptions {
     bool overwrite;
-    int jpeg_quality; /* 1..100; 0: the default, 95 (4:4:4) */
-    int png_level;    /* zlib level 1..9; 0: the default, 6 */
+    int jpeg_quality;   /* 1..100; 0: the default, 95 (4:4:4) */
+    int png_level;      /* zlib level 1..9; 0: the default, 6 */
+    const char *format; /* to write, as an extension says it, in any case; NULL: that of the path */
 } SlbWriteOptions;
 
 typedef struct SlbReader SlbReader;
 
-/* Opens a PNG, JPEG or PNM file and reads its header. SLB_E_INPUT when the file is missing, is no
- * picture, is damaged, is empty (0x0) or exceeds the limits (limits may be NULL). On success the
- * caller closes *reader. */
+/* Opens a PNG, JPEG or PNM file ("-": standard input) and reads its header. SLB_E_INPUT when the
+ * file is missing, is no picture, is damaged, is empty (0x0) or exceeds the limits (limits may be
+ * NULL). On success the caller closes *reader. */
 SLB_MUST_CHECK SlbStatus slb_reader_open(const char *path, const SlbReadLimits *limits,
                                          SlbReader **reader, SlbError *err);
+/* The same for a file that is open and stands at its beginning, which may be a pipe; `path` is for
+ * messages. The file is the reader's from now on, on failure too. */
+SLB_MUST_CHECK SlbStatus slb_reader_open_file(FILE *file, const char *path,
+                                              const SlbReadLimits *limits, SlbReader **reader,
+                                              SlbError *err);
+/* Opens `path` for reading, "-" is standard input, and puts its first bytes (fewer where it is
+ * shorter; *bytes says how many) into `head`; they are read once more from *file, which the caller
+ * closes. SLB_E_INPUT, also for a folder, and for a terminal as standard input. */
+enum { SLB_HEAD_BYTES = 8 };
+SLB_MUST_CHECK SlbStatus slb_open_head(const char *path, FILE **file,
+                                       unsigned char head[SLB_HEAD_BYTES], size_t *bytes,
+                                       SlbError *err);
+/* What messages call an input: "standard input" for "-", else the path. */
+const char *slb_input_name(const char *path);
+/* What its format is called: "PNG", "JPEG", "PNM"; SlbWriteOptions.format takes it. */
+const char *slb_reader_format(const SlbReader *reader);
 const SlbImageInfo *slb_reader_info(const SlbReader *reader);
 /* What it brings along; owned by the reader. A PNG may have some of it behind its pixels: of a
  * pipe, that is known with the last row only, of a file from the start. */
@@ -44,11 +62,17 @@ typedef struct SlbWriter SlbWriter;
 /* Writes `meta` as far as the format can hold it (slb_writer_note tells what not); it may be NULL
  * and is used here alone. Checks that the extension of `path` is one of a format that can be
  * written (png, jpg, jpeg, jpe, pnm, pgm, ppm, pam, bmp, tga) and can hold `info`; opens a
- * temporary file beside it. JPEG and BMP have no alpha and 8 bits only: `info` must fit already
- * (SLB_E_OUTPUT otherwise, with what to do); see slb_format_fits. */
+ * temporary file beside it; "-" is standard output (base/io.h). JPEG and BMP have no alpha and 8
+ * bits only: `info` must fit already (SLB_E_OUTPUT otherwise, with what to do); see
+ * slb_format_fits. */
 SLB_MUST_CHECK SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info,
                                          const SlbMeta *meta, const SlbWriteOptions *options,
                                          SlbWriter **writer, SlbError *err);
+/* All that slb_writer_open checks but for the file itself, which is not touched. `note` gets what
+ * slb_writer_note would say. */
+SLB_MUST_CHECK SlbStatus slb_writer_check(const char *path, const SlbImageInfo *info,
+                                          const SlbMeta *meta, const SlbWriteOptions *options,
+                                          char note[sizeof((SlbMeta *)0)->note], SlbError *err);
 /* What of the metadata was left out and why, for the user; "" when nothing. */
 const char *slb_writer_note(const SlbWriter *writer);
 SLB_MUST_CHECK SlbStatus slb_writer_rows(SlbWriter *writer, const void *rows_in,
@@ -58,9 +82,9 @@ SLB_MUST_CHECK SlbStatus slb_writer_rows(SlbWriter *writer, const void *rows_in,
 SLB_MUST_CHECK SlbStatus slb_writer_finish(SlbWriter *writer, SlbError *err);
 void slb_writer_abort(SlbWriter *writer); /* leaves no file; NULL is allowed */
 
-/* Reduces *info to what the format of `path` can hold: channels without alpha, depth 8. False
- * when the extension is unknown. */
-bool slb_format_fits(const char *path, SlbImageInfo *info);
+/* Reduces *info to what the format of `path`, or that of `options` (NULL is allowed), can hold:
+ * channels without alpha, depth 8. False when the extension is unknown. */
+bool slb_format_fits(const char *path, const SlbWriteOptions *options, SlbImageInfo *info);
 
 /* Extensions of the formats that are read, for slb_list_folder: "png|jpg|...". */
 extern const char *const slb_read_extensions;
@@ -69,6 +93,8 @@ extern const char *const slb_read_extensions;
  * orientation is applied already, to its metadata too. */
 SLB_MUST_CHECK SlbStatus slb_image_load(const char *path, const SlbReadLimits *limits,
                                         SlbImage *image, SlbError *err);
+/* The same from a reader of which no row has been taken; the caller still closes it. */
+SLB_MUST_CHECK SlbStatus slb_image_read(SlbReader *reader, SlbImage *image, SlbError *err);
 /* Alpha is dropped (composited on white) and 16 bits are rounded to 8 where the format needs it. */
 SLB_MUST_CHECK SlbStatus slb_image_save(const char *path, const SlbImage *image,
                                         const SlbWriteOptions *options, SlbError *err);

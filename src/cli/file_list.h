@@ -1,0 +1,57 @@
+/* Which files a command works on: operands, folders, lists; and what their results are called. */
+#ifndef SLBSR_CLI_FILE_LIST_H
+#define SLBSR_CLI_FILE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+typedef struct FileEntry {
+    char *input;    /* path; "-": standard input */
+    char *relative; /* below the folder that was searched; else the name without folders */
+    char *output;   /* path; "-": standard output; NULL until cli_name_outputs */
+} FileEntry;
+
+typedef struct FileList {
+    FileEntry *item;
+    size_t count;
+} FileList;
+
+typedef struct FileSources {
+    char *const *operands;
+    int operand_count;
+    bool recursive;       /* search folders among them, and those below, for pictures */
+    const char *list;     /* a file with a name a line; "-": standard input; NULL: none */
+    bool null_separated;  /* zero bytes end the names in it, not newlines */
+    const char *left_out; /* a folder that the search does not enter; NULL: none */
+} FileSources;
+
+/* Lists the operands first, then the list. A searched folder gives its files with extensions of
+ * formats that are read, in byte order; names that begin with a dot are passed over, links to
+ * folders not followed. SLB_E_INPUT for a list or a folder that cannot be read, and when there is
+ * no file at all. The caller frees *list (cli_free_files), on failure too. */
+SLB_MUST_CHECK SlbStatus cli_list_files(const FileSources *sources, FileList *list, SlbError *err);
+void cli_free_files(FileList *list);
+
+/* What stands for what in a name. */
+typedef struct NameRule {
+    const char *folder;   /* outputs go there, in the folders of FileEntry.relative */
+    const char *template; /* "{name}-{scale}x.{ext}" */
+    const char *format;   /* {ext}; NULL: the input's extension where it can be written, else png */
+    const char *scale;    /* {scale} */
+    const char *model;    /* {model}, without its folders and extension */
+} NameRule;
+
+/* SLB_E_USAGE for a field that does not exist, a brace that is not closed, a '/' or an empty
+ * template. */
+SLB_MUST_CHECK SlbStatus cli_check_template(const char *template, SlbError *err);
+
+/* Fills the outputs. SLB_E_USAGE, naming two inputs, when both would become the same file or one
+ * would replace the other. */
+SLB_MUST_CHECK SlbStatus cli_name_outputs(FileList *list, const NameRule *rule, SlbError *err);
+
+/* Makes the folders that `path` lies in, where they are missing. SLB_E_OUTPUT. */
+SLB_MUST_CHECK SlbStatus cli_make_folders(const char *path, SlbError *err);
+
+#endif

@@ -1,0 +1,17 @@
+/* JSON for programs that read along: one object a line. */
+#ifndef SLBSR_CLI_JSON_LINE_H
+#define SLBSR_CLI_JSON_LINE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Adds a string that need not be UTF-8 (the name of a file): bytes that are none become U+FFFD, so
+ * that the line stays JSON. */
+void cli_json_text(cJSON *object, const char *name, const char *text);
+
+/* Prints `object` as a line, flushes, and deletes it. False when memory is out or (see errno) the
+ * line could not be written. */
+bool cli_json_print(cJSON *object, FILE *out);
+
+#endif

@@ -1,0 +1,35 @@
+/* Upscaling of the files in a list by one plan. */
+#ifndef SLBSR_CLI_UPSCALE_FILES_H
+#define SLBSR_CLI_UPSCALE_FILES_H
+
+#include "cli/file_list.h"
+#include "cli/progress.h"
+#include "img/codec.h"
+#include "infer/plan.h"
+
+typedef struct UpscaleFiles {
+    const FileList *files; /* with their outputs */
+    const SlbPlan *plan;
+    int scale;
+    const char *model;   /* its name, for reports */
+    SlbWriteOptions how; /* format NULL: the output's name says it, of standard output the input */
+    bool make_folders;   /* those of the outputs, where they are missing */
+    bool skip_existing;
+    bool json;    /* results as an object a line on standard output */
+    bool quiet;   /* errors only */
+    bool verbose; /* a line for each file */
+    ProgressMode progress;
+} UpscaleFiles;
+
+/* Upscales one file after the other, reading ahead and writing behind (cli/batch.h), and says in
+ * their order what went wrong. The status of a single file is that file's. Of several, SLB_PARTIAL
+ * when some failed, with the sum in *err; 128 + n when signal n ended it: what is done by then is
+ * whole, the file at work is dropped. Errors of the result lines are left to stdout's own flag. */
+SLB_MUST_CHECK SlbStatus cli_upscale_files(const UpscaleFiles *job, SlbError *err);
+
+/* Says for each file what would be made of it, what memory that takes and how long about: the time
+ * of the network, from a measurement of a fraction of a second. Nothing is written. Status as
+ * above. */
+SLB_MUST_CHECK SlbStatus cli_upscale_dry_run(const UpscaleFiles *job, SlbError *err);
+
+#endif
