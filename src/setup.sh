@@ -1,14 +1,15 @@
 #!/bin/sh
 # Installs the Debian packages that slbsr needs and that are missing here: those to build it; with the
-# argument "tests" those of its tests too; with "cross" those that build it for 64-bit Arm on an x86-64
-# machine and run it there, and older processors, by emulation (tests/cross). Does nothing, and asks for
-# no rights, when all are there.
+# argument "tests" those of its tests too; with "mpi" also those of a build with SLBSR_MPI; with "cross"
+# those that build it for 64-bit Arm on an x86-64 machine and run it there, and older processors, by
+# emulation (tests/cross). Does nothing, and asks for no rights, when all are there.
 set -eu
 
 packages="gcc libc6-dev make cmake pkg-config libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev"
 tests="libcmocka-dev curl unzip zip python3 mandoc zsh fish"
 case "${1-}" in
 tests) packages="$packages $tests" ;;
+mpi) packages="$packages $tests libopenmpi-dev openmpi-bin" ;;
 cross)
     packages="$packages $tests gcc-aarch64-linux-gnu qemu-user"
     for library in libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev libcmocka-dev libgomp1; do
@@ -17,7 +18,7 @@ cross)
     ;;
 "") ;;
 *)
-    echo "usage: sh src/setup.sh [tests|cross]" >&2
+    echo "usage: sh src/setup.sh [tests|mpi|cross]" >&2
     exit 2
     ;;
 esac

@@ -9,6 +9,7 @@
 #include "cli/model_choice.h"
 #include "img/codec.h"
 #include "infer/builtin.h"
+#include "train/comm.h"
 
 typedef struct Settings {
     ModelChoice choice; /* `model` is the operand */
@@ -209,6 +210,8 @@ static SlbStatus info_program(const Settings *set, SlbError *err)
     for (int l = 0; l < SLB_CPU_LEVELS; l++)
         if (slb_cpu_has((SlbCpuLevel)l)) printf(" %s", slb_cpu_level_name((SlbCpuLevel)l));
     printf(")\n%-16s %d\n", "processors", slb_cpu_count());
+    printf("%-16s %s\n", "processes",
+           slb_comm_library() ? slb_comm_library() : "one (built without MPI)");
     for (const SlbEmbed *e = slb_embed; e->name; e++) {
         const char *dot = strrchr(e->name, '.');
         if (dot && strcmp(dot, ".net") == 0)

@@ -238,9 +238,17 @@ static SlbStatus choose_form(SlbTrainOptions *how, SlbError *err)
     return SLB_OK;
 }
 
-static SlbStatus run(const Invocation *invocation, SlbError *err)
+/* Of several processes one speaks: rank 0, and one that fails for reasons of its own. */
+static void speak_once(const SlbComm *comm, SlbStatus s, SlbError *err)
+{
+    bool alone = slb_comm_has_left(comm) && s != SLB_PARTIAL; /* that is for another one's sake */
+    if (slb_comm_rank(comm) != 0 && !alone) err->message[0] = 0;
+}
+
+static SlbStatus train(const Invocation *invocation, SlbComm *comm, SlbError *err)
 {
     const Settings *set = invocation->settings;
+    bool html = set->html && slb_comm_rank(comm) == 0;
     Watch watch = {.terminal = progress_has_terminal(), .set = set, .line = invocation->line};
     SlbTrainOptions how = train_options(set, invocation);
     if (set->anneal_from > set->anneal_to)
@@ -252,21 +260,33 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
         return slb_fail(err, SLB_E_USAGE, "--stop-after: '%s' is no time; give 90s, 15m or 2h",
                         set->stop_after);
     SlbStatus s = choose_form(&how, err);
-    if (s == SLB_OK && set->html) s = train_html_check(set->html, set->overwrite, err);
+    if (s == SLB_OK && html) s = train_html_check(set->html, set->overwrite, err);
+    s = slb_comm_settle(comm, s, err);
     if (s != SLB_OK) return s;
     how.user = &watch;
-    cli_signals_ask_first();
+    how.comm = comm;
     s = slb_train(&how, err);
     if (cli_bar_drawn) fputc('\n', stderr);
     cli_bar_drawn = 0;
-    if (s == SLB_OK && set->html) s = write_page(&watch, err);
-    if (s == SLB_PARTIAL && set->html)
-        (void)!write_page(&watch, NULL); /* the stop is told instead */
-    if (s == SLB_PARTIAL && cli_stop_number)
+    if (s == SLB_OK && html) s = write_page(&watch, err);
+    if (s == SLB_PARTIAL && html) (void)!write_page(&watch, NULL); /* the stop is told instead */
+    if (s == SLB_PARTIAL && cli_stop_number && !slb_comm_has_left(comm))
         return slb_fail(err, (SlbStatus)(128 + cli_stop_number),
                         "stopped by signal %d; the checkpoint is written, and the same command "
                         "goes on from it",
                         (int)cli_stop_number);
+    return s;
+}
+
+static SlbStatus run(const Invocation *invocation, SlbError *err)
+{
+    SlbComm *comm;
+    cli_signals_ask_first();
+    SlbStatus s = slb_comm_open(&cli_stop_number, &comm, err);
+    if (s != SLB_OK) return s;
+    s = train(invocation, comm, err);
+    if (s != SLB_OK) speak_once(comm, s, err);
+    slb_comm_close(comm);
     return s;
 }
 

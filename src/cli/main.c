@@ -167,6 +167,6 @@ int main(int argc, char **argv)
                      errno ? strerror(errno) : "an earlier write failed");
         if (first) s = lost;
     }
-    if (s != SLB_OK) fprintf(stderr, "slbsr: %s\n", err.message);
+    if (s != SLB_OK && *err.message) fprintf(stderr, "slbsr: %s\n", err.message);
     return (int)s;
 }

@@ -139,6 +139,11 @@ void slb_engine_free(SlbEngine *e)
     slb_free(e);
 }
 
+int slb_engine_convs(const SlbEngine *engine)
+{
+    return engine->graph->conv_count;
+}
+
 /* Bytes of a tensor, margins included. */
 static size_t tensor_bytes(const SlbSlot *slot, const Kept *kept, size_t element)
 {

@@ -39,14 +39,18 @@ void slb_weights_free(SlbWeights *weights);
 void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, const float *weight,
                      const float *bias);
 
-/* Gradients of all convolutions, in kernel layout; one for each part of a batch, added up in order.
- */
+int slb_engine_convs(const SlbEngine *engine); /* convolutions of its graph */
+
+/* Gradients of all convolutions, in kernel layout. */
 typedef struct SlbGrads SlbGrads;
 SLB_MUST_CHECK SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads, SlbError *err);
 void slb_grads_free(SlbGrads *grads);
 void slb_grads_zero(SlbGrads *grads);
-/* parts[0] += parts[1] + parts[2] + ..., in this order. */
-void slb_grads_reduce(SlbGrads *const *parts, int count, int threads);
+/* Those of one convolution: *count floats, in the same order in all SlbGrads of an engine. */
+float *slb_grads_conv(SlbGrads *grads, int conv, size_t *count);
+/* slb_backward calls `done` with each convolution, the last one of the graph first, as soon as it
+ * has added the picture's gradients of it. NULL: no more. */
+void slb_grads_watch(SlbGrads *grads, void (*done)(void *user, int conv), void *user);
 /* Convolution `conv`'s gradient as OIHW floats and [O] bias gradients. */
 void slb_grads_get(const SlbGrads *grads, const SlbEngine *engine, int conv, float *weight,
                    float *bias);

@@ -54,6 +54,8 @@ struct SlbGrads {
     size_t *weight_at, *bias_at; /* where a convolution's gradients begin in data */
     float *data;
     size_t size;
+    void (*done)(void *user, int conv); /* slb_grads_watch */
+    void *user;
 };
 
 struct SlbSlot {

@@ -268,6 +268,7 @@ static void conv_backward(const SlbEngine *e, const SlbWeights *weights, SlbSlot
     int source = n->source[0];
     if (n->relu && !e->kept[node].gate_fused) gate(e, slot, node, 0.0f);
     slb_conv_node_backward_weights(e, slot, node, grads);
+    if (grads->done) grads->done(grads->user, n->conv);
     if (e->graph->nodes[source].op == SLB_OP_INPUT) return;
     slb_conv_node_backward_data(e, weights, slot, node, written[source]);
     written[source] = true;

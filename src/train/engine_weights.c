@@ -160,16 +160,17 @@ void slb_grads_zero(SlbGrads *grads)
     memset(grads->data, 0, grads->size * sizeof *grads->data);
 }
 
-void slb_grads_reduce(SlbGrads *const *parts, int count, int threads)
+float *slb_grads_conv(SlbGrads *grads, int conv, size_t *count)
 {
-    enum { CHUNK = 4096 };
-    size_t size = parts[0]->size;
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (size_t from = 0; from < size; from += CHUNK) {
-        size_t to = size - from < CHUNK ? size : from + CHUNK;
-        for (int p = 1; p < count; p++)
-            for (size_t i = from; i < to; i++) parts[0]->data[i] += parts[p]->data[i];
-    }
+    size_t from = grads->weight_at[conv];
+    *count = (conv + 1 < grads->count ? grads->weight_at[conv + 1] : grads->size) - from;
+    return grads->data + from;
+}
+
+void slb_grads_watch(SlbGrads *grads, void (*done)(void *user, int conv), void *user)
+{
+    grads->done = done;
+    grads->user = user;
 }
 
 void slb_grads_get(const SlbGrads *grads, const SlbEngine *engine, int conv, float *weight,

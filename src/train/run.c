@@ -106,6 +106,7 @@ typedef struct PartResult {
 /* The pictures of one part of the batch, in order. */
 static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part, SlbError *err)
 {
+    SlbGrads *grads;
     const SlbTrainOptions *o = run->options;
     SlbPatchKey form = run_patch_form(run);
     size_t inputs = slb_patch_inputs(&form), targets = slb_patch_targets(&form);
@@ -113,7 +114,7 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part
     double samples = (double)targets * o->batch;
     float *in = slb_alloc(inputs + targets, sizeof *in);
     SlbStatus s = in ? SLB_OK : slb_fail_memory(err, "a training patch");
-    slb_grads_zero(run->part[p]);
+    if (s == SLB_OK) s = slb_reduction_part(run->reduction, p, &grads, err);
     int from = p * o->batch / run->parts, to = (p + 1) * o->batch / run->parts;
     for (int i = from; s == SLB_OK && i < to; i++) {
         double began = slb_seconds();
@@ -123,8 +124,9 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part
         double cut = slb_seconds();
         slb_forward(run->engine, run->weights, slot, in, side, side);
         double passed = slb_seconds();
-        part->loss += slb_backward(run->engine, run->weights, slot, in + inputs, o->loss, samples,
-                                   run->part[p]);
+        if (i == to - 1) slb_reduction_last(run->reduction, p);
+        part->loss +=
+            slb_backward(run->engine, run->weights, slot, in + inputs, o->loss, samples, grads);
         part->backward += slb_seconds() - passed;
         part->forward += passed - cut;
         part->patches += cut - began;
@@ -134,12 +136,31 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part
     return s;
 }
 
-static SlbStatus batch(Run *run, double *loss, double *baseline, SlbError *err)
+/* The losses of all parts of all processes, in order. */
+static SlbStatus sum_losses(const Run *run, const PartResult *part, double *loss, double *baseline,
+                            SlbError *err)
 {
-    PartResult part[MAX_BATCH_PARTS] = {{0}};
-    SlbStatus status = SLB_OK;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(run->workers)
+    double all[MAX_BATCH_PARTS][2] = {{0}};
+    for (int p = run->from; p < run->to; p++) {
+        all[p][0] = part[p].loss;
+        all[p][1] = part[p].baseline;
+    }
+    SlbStatus s = slb_comm_sum(run->options->comm, all[0], 2 * (size_t)run->parts, err);
+    *loss = *baseline = 0;
     for (int p = 0; p < run->parts; p++) {
+        *loss += all[p][0];
+        *baseline += all[p][1];
+    }
+    return s;
+}
+
+/* This process's parts of the batch. */
+static SlbStatus batch(Run *run, PartResult *part, SlbError *err)
+{
+    SlbStatus status = SLB_OK;
+    slb_reduction_begin(run->reduction);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(run->workers)
+    for (int p = run->from; p < run->to; p++) {
         SlbError mine;
         SlbStatus s = run_part(run, p, run->slot[omp_get_thread_num()], &part[p], &mine);
         if (s == SLB_OK) continue;
@@ -149,10 +170,7 @@ static SlbStatus batch(Run *run, double *loss, double *baseline, SlbError *err)
             if (err) *err = mine;
         }
     }
-    *loss = *baseline = 0;
-    for (int p = 0; p < run->parts; p++) {
-        *loss += part[p].loss;
-        *baseline += part[p].baseline;
+    for (int p = run->from; p < run->to; p++) {
         run->times.patches += part[p].patches / run->workers;
         run->times.forward += part[p].forward / run->workers;
         run->times.backward += part[p].backward / run->workers;
@@ -160,14 +178,13 @@ static SlbStatus batch(Run *run, double *loss, double *baseline, SlbError *err)
     return status;
 }
 
-static void parameter_grads(Run *run, bool hard)
+static void parameter_grads(Run *run, const SlbGrads *total, bool hard)
 {
     double sharpness = run_sharpness(run);
 #pragma omp parallel for schedule(static, 1) num_threads(run->options->threads)
     for (int i = 0; i < run->graph->conv_count; i++) {
         SlbLayer *layer = &run->now.layer[i];
-        slb_grads_get(run->part[0], run->engine, i, run->effective[i],
-                      layer->param[SLB_PARAM_BIAS].grad);
+        slb_grads_get(total, run->engine, i, run->effective[i], layer->param[SLB_PARAM_BIAS].grad);
         layer->method->backward(layer, sharpness, hard, run->effective[i]);
     }
 }
@@ -222,17 +239,21 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     bool hard = run_is_hard(run);
+    PartResult part[MAX_BATCH_PARTS] = {{0}};
+    const SlbGrads *total;
     double clock[6] = {slb_seconds()};
     set_weights(run, run->engine, run->weights, hard, false);
     clock[1] = slb_seconds();
-    SlbStatus s = batch(run, loss, baseline, err);
-    if (s != SLB_OK) return s;
+    SlbStatus s = batch(run, part, err);
     clock[2] = slb_seconds();
-    slb_grads_reduce(run->part, run->parts, o->threads);
+    if (s == SLB_OK) s = slb_reduction_finish(run->reduction, &total, err);
+    if (s == SLB_OK) s = sum_losses(run, part, loss, baseline, err);
+    if (s != SLB_OK) return s;
     clock[3] = slb_seconds();
-    parameter_grads(run, hard);
+    parameter_grads(run, total, hard);
     clock[4] = slb_seconds();
     double norm = slb_grad_norm(run->now.layer, run->now.count);
+    run->norm = 0;
     if (astray(run, *loss, *baseline, norm)) {
         for (int i = 0; i < run->now.count; i++) slb_layer_forget_grads(&run->now.layer[i]);
         return fall_back(run, err);
@@ -246,6 +267,7 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
     slb_adam(run->now.layer, run->now.count, &adam);
     clock[5] = slb_seconds();
     add_times(&run->times, clock);
+    run->norm = norm;
     remember(&run->now, *loss, *baseline);
     run->now.step++;
     if (run->now.step % SLB_GOOD_EVERY == 0) {
@@ -309,6 +331,7 @@ SlbStatus run_finish(Run *run, const char *figures, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     SlbModel *model = NULL;
+    if (!run_leads(run)) return SLB_OK;
     SlbStatus s = slb_model_create(run->graph, o->bits, &model, err);
     if (s != SLB_OK) return s;
     for (int i = 0; i < run->graph->conv_count; i++) {

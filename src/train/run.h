@@ -6,19 +6,21 @@
 #include "train/checkpoint.h"
 #include "train/dataset.h"
 #include "train/optimizer.h"
+#include "train/reduce.h"
 #include "train/train.h"
 #include "train/validate.h"
 
-/* A batch is summed in so many parts at most, whatever the number of threads, so that it does not
- * change the result. */
-enum { MAX_BATCH_PARTS = 16 };
+/* A batch is summed in so many parts at most. How many depends on its size alone, not on threads
+ * and processes, so that these do not change the result. */
+enum { MAX_BATCH_PARTS = 256 };
 
 /* Steps between the states that checkpoints hold and that a run falls back to. An unbroken run and
  * a resumed one fall back to the same state, since checkpoints are made of these states only. */
 enum { SLB_GOOD_EVERY = 10 };
 
 /* Where the time of the steps went, in seconds, summed over all steps of a run. `patches`,
- * `forward` and `backward` are means over the threads; what is missing to `batch` is waiting. */
+ * `forward` and `backward` are means over the threads; what is missing to `batch` is waiting.
+ * `reduce` is waiting for other processes. */
 typedef struct RunTimes {
     double weights, batch, patches, forward, backward, reduce, gradients, update;
 } RunTimes;
@@ -39,17 +41,24 @@ typedef struct Run {
     SlbDataset dataset;
     SlbValidation *validation; /* NULL without --val */
     SlbWeights *hard, *soft;   /* for the validation's engine */
-    int workers;               /* threads that have pictures to do: at most `parts` */
+    int workers;               /* threads that have pictures to do */
     SlbSlot **slot;            /* [workers] */
-    SlbGrads *part[MAX_BATCH_PARTS];
+    int parts, from, to;       /* of a batch; this process's: from `from` on, before `to` */
+    SlbReduction *reduction;
+    double norm; /* of the gradients of the last step; 0 when that fell back */
     RunTimes times;
-    int parts;
     char *recipe, *checkpoint_path, *log_path; /* malloc */
 } Run;
 
 /* Everything up to the first step, a checkpoint included. On failure *run can and must be freed. */
 SLB_MUST_CHECK SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err);
 void run_free(Run *run);
+
+/* True in the process that reads and writes files and reports. */
+static inline bool run_leads(const Run *run)
+{
+    return slb_comm_rank(run->options->comm) == 0;
+}
 
 /* The form of the run's patches: all of a key but stream, index and, with several scales, scale. */
 static inline SlbPatchKey run_patch_form(const Run *run)
@@ -63,13 +72,13 @@ static inline SlbPatchKey run_patch_form(const Run *run)
 
 /* One step; *loss is the batch's, *baseline that of its untouched input. When the loss goes astray,
  * the state falls back to run->good with a lower rate (run->fallen); SLB_E_DIVERGED when that does
- * not help. SLB_E_MEMORY. */
+ * not help. SLB_E_MEMORY; SLB_PARTIAL as in train/comm.h. */
 SLB_MUST_CHECK SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err);
 
 /* PSNR by scale with hard and with soft weights. */
 SLB_MUST_CHECK SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err);
 
-/* Calibrates the activations, writes the model and removes the checkpoint. */
+/* Calibrates the activations, writes the model and removes the checkpoint; rank 0 does. */
 SLB_MUST_CHECK SlbStatus run_finish(Run *run, const char *figures, SlbError *err);
 
 /* Where the schedule is: for the step that comes next. */

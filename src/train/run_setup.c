@@ -52,7 +52,7 @@ static void note(const SlbTrainOptions *o, const char *format, ...)
 static void note(const SlbTrainOptions *o, const char *format, ...)
 {
     char line[SLB_MESSAGE_BYTES + 128];
-    if (!o->note) return;
+    if (!o->note || slb_comm_rank(o->comm) != 0) return;
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
@@ -65,13 +65,15 @@ static SlbStatus create_states(Run *run, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     SlbTrainState copy = {0};
-    SlbTrainState *const states[] = {&run->now, &run->good, &copy};
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+    SlbTrainState *const states[] = {&run->now, &run->good, &copy}; /* the last to be saved from */
+    for (size_t i = 0; i < (run_leads(run) ? 3 : 2); i++) {
         SlbStatus s = slb_state_create(run->graph, run->method, o->bits, o->logit_rate,
                                        o->average > 0, states[i], err);
         if (s != SLB_OK) return s;
     }
-    SlbStatus s = slb_saver_create(run->checkpoint_path, run->recipe, &copy, &run->saver, err);
+    SlbStatus s = SLB_OK;
+    if (run_leads(run))
+        s = slb_saver_create(run->checkpoint_path, run->recipe, &copy, &run->saver, err);
     if (s != SLB_OK) return s;
     run->effective = slb_calloc((size_t)run->now.count, sizeof *run->effective);
     for (int i = 0; i < run->now.count; i++) {
@@ -158,11 +160,32 @@ static SlbStatus create_validation(Run *run, SlbError *err)
     if (!o->val) return SLB_OK;
     SlbStatus s =
         slb_validation_create(o->val, o->val_pictures, run->graph, o->scales, o->scale_count,
-                              &run->cpu, o->threads, &run->validation, err);
+                              &run->cpu, o->threads, o->comm, &run->validation, err);
     if (s != SLB_OK) return s;
     const SlbEngine *engine = slb_validation_engine(run->validation);
     s = slb_weights_create(engine, &run->hard, err);
     return s == SLB_OK ? slb_weights_create(engine, &run->soft, err) : s;
+}
+
+/* One or two pictures for small batches, four for the usual ones: what a part costs besides its
+ * pictures is adding up a whole set of gradients. */
+static int parts_of(int batch)
+{
+    enum { FEW = 16, PICTURES = 4 };
+    if (batch <= FEW) return batch;
+    int parts = batch / PICTURES;
+    return parts < FEW ? FEW : parts > MAX_BATCH_PARTS ? MAX_BATCH_PARTS : parts;
+}
+
+/* Every process gets a part at least. */
+static SlbStatus check_parts(const Run *run, SlbError *err)
+{
+    int size = slb_comm_size(run->options->comm), batch = run->options->batch;
+    if (size <= run->parts) return SLB_OK;
+    return slb_fail(err, SLB_E_USAGE,
+                    "--batch: %d patches can be shared by at most %d processes, and there are %d; "
+                    "start fewer, or give larger batches",
+                    batch, run->parts, size);
 }
 
 static SlbStatus create_engine(Run *run, SlbError *err)
@@ -172,10 +195,10 @@ static SlbStatus create_engine(Run *run, SlbError *err)
     uint32_t side = (uint32_t)slb_patch_input_side(&form);
     SlbStatus s = slb_engine_create(run->graph, o->precision, &run->cpu, &run->engine, err);
     if (s == SLB_OK) s = slb_weights_create(run->engine, &run->weights, err);
-    run->parts = o->batch < MAX_BATCH_PARTS ? o->batch : MAX_BATCH_PARTS;
-    for (int p = 0; s == SLB_OK && p < run->parts; p++)
-        s = slb_grads_create(run->engine, &run->part[p], err);
-    run->workers = o->threads < run->parts ? o->threads : run->parts;
+    if (s == SLB_OK)
+        s = slb_reduction_create(run->engine, o->comm, run->parts, &run->from, &run->to,
+                                 &run->reduction, err);
+    run->workers = o->threads < run->to - run->from ? o->threads : run->to - run->from;
     run->slot = slb_calloc((size_t)run->workers, sizeof *run->slot);
     if (s == SLB_OK && !run->slot) s = slb_fail_memory(err, "the tensors of training");
     for (int t = 0; s == SLB_OK && t < run->workers; t++)
@@ -210,7 +233,6 @@ static SlbStatus start(Run *run, SlbError *err)
             init_random(run);
         start_averages(run);
     }
-    slb_state_copy(&run->now, &run->good);
     return s;
 }
 
@@ -229,15 +251,46 @@ static SlbStatus check_scale(const Run *run, SlbError *err)
     return SLB_OK;
 }
 
-SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
+/* FNV-1a, 32 bits, which fit into a double: of the recipe and the size of the validation. */
+static uint32_t hash(const Run *run)
 {
-    *run = (Run){.options = options, .method = options->method ? options->method : &slb_method_slb};
-    if (!options->overwrite && access(options->out, F_OK) == 0)
+    uint32_t h = 2166136261u;
+    for (const char *c = run->recipe; *c; c++) h = (h ^ (unsigned char)*c) * 16777619u;
+    size_t items = run->validation ? slb_validation_items(run->validation) : 0;
+    return (h ^ (uint32_t)items) * 16777619u;
+}
+
+/* All processes have to work on the same thing, with the same kernels. */
+static SlbStatus compare_recipes(const Run *run, SlbError *err)
+{
+    SlbComm *comm = run->options->comm;
+    int size = slb_comm_size(comm), rank = slb_comm_rank(comm);
+    double *all = slb_calloc((size_t)size, sizeof *all);
+    if (!all) return slb_fail_memory(err, "the training run");
+    all[rank] = hash(run);
+    SlbStatus s = slb_comm_sum(comm, all, (size_t)size, err);
+    for (int i = 1; s == SLB_OK && i < size; i++)
+        if (all[i] != all[0])
+            s = slb_fail(err, SLB_E_USAGE,
+                         "processes 0 and %d differ in options, data or kernels; give all the same "
+                         "(SLBSR_CPU sets the kernels)",
+                         i);
+    slb_free(all);
+    return s;
+}
+
+/* What a process does for itself. */
+static SlbStatus set_up(Run *run, SlbError *err)
+{
+    const SlbTrainOptions *options = run->options;
+    if (run_leads(run) && !options->overwrite && access(options->out, F_OK) == 0)
         return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to train anew",
                         options->out);
     if (!slb_cpu_detect(&run->cpu))
         return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU names a level this machine does not have");
-    SlbStatus s = slb_graph_open(options->net, &run->graph, err);
+    run->parts = parts_of(options->batch);
+    SlbStatus s = check_parts(run, err);
+    if (s == SLB_OK) s = slb_graph_open(options->net, &run->graph, err);
     if (s == SLB_OK) s = check_scale(run, err);
     if (s != SLB_OK) return s;
     s = load_data(run, err);
@@ -248,9 +301,19 @@ SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
     if (!run->recipe || !run->checkpoint_path || !run->log_path)
         return slb_fail_memory(err, "the training run");
     s = create_states(run, err);
-    if (s == SLB_OK) s = start(run, err);
+    if (s == SLB_OK && run_leads(run)) s = start(run, err);
     if (s == SLB_OK) s = create_engine(run, err);
     return s == SLB_OK ? create_validation(run, err) : s;
+}
+
+SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
+{
+    *run = (Run){.options = options, .method = options->method ? options->method : &slb_method_slb};
+    SlbStatus s = slb_comm_settle(options->comm, set_up(run, err), err);
+    if (s == SLB_OK) s = compare_recipes(run, err);
+    if (s == SLB_OK) s = slb_state_share(&run->now, options->comm, err);
+    if (s == SLB_OK) slb_state_copy(&run->now, &run->good);
+    return s;
 }
 
 void run_free(Run *run)
@@ -262,7 +325,7 @@ void run_free(Run *run)
     slb_state_free(&run->now);
     slb_state_free(&run->good);
     for (int t = 0; run->slot && t < run->workers; t++) slb_slot_free(run->slot[t]);
-    for (int p = 0; p < MAX_BATCH_PARTS; p++) slb_grads_free(run->part[p]);
+    slb_reduction_free(run->reduction);
     slb_free(run->slot);
     slb_free(run->effective);
     slb_weights_free(run->weights);

@@ -31,6 +31,28 @@ void slb_state_free(SlbTrainState *state)
     *state = (SlbTrainState){0};
 }
 
+static SlbStatus share_param(SlbParam *p, SlbComm *comm, SlbError *err)
+{
+    float *const fields[] = {p->value, p->moment1, p->moment2, p->average};
+    SlbStatus s = SLB_OK;
+    for (size_t i = 0; s == SLB_OK && i < sizeof fields / sizeof *fields; i++)
+        if (p->size && fields[i]) s = slb_comm_share(comm, fields[i], p->size * sizeof(float), err);
+    return s;
+}
+
+SlbStatus slb_state_share(SlbTrainState *state, SlbComm *comm, SlbError *err)
+{
+    SlbTrainState told = *state; /* its numbers; the layers stay where they are */
+    SlbStatus s = slb_comm_share(comm, &told, sizeof told, err);
+    if (s != SLB_OK) return s;
+    told.layer = state->layer;
+    *state = told;
+    for (int l = 0; l < state->count; l++)
+        for (int i = 0; s == SLB_OK && i < SLB_PARAMS; i++)
+            s = share_param(&state->layer[l].param[i], comm, err);
+    return s;
+}
+
 void slb_state_copy(const SlbTrainState *from, SlbTrainState *to)
 {
     to->step = from->step;

@@ -4,6 +4,7 @@
 #define SLBSR_TRAIN_STATE_H
 
 #include "net/graph.h"
+#include "train/comm.h"
 #include "train/layer.h"
 
 typedef struct SlbTrainState {
@@ -21,6 +22,9 @@ SLB_MUST_CHECK SlbStatus slb_state_create(const SlbGraph *graph, const SlbMethod
                                           int weight_bits, double logit_rate, bool averaged,
                                           SlbTrainState *state, SlbError *err);
 void slb_state_free(SlbTrainState *state); /* safe on a zeroed one */
+
+/* Gives the state of rank 0 to all processes (train/comm.h). */
+SLB_MUST_CHECK SlbStatus slb_state_share(SlbTrainState *state, SlbComm *comm, SlbError *err);
 
 /* All but gradients; both are of the same run. */
 void slb_state_copy(const SlbTrainState *from, SlbTrainState *to);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "train/comm.h"
 #include "train/engine.h"
 #include "train/optimizer.h"
 
@@ -58,7 +59,9 @@ typedef struct SlbTrainOptions {
         anneal_to; /* ... between these shares of the steps; then weights are hard */
     SlbLoss loss;
     SlbPrecision precision;
-    int threads;
+    int threads;      /* of this process */
+    SlbComm *comm;    /* the processes that share the work of every batch, all with the same options
+                         but threads; NULL: this one alone */
     long val_every;   /* steps between validations */
     int val_pictures; /* at most so many, the first by name; 0: all */
     double checkpoint_seconds;
@@ -75,10 +78,14 @@ typedef struct SlbTrainOptions {
 } SlbTrainOptions;
 
 /* Trains, or goes on from OUT.ckpt when that belongs to the same recipe (everything above that
- * changes the result), and writes the model. The result does not depend on `threads` or on
- * interruptions. When the loss is no number or jumps, the run goes back by up to ten steps with
- * half the rate, and says so; SLB_E_DIVERGED when that does not help. SLB_PARTIAL: stopped by
- * `stop` or `stop_after`, the checkpoint is written. */
+ * changes the result), and writes the model. The result does not depend on `threads`, on the number
+ * of processes or on interruptions. Of several processes, rank 0 alone reports, notes and reads and
+ * writes files, but for data, val and net, which all of them read. They end with the same status
+ * and message, except that a process that fails alone calls slb_comm_leave, and that the others
+ * then end with SLB_PARTIAL; rank 0 writes the checkpoint before, if it is still there. When the
+ * loss is no number or jumps, the run goes back by up to ten steps with half the rate, and says so;
+ * SLB_E_DIVERGED when that does not help. SLB_PARTIAL: stopped by `stop` or `stop_after`, the
+ * checkpoint is written. */
 SLB_MUST_CHECK SlbStatus slb_train(const SlbTrainOptions *options, SlbError *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "train/run.h"
 #include "train/trainlog.h"
 
@@ -58,6 +59,7 @@ static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
     SlbTrainReport report = report_of(run, clock, p, validate);
     p->loss_sum = p->baseline_sum = 0;
     p->loss_count = 0;
+    if (!run_leads(run)) return SLB_OK;
     SlbStatus s = slb_trainlog_add(run->log_path, &report, err);
     if (s == SLB_OK && o->report) o->report(o->user, &report);
     return s;
@@ -67,24 +69,47 @@ static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
 static SlbStatus save_when_due(Run *run, Clock *clock, SlbError *err)
 {
     bool fresh = run->now.step % SLB_GOOD_EVERY == 0;
-    if (!fresh || slb_seconds() - clock->saved < run->options->checkpoint_seconds) return SLB_OK;
+    if (!fresh || !run_leads(run)) return SLB_OK;
+    if (slb_seconds() - clock->saved < run->options->checkpoint_seconds) return SLB_OK;
     if (slb_saver_busy(run->saver)) return SLB_OK; /* a slow disk: next time */
     clock->saved = slb_seconds();
     return slb_saver_start(run->saver, &run->good, err);
 }
 
-static bool must_stop(const Run *run, const Clock *clock)
+/* Whether one of the processes has to stop. Each also tells the norm of its gradients: were the
+ * weights no longer the same everywhere, it would show there. */
+static SlbStatus ask_to_stop(const Run *run, const Clock *clock, bool *stop, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
-    if (run->now.step == o->steps) return false;
-    return (o->stop && *o->stop) ||
-           (o->stop_after > 0 && slb_seconds() - clock->started >= o->stop_after);
+    int size = slb_comm_size(o->comm), rank = slb_comm_rank(o->comm);
+    bool mine = (o->stop && *o->stop) ||
+                (o->stop_after > 0 && slb_seconds() - clock->started >= o->stop_after);
+    double *all = slb_calloc((size_t)size + 1, sizeof *all);
+    if (!all) return slb_fail_memory(err, "the training run");
+    all[rank] = run->norm;
+    all[size] = mine;
+    SlbStatus s = slb_comm_sum(o->comm, all, (size_t)size + 1, err);
+    for (int i = 1; s == SLB_OK && i < size; i++)
+        if (all[i] != all[0])
+            s = slb_fail(err, SLB_E_DIVERGED,
+                         "processes 0 and %d have come to different weights at step %ld; they "
+                         "need processors and libraries that compute alike",
+                         i, run->now.step);
+    *stop = all[size] > 0 && run->now.step < o->steps;
+    slb_free(all);
+    return s;
+}
+
+static SlbStatus save_last(Run *run, SlbError *err)
+{
+    if (!run_leads(run)) return SLB_OK;
+    SlbStatus s = slb_saver_start(run->saver, &run->good, err);
+    return s == SLB_OK ? slb_saver_wait(run->saver, err) : s;
 }
 
 static SlbStatus stop(Run *run, SlbError *err)
 {
-    SlbStatus s = slb_saver_start(run->saver, &run->good, err);
-    if (s == SLB_OK) s = slb_saver_wait(run->saver, err);
+    SlbStatus s = save_last(run, err);
     if (s != SLB_OK) return s;
     return slb_fail(err, SLB_PARTIAL, "%s: stopped at step %ld of %ld; the same command goes on",
                     run->options->out, run->good.step, run->options->steps);
@@ -96,7 +121,14 @@ static void note_fall(const Run *run)
     snprintf(line, sizeof line,
              "the loss went astray at step %ld; going on from step %ld with half the rate",
              run->fell_at, run->now.step);
-    if (run->options->note) run->options->note(run->options->user, line);
+    if (run->options->note && run_leads(run)) run->options->note(run->options->user, line);
+}
+
+static SlbStatus begin_log(const Run *run, SlbError *err)
+{
+    const SlbTrainOptions *o = run->options;
+    if (!run_leads(run)) return SLB_OK;
+    return slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->now.step, err);
 }
 
 static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
@@ -104,6 +136,7 @@ static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
     const SlbTrainOptions *o = run->options;
     while (run->now.step < o->steps) {
         double loss, baseline;
+        bool stopping = false;
         long before = run->now.step;
         SlbStatus s = run_step(run, &loss, &baseline, err);
         if (s != SLB_OK) return s;
@@ -111,7 +144,7 @@ static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
             note_fall(run);
             p->loss_sum = p->baseline_sum = 0; /* of steps that do not count any more */
             p->loss_count = 0;
-            s = slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->now.step, err);
+            s = begin_log(run, err);
             if (s != SLB_OK) return s;
             continue;
         }
@@ -120,8 +153,9 @@ static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
         p->loss_count++;
         s = look(run, clock, p, err);
         if (s == SLB_OK) s = save_when_due(run, clock, err);
+        if (s == SLB_OK) s = ask_to_stop(run, clock, &stopping, err);
         if (s != SLB_OK) return s;
-        if (must_stop(run, clock)) return stop(run, err);
+        if (stopping) return stop(run, err);
     }
     return SLB_OK;
 }
@@ -139,11 +173,10 @@ static void figures_of(const Run *run, const Progress *p, char *text, size_t byt
 
 static SlbStatus train(Run *run, SlbError *err)
 {
-    const SlbTrainOptions *o = run->options;
     Clock clock = {.started = slb_seconds(), .saved = slb_seconds(), .first_step = run->now.step};
     Progress progress = {0};
     char figures[256];
-    SlbStatus s = slb_trainlog_begin(run->log_path, o->scales, o->scale_count, run->now.step, err);
+    SlbStatus s = begin_log(run, err);
     if (s == SLB_OK) s = loop(run, &clock, &progress, err);
     if (s == SLB_OK && run->validation && !progress.any_validation) { /* resumed at the end */
         s = run_validate(run, progress.psnr, progress.psnr_soft, err);
@@ -154,11 +187,29 @@ static SlbStatus train(Run *run, SlbError *err)
     return run_finish(run, figures, err);
 }
 
+/* The other processes have gone: the last good state is all that can be saved. */
+static SlbStatus rescue(Run *run, SlbError *err)
+{
+    SlbError why = *err;
+    SlbStatus s = save_last(run, err);
+    if (s != SLB_OK) return s;
+    return slb_fail(err, SLB_PARTIAL,
+                    "%s: %.400s; the checkpoint of step %ld is written, and the same command goes "
+                    "on from it",
+                    run->options->out, why.message, run->good.step);
+}
+
 SlbStatus slb_train(const SlbTrainOptions *options, SlbError *err)
 {
     Run run;
+    SlbError own;
+    if (!err) err = &own;
     SlbStatus s = run_create(&run, options, err);
-    if (s == SLB_OK) s = train(&run, err);
+    bool created = s == SLB_OK;
+    if (created) s = train(&run, err);
+    if (created && s == SLB_PARTIAL && slb_comm_has_left(options->comm)) s = rescue(&run, err);
+    if (created && s != SLB_OK && s != SLB_PARTIAL && s != SLB_E_DIVERGED)
+        slb_comm_leave(options->comm); /* the others know nothing of it */
     run_free(&run);
     return s;
 }

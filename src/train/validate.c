@@ -28,6 +28,7 @@ struct SlbValidation {
     SlbEngine *engine;
     const SlbGraph *graph;
     int *scales, scale_count, threads;
+    SlbComm *comm;
     Item *item; /* pictures x scales */
     size_t item_count;
     double *bicubic;
@@ -162,11 +163,12 @@ static SlbStatus load_pictures(SlbValidation *v, const char *folder, int most, S
 
 SlbStatus slb_validation_create(const char *folder, int most, const SlbGraph *graph,
                                 const int *scales, int scale_count, const SlbCpu *cpu, int threads,
-                                SlbValidation **validation, SlbError *err)
+                                SlbComm *comm, SlbValidation **validation, SlbError *err)
 {
     SlbValidation *v = slb_calloc(1, sizeof *v);
     if (!v) return slb_fail_memory(err, "the validation");
-    *v = (SlbValidation){.graph = graph, .scale_count = scale_count, .threads = threads};
+    *v = (SlbValidation){
+        .graph = graph, .scale_count = scale_count, .threads = threads, .comm = comm};
     v->scales = slb_calloc((size_t)scale_count, sizeof *v->scales);
     v->bicubic = slb_calloc((size_t)scale_count, sizeof *v->bicubic);
     SlbStatus s = v->scales && v->bicubic ? SLB_OK : slb_fail_memory(err, "the validation");
@@ -194,6 +196,11 @@ void slb_validation_free(SlbValidation *v)
     slb_free(v->scales);
     slb_free(v->bicubic);
     slb_free(v);
+}
+
+size_t slb_validation_items(const SlbValidation *validation)
+{
+    return validation->item_count;
 }
 
 const double *slb_validation_bicubic(const SlbValidation *validation)
@@ -296,6 +303,7 @@ SlbStatus slb_validation_run(SlbValidation *v, const SlbWeights *weights, double
                              SlbError *err)
 {
     uint32_t side = window_side(v) + 2 * (uint32_t)slb_graph_radius(v->graph);
+    size_t rank = (size_t)slb_comm_rank(v->comm), size = (size_t)slb_comm_size(v->comm);
     double *score = slb_calloc(v->item_count, sizeof *score);
     SlbStatus status = score ? SLB_OK : slb_fail_memory(err, "the validation");
     if (status != SLB_OK) return status;
@@ -305,7 +313,7 @@ SlbStatus slb_validation_run(SlbValidation *v, const SlbWeights *weights, double
         SlbError mine;
         SlbStatus s = slb_slot_create(v->engine, side, side, false, &slot, &mine);
 #pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < v->item_count; i++)
+        for (size_t i = rank; i < v->item_count; i += size)
             if (s == SLB_OK) s = run_item(v, weights, &v->item[i], slot, &score[i], &mine);
         slb_slot_free(slot);
         if (s != SLB_OK) {
@@ -316,6 +324,7 @@ SlbStatus slb_validation_run(SlbValidation *v, const SlbWeights *weights, double
             }
         }
     }
+    if (status == SLB_OK) status = slb_comm_sum(v->comm, score, v->item_count, err);
     if (status == SLB_OK) means(v, score, psnr);
     slb_free(score);
     return status;

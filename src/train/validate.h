@@ -5,17 +5,20 @@
 #ifndef SLBSR_TRAIN_VALIDATE_H
 #define SLBSR_TRAIN_VALIDATE_H
 
+#include "train/comm.h"
 #include "train/engine.h"
 
 typedef struct SlbValidation SlbValidation;
 
 /* Loads the first `most` pictures of a folder (0: all) and prepares them for the scales. `graph`
- * must outlive it. */
+ * and `comm`, the processes that share the work, must outlive it. */
 SLB_MUST_CHECK SlbStatus slb_validation_create(const char *folder, int most, const SlbGraph *graph,
                                                const int *scales, int scale_count,
-                                               const SlbCpu *cpu, int threads,
+                                               const SlbCpu *cpu, int threads, SlbComm *comm,
                                                SlbValidation **validation, SlbError *err);
 void slb_validation_free(SlbValidation *validation); /* NULL is allowed */
+
+size_t slb_validation_items(const SlbValidation *validation); /* pictures times scales */
 
 /* Mean PSNR of the bicubic pictures, by scale; owned by the validation. */
 const double *slb_validation_bicubic(const SlbValidation *validation);
@@ -23,7 +26,8 @@ const double *slb_validation_bicubic(const SlbValidation *validation);
 /* The engine whose weights are asked for below: float32. */
 const SlbEngine *slb_validation_engine(const SlbValidation *validation);
 
-/* Mean PSNR with `weights`, by scale, into psnr[scale_count]. SLB_E_MEMORY. */
+/* Mean PSNR with `weights`, by scale, into psnr[scale_count]; all processes call it at the same
+ * time and get the same. SLB_E_MEMORY; SLB_PARTIAL as in train/comm.h. */
 SLB_MUST_CHECK SlbStatus slb_validation_run(SlbValidation *validation, const SlbWeights *weights,
                                             double *psnr, SlbError *err);
 

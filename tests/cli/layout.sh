@@ -18,12 +18,12 @@ net:base quant/levels.h:cjson/cJSON.h zlib.h
 quant:base net/model.h net/graph.h:
 kern:base quant:
 infer:base img net quant kern:
-train:base img net quant kern:zlib.h
+train:base img net quant kern:zlib.h mpi.h
 cli:base img net quant kern infer train:cjson/cJSON.h
 '
 # Headers of the C library, the kernel, the compiler: everything else between < > is a library.
 system='[a-z0-9_]*\.h|sys/[a-z]*\.h|linux/[a-z]*\.h|asm/[a-z]*\.h'
-libraries='png.h|jpeglib.h|jerror.h|zlib.h|stb_image_write.h|cjson/cJSON.h|stb/stb_image_write.h'
+libraries='png.h|jpeglib.h|jerror.h|zlib.h|stb_image_write.h|cjson/cJSON.h|stb/stb_image_write.h|mpi.h'
 
 allowed() { # word list
     for word in $2; do
