@@ -6,6 +6,7 @@
 
 #include "kern/peak.h"
 #include "net/graph.h"
+#include "train/comm.h"
 
 struct cJSON;
 
@@ -14,6 +15,7 @@ typedef struct BenchOptions {
     int threads, repeats, size;
     const char *data, *net; /* of the training benchmark */
     int batch, patch;
+    SlbComm *comm; /* that share the training step */
     double peak[SLB_PEAKS]; /* operations a second of all threads together; 0: no such unit */
     struct cJSON *json;     /* an object that results are added to; NULL: print a table */
 } BenchOptions;

@@ -154,7 +154,35 @@ static SlbStatus kernels(const BenchOptions *how, SlbError *err)
     return SLB_OK;
 }
 
-static void tell_step(const BenchOptions *how, const Run *run, int bits, double step, double peak)
+/* What processes that share a batch tell each other; also what they would, when this is the only
+ * one. */
+static void tell_messages(const Run *run, const SlbExchangeTimes *t, double n, cJSON *row)
+{
+    int convs = run->graph->conv_count;
+    double all = 0;
+    cJSON *sizes = row ? cJSON_AddArrayToObject(row, "gradient_bytes") : NULL;
+    for (int i = 0; i < convs; i++) {
+        double bytes = (double)slb_reduction_floats(run->reduction, i) * sizeof(float);
+        all += bytes;
+        if (row) cJSON_AddItemToArray(sizes, cJSON_CreateNumber(bytes));
+    }
+    if (row) {
+        cJSON_AddNumberToObject(row, "sent_bytes", t->bytes / n);
+        cJSON_AddNumberToObject(row, "messages", t->messages / n);
+        cJSON_AddNumberToObject(row, "exchange", t->seconds / n * 1e3);
+        cJSON_AddNumberToObject(row, "exchange_waited", t->waited / n * 1e3);
+        return;
+    }
+    printf("  gradients of %d convolutions, %.2f MB", convs, all / 1e6);
+    if (run->options->comm)
+        printf("; %.2f MB sent in %.0f messages, %.1f ms from the first to the last, of which %.1f "
+               "ms not hidden",
+               t->bytes / n / 1e6, t->messages / n, t->seconds / n * 1e3, t->waited / n * 1e3);
+    putchar('\n');
+}
+
+static void tell_step(const BenchOptions *how, const Run *run, int bits, double step, double peak,
+                      const SlbExchangeTimes *exchange)
 {
     const RunTimes *t = &run->times;
     double n = (double)run->now.step, flops = 6.0 * bench_macs(run->graph) * run->options->patch *
@@ -174,6 +202,7 @@ static void tell_step(const BenchOptions *how, const Run *run, int bits, double 
         cJSON_AddNumberToObject(row, "step_ms", step * 1e3);
         cJSON_AddNumberToObject(row, "gflops", flops / step / 1e9);
         cJSON_AddNumberToObject(row, "share_of_peak", flops / step / peak);
+        cJSON_AddNumberToObject(row, "data_share", t->patches / n / step);
     } else {
         printf("step, %s, %s, %d bits: %.1f ms, %.1f GFLOP/s, %.0f %% of peak\n ",
                run->options->net, precision, bits, step * 1e3, flops / step / 1e9,
@@ -188,7 +217,8 @@ static void tell_step(const BenchOptions *how, const Run *run, int bits, double 
     if (row)
         cJSON_AddItemToArray(cJSON_GetObjectItem(how->json, "steps"), row);
     else
-        printf(" ms\n");
+        printf(" ms, data %.2f %% of the step\n", 100.0 * t->patches / n / step);
+    tell_messages(run, exchange, n, row);
 }
 
 static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision precision, double peak,
@@ -213,9 +243,11 @@ static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision preci
                                .anneal_to = 0.8,
                                .precision = precision,
                                .threads = how->threads,
+                               .comm = how->comm,
                                .restart = true,
                                .overwrite = true};
     Run run = {0};
+    SlbExchangeTimes before = {0}, after;
     SlbGraph *graph;
     double loss, baseline;
     SlbStatus s = slb_graph_open(how->net, &graph, err);
@@ -228,14 +260,22 @@ static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision preci
     slb_graph_free(graph);
     s = run_create(&run, &options, err);
     for (int i = -1; s == SLB_OK && i < how->repeats; i++) { /* one to warm up */
-        if (i == 0) run.times = (RunTimes){0};
+        if (i == 0) {
+            run.times = (RunTimes){0};
+            before = slb_reduction_times(run.reduction);
+        }
         double start = slb_seconds();
         s = run_step(&run, &loss, &baseline, err);
         if (i >= 0) taken[i] = slb_seconds() - start;
     }
     if (s == SLB_OK) {
         run.now.step = how->repeats; /* the steps that run.times is of */
-        tell_step(how, &run, bits, bench_median(taken, how->repeats), peak);
+        after = slb_reduction_times(run.reduction);
+        after.bytes -= before.bytes;
+        after.messages -= before.messages;
+        after.seconds -= before.seconds;
+        after.waited -= before.waited;
+        tell_step(how, &run, bits, bench_median(taken, how->repeats), peak, &after);
     }
     run_free(&run);
     return s;

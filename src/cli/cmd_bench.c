@@ -82,9 +82,12 @@ static void describe_machine(const BenchOptions *how)
         cJSON_AddStringToObject(how->json, "version", SLBSR_VERSION);
         cJSON_AddStringToObject(how->json, "kernels", slb_cpu_level_name(how->cpu.level));
         cJSON_AddNumberToObject(how->json, "threads", how->threads);
+        cJSON_AddNumberToObject(how->json, "processes", slb_comm_size(how->comm));
     } else {
-        printf("slbsr %s, kernels %s, threads %d\npeak", SLBSR_VERSION,
+        printf("slbsr %s, kernels %s, threads %d", SLBSR_VERSION,
                slb_cpu_level_name(how->cpu.level), how->threads);
+        if (how->comm) printf(", processes %d", slb_comm_size(how->comm));
+        printf("\npeak");
     }
     for (int k = 0; k < SLB_PEAKS; k++) {
         if (how->json)
@@ -93,6 +96,27 @@ static void describe_machine(const BenchOptions *how)
             printf("%s %s %.0f GOP/s", k ? "," : "", slb_peak_name((SlbPeak)k), how->peak[k] / 1e9);
     }
     if (!how->json) putchar('\n');
+}
+
+/* All that is measured, to standard output: as text line by line, or as JSON at the end. */
+static SlbStatus measure(BenchOptions *how, bool train, const char *model, bool json, SlbError *err)
+{
+    if (json) how->json = cJSON_CreateObject();
+    if (json && !how->json) return slb_fail_memory(err, "the results");
+    if (slb_comm_rank(how->comm) != 0) (void)!freopen("/dev/null", "w", stdout);
+    measure_peaks(how);
+    describe_machine(how);
+    SlbStatus s = train ? bench_train(how, err) : bench_upscale(how, model, err);
+    if (s == SLB_OK && how->json) {
+        char *text = cJSON_Print(how->json);
+        if (text)
+            puts(text);
+        else
+            s = slb_fail_memory(err, "the results");
+        cJSON_free(text);
+    }
+    cJSON_Delete(how->json);
+    return s;
 }
 
 static SlbStatus run(const Invocation *invocation, SlbError *err)
@@ -111,20 +135,11 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     bool train = what && strcmp(what, "train") == 0;
     if (train && !set->data)
         return slb_fail(err, SLB_E_USAGE, "bench train: give --data, pictures to train on");
-    if (set->json) how.json = cJSON_CreateObject();
-    if (set->json && !how.json) return slb_fail_memory(err, "the results");
-    measure_peaks(&how);
-    describe_machine(&how);
-    SlbStatus s = train ? bench_train(&how, err) : bench_upscale(&how, what, err);
-    if (s == SLB_OK && how.json) {
-        char *text = cJSON_Print(how.json);
-        if (text)
-            puts(text);
-        else
-            s = slb_fail_memory(err, "the results");
-        cJSON_free(text);
-    }
-    cJSON_Delete(how.json);
+    SlbStatus s = train ? slb_comm_open(NULL, &how.comm, err) : SLB_OK;
+    if (s != SLB_OK) return s;
+    s = measure(&how, train, what, set->json, err);
+    if (slb_comm_rank(how.comm) != 0 && !slb_comm_has_left(how.comm)) err->message[0] = 0;
+    slb_comm_close(how.comm);
     return s;
 }
 

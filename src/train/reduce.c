@@ -157,6 +157,13 @@ SlbStatus slb_reduction_finish(SlbReduction *r, const SlbGrads **total, SlbError
     return slb_exchange_finish(r->exchange, err);
 }
 
+size_t slb_reduction_floats(const SlbReduction *r, int conv)
+{
+    size_t count;
+    (void)slb_grads_conv(r->total, conv, &count);
+    return count;
+}
+
 SlbExchangeTimes slb_reduction_times(const SlbReduction *r)
 {
     return slb_exchange_times(r->exchange);

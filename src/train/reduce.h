@@ -30,6 +30,8 @@ void slb_reduction_last(SlbReduction *reduction, int part);
 SLB_MUST_CHECK SlbStatus slb_reduction_finish(SlbReduction *reduction, const SlbGrads **total,
                                               SlbError *err);
 
+/* Floats of one convolution's gradients: what travels at a time. */
+size_t slb_reduction_floats(const SlbReduction *reduction, int conv);
 /* What the processes had to tell each other. */
 SlbExchangeTimes slb_reduction_times(const SlbReduction *reduction);
 
