@@ -146,7 +146,8 @@ static void show_report(void *user, const SlbTrainReport *report)
             watch->terminal ? "\r" : "", report->step, report->steps, report->loss,
             report->baseline, report->rate);
     if (report->sharpness > 0) fprintf(stderr, "  T %.2f", report->sharpness);
-    fprintf(stderr, "  left %s%s", left, watch->terminal ? "\033[K" : "\n");
+    fprintf(stderr, "  data %.1f %%  left %s%s", 100 * report->data_share, left,
+            watch->terminal ? "\033[K" : "\n");
     cli_bar_drawn = watch->terminal;
     if (!report->validated) return;
     if (watch->terminal) fputs("\r\033[K", stderr);

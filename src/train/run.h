@@ -25,6 +25,12 @@ typedef struct RunTimes {
     double weights, batch, patches, forward, backward, reduce, gradients, update;
 } RunTimes;
 
+/* Of the steps as a whole. */
+static inline double run_seconds(const RunTimes *t)
+{
+    return t->weights + t->batch + t->reduce + t->gradients + t->update;
+}
+
 typedef struct Run {
     const SlbTrainOptions *options;
     const SlbMethod *method; /* of the searched layers */

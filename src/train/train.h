@@ -15,14 +15,16 @@ enum { SLB_TRAIN_SCALES = 3 };
 /* How a run is going, after a step. Pointers are valid during the call. */
 typedef struct SlbTrainReport {
     long step, steps;
-    double loss;      /* mean over the steps since the last report, of samples in 0..1 */
-    double baseline;  /* the same of the untouched input (bicubic; the nearest pixel for networks
-                         that  enlarge by themselves): what the network has to beat */
-    double rate;      /* learning rate */
-    double sharpness; /* T = 1 / tau; 0 once the weights are hard (and for float weights) */
-    double seconds;   /* of this process, since the first step */
-    double left;      /* estimated seconds to the end */
-    bool validated;   /* the fields below are set */
+    double loss;       /* mean over the steps since the last report, of samples in 0..1 */
+    double baseline;   /* the same of the untouched input (bicubic; the nearest pixel for networks
+                          that  enlarge by themselves): what the network has to beat */
+    double rate;       /* learning rate */
+    double sharpness;  /* T = 1 / tau; 0 once the weights are hard (and for float weights) */
+    double seconds;    /* of this process, since the first step */
+    double left;       /* estimated seconds to the end */
+    double data_share; /* of the time of the steps since the last report: making patches; 0..1 */
+    double peak_mb;    /* largest memory of this process so far that was resident, 10^6 bytes */
+    bool validated;    /* the fields below are set */
     int scale_count;
     const int *scales;
     const double *psnr;      /* [scale_count] of the weights of inference, in float32; dB */

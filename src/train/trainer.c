@@ -1,6 +1,7 @@
 /* The loop of a training run: steps, reports, validation, checkpoints. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -12,13 +13,26 @@ typedef struct Clock {
     long first_step;
 } Clock;
 
-/* Means over the steps since the last report, and what the last validation gave. */
+/* Sums over the steps since the last report, and what the last validation gave. */
 typedef struct Progress {
     double loss_sum, baseline_sum;
     long loss_count;
+    RunTimes before; /* those of the run at the last report */
     double psnr[SLB_TRAIN_SCALES], psnr_soft[SLB_TRAIN_SCALES];
     bool any_validation;
 } Progress;
+
+static double data_share(const RunTimes *now, const RunTimes *before)
+{
+    double steps = run_seconds(now) - run_seconds(before);
+    return steps > 0 ? (now->patches - before->patches) / steps : 0;
+}
+
+static double peak_mb(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024 / 1e6 : 0;
+}
 
 static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progress *p,
                                 bool validated)
@@ -35,6 +49,8 @@ static SlbTrainReport report_of(const Run *run, const Clock *clock, const Progre
         .seconds = seconds,
         .left = seconds / (double)(run->now.step - clock->first_step) *
                 (double)(o->steps - run->now.step),
+        .data_share = data_share(&run->times, &p->before),
+        .peak_mb = peak_mb(),
         .validated = validated,
         .scale_count = o->scale_count,
         .scales = o->scales,
@@ -59,6 +75,7 @@ static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
     SlbTrainReport report = report_of(run, clock, p, validate);
     p->loss_sum = p->baseline_sum = 0;
     p->loss_count = 0;
+    p->before = run->times;
     if (!run_leads(run)) return SLB_OK;
     SlbStatus s = slb_trainlog_add(run->log_path, &report, err);
     if (s == SLB_OK && o->report) o->report(o->user, &report);

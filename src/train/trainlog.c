@@ -7,24 +7,37 @@
 #include "base/io.h"
 #include "base/mem.h"
 
-enum { MAX_LOG_BYTES = 1 << 28 };
+enum { MAX_LOG_BYTES = 1 << 28, FIXED_COLUMNS = 8 };
 
 static void write_header(FILE *file, const int *scales, int scale_count)
 {
     fprintf(file, "step,seconds,loss,bicubic_loss,rate,sharpness");
     for (int i = 0; i < scale_count; i++)
         fprintf(file, ",psnr_x%d,psnr_soft_x%d,bicubic_x%d", scales[i], scales[i], scales[i]);
-    fprintf(file, "\n");
+    fprintf(file, ",data_share,peak_mb\n");
 }
 
-/* Copies the header and the rows up to `step` of an older file. */
-static void copy_rows(FILE *file, const char *text, long step)
+static int columns(const char *line)
 {
-    for (const char *line = text; *line;) {
+    int n = 1;
+    for (; *line && *line != '\n'; line++) n += *line == ',';
+    return n;
+}
+
+/* Copies the rows up to `step` of an older file, without its header; one of fewer columns (of an
+ * earlier version) lacks the last ones. */
+static void copy_rows(FILE *file, const char *text, int scale_count, long step)
+{
+    int missing = FIXED_COLUMNS + 3 * scale_count - columns(text);
+    for (const char *line = strchr(text, '\n'); line && *++line;) {
         size_t length = strcspn(line, "\n");
         if (line[length] != '\n') return; /* a row that was cut off */
-        if (line == text || strtol(line, NULL, 10) <= step) fwrite(line, 1, length + 1, file);
-        line += length + 1;
+        if (strtol(line, NULL, 10) <= step) {
+            fwrite(line, 1, length, file);
+            for (int i = 0; i < missing; i++) fputc(',', file);
+            fputc('\n', file);
+        }
+        line += length;
     }
 }
 
@@ -44,10 +57,8 @@ SlbStatus slb_trainlog_begin(const char *path, const int *scales, int scale_coun
     SlbOutput out;
     SlbStatus s = slb_output_open(&out, path, true, err);
     if (s == SLB_OK) {
-        if (old && bytes && step > 0)
-            copy_rows(out.file, (const char *)old, step);
-        else
-            write_header(out.file, scales, scale_count);
+        write_header(out.file, scales, scale_count);
+        if (old && bytes && step > 0) copy_rows(out.file, (const char *)old, scale_count, step);
         s = slb_output_commit(&out, err);
     }
     slb_free(old);
@@ -68,7 +79,7 @@ SlbStatus slb_trainlog_add(const char *path, const SlbTrainReport *report, SlbEr
         else
             fprintf(file, ",,,");
     }
-    fprintf(file, "\n");
+    fprintf(file, ",%.5f,%.0f\n", report->data_share, report->peak_mb);
     int failed = ferror(file);
     if (fclose(file) != 0 || failed)
         return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be written: %s", path, strerror(errno));
