@@ -19,23 +19,32 @@ static const Option options[] = {
     {0},
 };
 
+static void print_size(const char *path, const SlbPackReport *report)
+{
+    fprintf(stderr, "slbsr: note: %s: %llu pictures, %.1f MB\n", path,
+            (unsigned long long)report->pictures, (double)report->bytes / 1e6);
+}
+
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
     const char *folder = invocation->operands[0], *path = invocation->operands[1];
-    SlbPackReport report;
-    SlbStatus s = slb_pack_plan(folder, &report, err);
-    if (s != SLB_OK) return s;
-    fprintf(stderr, "slbsr: note: %s: %llu pictures, %.1f MB\n", path,
-            (unsigned long long)report.pictures, (double)report.bytes / 1e6);
-    if (report.unreadable)
-        fprintf(stderr, "slbsr: note: %llu files passed over that cannot be read, the first: %s\n",
-                (unsigned long long)report.unreadable, report.first_unreadable.message);
+    SlbPackPlan *plan;
     Progress progress;
+    SlbStatus s = slb_pack_plan(folder, &plan, err);
+    if (s != SLB_OK) return s;
+    const SlbPackReport *report = slb_pack_report(plan);
+    uint64_t planned = report->pictures;
+    print_size(path, report);
     progress_start(&progress, "packing", PROGRESS_AUTO);
-    s = slb_pack_write(folder, path, set->overwrite, set->threads ? set->threads : slb_cpu_count(),
-                       progress_update, &progress, &report, err);
+    s = slb_pack_write(plan, path, set->overwrite, set->threads ? set->threads : slb_cpu_count(),
+                       progress_update, &progress, err);
     progress_end(&progress);
+    if (s == SLB_OK && report->unreadable)
+        fprintf(stderr, "slbsr: note: %llu files passed over that cannot be read, the first: %s\n",
+                (unsigned long long)report->unreadable, report->first_unreadable.message);
+    if (s == SLB_OK && report->pictures < planned) print_size(path, report);
+    slb_pack_plan_free(plan);
     return s;
 }
 

@@ -175,6 +175,9 @@ static SlbStatus none_usable(const SlbDataset *d, const char *source, uint32_t m
     if (d->unreadable)
         return slb_fail(err, SLB_E_INPUT, "%s: no usable picture; the first that failed: %.300s",
                         source, d->first_unreadable.message);
+    if (!d->too_small)
+        return slb_fail(err, SLB_E_INPUT, "%s: no pictures in it (%s)", source,
+                        slb_read_extensions);
     return slb_fail(err, SLB_E_INPUT,
                     "%s: no usable picture: %zu found, all smaller than %u pixels a side; "
                     "give a folder of larger pictures or a smaller --patch",

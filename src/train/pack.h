@@ -12,23 +12,28 @@
 #include "base/status.h"
 
 typedef struct SlbPackReport {
-    uint64_t pictures, bytes; /* of the file as it will be (and, without failures, is) */
+    uint64_t pictures, bytes; /* of the file as it will be, or is */
     uint64_t unreadable;      /* files passed over */
     SlbError first_unreadable;
 } SlbPackReport;
 
-/* What the pack of a folder's pictures (found as slb_dataset_files does) will hold: reads headers
- * only. SLB_E_INPUT when there is no usable picture. */
-SLB_MUST_CHECK SlbStatus slb_pack_plan(const char *folder, SlbPackReport *report, SlbError *err);
+/* The pictures of a folder (found as slb_dataset_files does), as their headers tell. */
+typedef struct SlbPackPlan SlbPackPlan;
+
+/* Reads the headers. SLB_E_INPUT when there is no usable picture. The caller frees *plan. */
+SLB_MUST_CHECK SlbStatus slb_pack_plan(const char *folder, SlbPackPlan **plan, SlbError *err);
+void slb_pack_plan_free(SlbPackPlan *plan); /* NULL is allowed */
+/* What the pack will hold; after slb_pack_write, what it holds. Owned by the plan. */
+const SlbPackReport *slb_pack_report(const SlbPackPlan *plan);
 
 /* Decodes all of them with `threads` threads into a pack file, written as base/io.h does. Alpha is
- * dropped, 16 bits are rounded to 8. A file that turns out damaged only now is an error: its room
- * is planned already. `progress` (may be NULL) is called by one thread at a time; nonzero cancels
- * (SLB_PARTIAL). */
-SLB_MUST_CHECK SlbStatus slb_pack_write(const char *folder, const char *path, bool overwrite,
+ * dropped, 16 bits are rounded to 8. Files that turn out damaged only now are passed over, too.
+ * `progress` (may be NULL) is called by one thread at a time; nonzero cancels (SLB_PARTIAL). Once a
+ * plan. */
+SLB_MUST_CHECK SlbStatus slb_pack_write(SlbPackPlan *plan, const char *path, bool overwrite,
                                         int threads,
                                         int (*progress)(void *user, uint64_t done, uint64_t total),
-                                        void *user, SlbPackReport *report, SlbError *err);
+                                        void *user, SlbError *err);
 
 /* One picture of a pack. */
 typedef struct SlbPacked {

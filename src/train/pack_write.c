@@ -1,5 +1,6 @@
 /* Making pack files. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,25 +15,32 @@
 
 /* A picture of the plan. */
 typedef struct Entry {
-    char *name; /* in Plan.names */
+    char *name; /* in names */
     uint64_t offset, bytes;
     uint32_t width, height, channels, crc;
+    bool damaged; /* found while decoding it */
 } Entry;
 
-typedef struct Plan {
+struct SlbPackPlan {
+    char *folder;
     char **names;
     size_t name_count;
-    Entry *entry;
+    Entry *entry; /* [report.pictures] */
     SlbPackReport report;
-} Plan;
+};
+
+static void pass_over(SlbPackReport *report, const SlbError *why)
+{
+    if (report->unreadable++ == 0) report->first_unreadable = *why;
+}
 
 /* Width and height may be exchanged by the orientation; that changes nothing about the room. */
-static void plan_picture(Plan *plan, char *name)
+static void plan_picture(SlbPackPlan *plan, char *name)
 {
     SlbReader *reader;
     SlbError failed;
     if (slb_reader_open(name, NULL, &reader, &failed) != SLB_OK) {
-        if (plan->report.unreadable++ == 0) plan->report.first_unreadable = failed;
+        pass_over(&plan->report, &failed);
         return;
     }
     const SlbImageInfo *info = slb_reader_info(reader);
@@ -43,47 +51,54 @@ static void plan_picture(Plan *plan, char *name)
     slb_reader_close(reader);
 }
 
-static void plan_free(Plan *plan)
+/* Places the pictures that are to be had one behind the other. */
+static SlbStatus place(SlbPackPlan *plan, SlbError *err)
 {
+    SlbPackReport *report = &plan->report;
+    report->bytes = SLB_PACK_HEADER + report->pictures * SLB_PACK_ENTRY;
+    for (uint64_t i = 0; i < report->pictures; i++) {
+        plan->entry[i].offset = report->bytes;
+        report->bytes += plan->entry[i].bytes;
+    }
+    if (report->pictures) return SLB_OK;
+    if (report->unreadable)
+        return slb_fail(err, SLB_E_INPUT, "%s: no readable picture; the first: %.300s",
+                        plan->folder, report->first_unreadable.message);
+    return slb_fail(err, SLB_E_INPUT, "%s: no pictures in it (%s)", plan->folder,
+                    slb_read_extensions);
+}
+
+SlbStatus slb_pack_plan(const char *folder, SlbPackPlan **plan, SlbError *err)
+{
+    SlbPackPlan *p = slb_calloc(1, sizeof *p);
+    if (!p) return slb_fail_memory(err, folder);
+    SlbStatus s = slb_dataset_files(folder, &p->names, &p->name_count, err);
+    if (s == SLB_OK) {
+        p->folder = strdup(folder);
+        p->entry = slb_calloc(p->name_count + 1, sizeof *p->entry);
+        if (!p->folder || !p->entry) s = slb_fail_memory(err, folder);
+    }
+    for (size_t i = 0; s == SLB_OK && i < p->name_count; i++) plan_picture(p, p->names[i]);
+    if (s == SLB_OK) s = place(p, err);
+    if (s == SLB_OK)
+        *plan = p;
+    else
+        slb_pack_plan_free(p);
+    return s;
+}
+
+void slb_pack_plan_free(SlbPackPlan *plan)
+{
+    if (!plan) return;
+    free(plan->folder);
     slb_free(plan->entry);
     slb_free_names(plan->names, plan->name_count);
-    *plan = (Plan){0};
+    slb_free(plan);
 }
 
-static SlbStatus plan_create(const char *folder, Plan *plan, SlbError *err)
+const SlbPackReport *slb_pack_report(const SlbPackPlan *plan)
 {
-    *plan = (Plan){0};
-    SlbStatus s = slb_dataset_files(folder, &plan->names, &plan->name_count, err);
-    if (s != SLB_OK) return s;
-    plan->entry = slb_calloc(plan->name_count + 1, sizeof *plan->entry);
-    if (!plan->entry) {
-        plan_free(plan);
-        return slb_fail_memory(err, folder);
-    }
-    for (size_t i = 0; i < plan->name_count; i++) plan_picture(plan, plan->names[i]);
-    uint64_t at = SLB_PACK_HEADER + plan->report.pictures * SLB_PACK_ENTRY;
-    for (uint64_t i = 0; i < plan->report.pictures; i++) {
-        plan->entry[i].offset = at;
-        at += plan->entry[i].bytes;
-    }
-    plan->report.bytes = at;
-    if (plan->report.pictures) return SLB_OK;
-    if (plan->report.unreadable)
-        s = slb_fail(err, SLB_E_INPUT, "%s: no readable picture; the first: %.300s", folder,
-                     plan->report.first_unreadable.message);
-    else
-        s = slb_fail(err, SLB_E_INPUT, "%s: no pictures in it (%s)", folder, slb_read_extensions);
-    plan_free(plan);
-    return s;
-}
-
-SlbStatus slb_pack_plan(const char *folder, SlbPackReport *report, SlbError *err)
-{
-    Plan plan;
-    SlbStatus s = plan_create(folder, &plan, err);
-    if (s == SLB_OK) *report = plan.report;
-    if (s == SLB_OK) plan_free(&plan);
-    return s;
+    return &plan->report;
 }
 
 /* All samples, 8 bits, without alpha, rows close together. */
@@ -143,7 +158,7 @@ static void put(uint8_t *p, uint64_t v, int bytes)
     for (int i = 0; i < bytes; i++) p[i] = (uint8_t)(v >> (8 * i));
 }
 
-static SlbStatus write_index(const Plan *plan, int fd, const char *path, SlbError *err)
+static SlbStatus write_index(const SlbPackPlan *plan, int fd, const char *path, SlbError *err)
 {
     uint64_t bytes = SLB_PACK_HEADER + plan->report.pictures * SLB_PACK_ENTRY;
     uint8_t *head = slb_calloc(bytes, 1);
@@ -165,8 +180,79 @@ static SlbStatus write_index(const Plan *plan, int fd, const char *path, SlbErro
     return s;
 }
 
-/* Decodes and writes all pictures, `threads` at a time; the first error ends it. */
-static SlbStatus write_pictures(Plan *plan, int fd, const char *path, int threads,
+/* Copies `bytes` from offset `from` of `in` to the smaller offset `to` of `out`, the same file. */
+static SlbStatus move_down(int in, int out, uint64_t bytes, uint64_t from, uint64_t to,
+                           const char *path, SlbError *err)
+{
+    enum { CHUNK = 1 << 20 };
+    uint8_t *chunk = slb_alloc(CHUNK, 1);
+    SlbStatus s = chunk ? SLB_OK : slb_fail_memory(err, path);
+    while (s == SLB_OK && bytes > 0) {
+        ssize_t n = pread(in, chunk, bytes < CHUNK ? bytes : CHUNK, (off_t)from);
+        if (n < 0 && errno == EINTR) continue;
+        s = n > 0 ? write_at(out, chunk, (uint64_t)n, to, path, err)
+                  : slb_fail(err, SLB_E_OUTPUT, "%s: cannot be read back: %s", path,
+                             n < 0 ? strerror(errno) : "it is cut short");
+        if (s != SLB_OK) break;
+        bytes -= (uint64_t)n;
+        from += (uint64_t)n;
+        to += (uint64_t)n;
+    }
+    slb_free(chunk);
+    return s;
+}
+
+/* Moves the samples together: those of picture i are at from[i] still. */
+static SlbStatus move_all(const SlbPackPlan *plan, const uint64_t *from, const SlbOutput *file,
+                          SlbError *err)
+{
+    int out = fileno(file->file), in = open(file->temporary, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be read back: %s", file->path,
+                        strerror(errno));
+    SlbStatus s = SLB_OK;
+    for (uint64_t i = 0; s == SLB_OK && i < plan->report.pictures; i++) {
+        const Entry *e = &plan->entry[i];
+        if (from[i] > e->offset)
+            s = move_down(in, out, e->bytes, from[i], e->offset, file->path, err);
+    }
+    close(in);
+    if (s == SLB_OK && ftruncate(out, (off_t)plan->report.bytes) != 0)
+        s = slb_fail(err, SLB_E_OUTPUT, "%s: cannot be written: %s", file->path, strerror(errno));
+    return s;
+}
+
+/* Leaves out what turned out damaged: a smaller index, and samples without the gaps. */
+static SlbStatus close_gaps(SlbPackPlan *plan, const SlbOutput *file, SlbError *err)
+{
+    uint64_t planned = plan->report.pictures, kept = 0;
+    uint64_t *from = slb_calloc(planned, sizeof *from);
+    if (!from) return slb_fail_memory(err, file->path);
+    for (uint64_t i = 0; i < planned; i++) {
+        if (plan->entry[i].damaged) continue;
+        from[kept] = plan->entry[i].offset;
+        plan->entry[kept++] = plan->entry[i];
+    }
+    plan->report.pictures = kept;
+    SlbStatus s = place(plan, err);
+    if (s == SLB_OK && kept < planned) s = move_all(plan, from, file, err);
+    slb_free(from);
+    return s;
+}
+
+/* What one thread does; the first error that is not the picture's ends all. */
+static SlbStatus pack_picture(SlbPackPlan *plan, Entry *e, int fd, const char *path, SlbError *err)
+{
+    SlbStatus s = write_picture(e, fd, path, err);
+    if (s != SLB_E_INPUT) return s;
+    e->damaged = true;
+#pragma omp critical(slb_pack_report)
+    pass_over(&plan->report, err);
+    return SLB_OK;
+}
+
+/* Decodes and writes all pictures, `threads` at a time. */
+static SlbStatus write_pictures(SlbPackPlan *plan, int fd, const char *path, int threads,
                                 int (*progress)(void *, uint64_t, uint64_t), void *user,
                                 SlbError *err)
 {
@@ -179,7 +265,7 @@ static SlbStatus write_pictures(Plan *plan, int fd, const char *path, int thread
 #pragma omp atomic read
         before = status;
         if (before != SLB_OK) continue;
-        s = write_picture(&plan->entry[i], fd, path, &mine);
+        s = pack_picture(plan, &plan->entry[i], fd, path, &mine);
 #pragma omp critical
         {
             done++;
@@ -195,25 +281,18 @@ static SlbStatus write_pictures(Plan *plan, int fd, const char *path, int thread
     return status;
 }
 
-SlbStatus slb_pack_write(const char *folder, const char *path, bool overwrite, int threads,
+SlbStatus slb_pack_write(SlbPackPlan *plan, const char *path, bool overwrite, int threads,
                          int (*progress)(void *user, uint64_t done, uint64_t total), void *user,
-                         SlbPackReport *report, SlbError *err)
+                         SlbError *err)
 {
-    Plan plan;
     SlbOutput out;
-    SlbStatus s = plan_create(folder, &plan, err);
+    SlbStatus s = slb_output_open(&out, path, overwrite, err);
     if (s != SLB_OK) return s;
-    *report = plan.report;
-    s = slb_output_open(&out, path, overwrite, err);
-    if (s == SLB_OK) {
-        int fd = fileno(out.file);
-        s = write_pictures(&plan, fd, path, threads, progress, user, err);
-        if (s == SLB_OK) s = write_index(&plan, fd, path, err);
-        if (s == SLB_OK)
-            s = slb_output_commit(&out, err);
-        else
-            slb_output_abort(&out);
-    }
-    plan_free(&plan);
+    int fd = fileno(out.file);
+    s = write_pictures(plan, fd, path, threads, progress, user, err);
+    if (s == SLB_OK) s = close_gaps(plan, &out, err);
+    if (s == SLB_OK) s = write_index(plan, fd, path, err);
+    if (s == SLB_OK) return slb_output_commit(&out, err);
+    slb_output_abort(&out);
     return s;
 }

@@ -24,15 +24,16 @@ static char folder[64], pack_path[80], other_path[80];
 
 static void write_pack(void)
 {
-    SlbPackReport planned, written;
-    assert_int_equal(slb_pack_plan(pictures, &planned, NULL), SLB_OK);
-    assert_int_equal(slb_pack_write(pictures, pack_path, true, 3, NULL, NULL, &written, NULL),
-                     SLB_OK);
-    assert_int_equal(planned.pictures, 3);
-    assert_int_equal(planned.bytes, written.bytes);
+    SlbPackPlan *plan;
+    assert_int_equal(slb_pack_plan(pictures, &plan, NULL), SLB_OK);
+    uint64_t planned = slb_pack_report(plan)->bytes;
+    assert_int_equal(slb_pack_write(plan, pack_path, true, 3, NULL, NULL, NULL), SLB_OK);
+    assert_int_equal(slb_pack_report(plan)->pictures, 3);
+    assert_int_equal(slb_pack_report(plan)->bytes, planned);
+    slb_pack_plan_free(plan);
     struct stat st;
     assert_int_equal(stat(pack_path, &st), 0);
-    assert_int_equal((uint64_t)st.st_size, planned.bytes);
+    assert_int_equal((uint64_t)st.st_size, planned);
 }
 
 static void test_samples(void **state)
@@ -165,13 +166,14 @@ static void test_damage(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    SlbPackReport report;
+    SlbPackPlan *plan;
     SlbError err;
     write_pack();
-    assert_int_equal(slb_pack_write(pictures, pack_path, false, 1, NULL, NULL, &report, &err),
-                     SLB_E_OUTPUT);
-    assert_int_equal(slb_pack_plan(SLBSR_SOURCE_DIR "/nets", &report, &err), SLB_E_INPUT);
-    assert_int_equal(slb_pack_plan("no such folder", &report, &err), SLB_E_INPUT);
+    assert_int_equal(slb_pack_plan(pictures, &plan, NULL), SLB_OK);
+    assert_int_equal(slb_pack_write(plan, pack_path, false, 1, NULL, NULL, &err), SLB_E_OUTPUT);
+    slb_pack_plan_free(plan);
+    assert_int_equal(slb_pack_plan(SLBSR_SOURCE_DIR "/nets", &plan, &err), SLB_E_INPUT);
+    assert_int_equal(slb_pack_plan("no such folder", &plan, &err), SLB_E_INPUT);
     assert_false(slb_pack_is(pictures));
 }
 
