@@ -6,7 +6,7 @@
 set -eu
 
 packages="gcc libc6-dev make cmake pkg-config libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev"
-tests="libcmocka-dev curl unzip zip python3 mandoc zsh fish"
+tests="libcmocka-dev curl unzip zip python3 python3-onnx mandoc zsh fish"
 case "${1-}" in
 tests) packages="$packages $tests" ;;
 mpi) packages="$packages $tests libopenmpi-dev openmpi-bin" ;;

@@ -17,11 +17,6 @@ enum {
     META_COUNT = 7,
 };
 
-static size_t weight_count(const SlbConvParams *c)
-{
-    return (size_t)c->out_channels * (size_t)c->in_channels * (size_t)(c->kernel * c->kernel);
-}
-
 /* Shapes and bits of the convolution that `node` is; no memory yet. */
 static SlbConvParams conv_shape(const SlbGraph *graph, const SlbNode *node, int weight_bits)
 {
@@ -36,10 +31,10 @@ static bool conv_alloc(SlbConvParams *c)
     size_t outputs = (size_t)c->out_channels;
     c->bias = slb_calloc(outputs, sizeof *c->bias);
     if (c->bits == 32) {
-        c->weight = slb_calloc(weight_count(c), sizeof *c->weight);
+        c->weight = slb_calloc(slb_conv_weights(c), sizeof *c->weight);
         return c->bias && c->weight;
     }
-    c->level = slb_calloc(weight_count(c), 1);
+    c->level = slb_calloc(slb_conv_weights(c), 1);
     c->scale = slb_calloc(outputs, sizeof *c->scale);
     return c->bias && c->level && c->scale;
 }
@@ -103,10 +98,10 @@ static int conv_tensors(const SlbConvParams *c, int index, bool steps, SlbTensor
         size_t shape[] = {outputs, (size_t)c->in_channels, side, side};
         t[0].dims = 4;
         memcpy(t[0].shape, shape, sizeof shape);
-        t[0].bytes = weight_count(c) * sizeof(float);
+        t[0].bytes = slb_conv_weights(c) * sizeof(float);
     } else {
         t[0].dtype = SLB_U8;
-        t[0].shape[0] = t[0].bytes = slb_packed_bytes(slb_levels(c->bits), weight_count(c));
+        t[0].shape[0] = t[0].bytes = slb_packed_bytes(slb_levels(c->bits), slb_conv_weights(c));
     }
     return count;
 }
@@ -190,7 +185,7 @@ static SlbStatus read_conv(Source *src, SlbConvParams *c, int index, bool steps)
     if (s != SLB_OK) return s;
     if (c->bits == 32) return read_floats(src, t[0].name, c->weight);
     const SlbTensor *packed = slb_tensors_find(src->file, t[0].name);
-    if (!slb_unpack(slb_levels(c->bits), packed->data, weight_count(c), c->level))
+    if (!slb_unpack(slb_levels(c->bits), packed->data, slb_conv_weights(c), c->level))
         return slb_fail(src->err, SLB_E_MODEL, "%s: tensor '%s' has bits set behind its end",
                         src->name, t[0].name);
     s = read_floats(src, t[2].name, c->scale);
@@ -340,7 +335,7 @@ static SlbStatus check_model(const SlbModel *m, const char *path, SlbError *err)
         size_t outputs = (size_t)c->out_channels;
         bool ok = all_finite(c->bias, outputs);
         if (c->bits == 32)
-            ok = ok && all_finite(c->weight, weight_count(c));
+            ok = ok && all_finite(c->weight, slb_conv_weights(c));
         else
             ok = ok && all_finite(c->scale, outputs) &&
                  (m->act_bits == 32 || (isfinite(c->in_step) && c->in_step > 0.0f));
@@ -364,7 +359,7 @@ static size_t list_tensors(const SlbModel *m, SlbTensor *tensors, uint8_t *packe
         t[0].data = c->weight;
         t[1].data = c->bias;
         if (c->bits == 32) continue;
-        slb_pack(slb_levels(c->bits), c->level, weight_count(c), packed);
+        slb_pack(slb_levels(c->bits), c->level, slb_conv_weights(c), packed);
         t[0].data = packed;
         packed += t[0].bytes;
         t[2].data = c->scale;
@@ -398,7 +393,7 @@ SlbStatus slb_model_save(const SlbModel *model, const char *path, bool overwrite
     if (s != SLB_OK) return s;
     size_t packed_bytes = 0;
     for (int i = 0; i < model->graph->conv_count; i++)
-        if (model->conv[i].bits < 32) packed_bytes += weight_count(&model->conv[i]);
+        if (model->conv[i].bits < 32) packed_bytes += slb_conv_weights(&model->conv[i]);
     SlbTensor *tensors =
         slb_calloc((size_t)model->graph->conv_count * CONV_TENSORS, sizeof *tensors);
     uint8_t *packed = slb_alloc(packed_bytes, 1);
@@ -412,7 +407,7 @@ SlbStatus slb_model_save(const SlbModel *model, const char *path, bool overwrite
 size_t slb_conv_parameters(const SlbConvParams *conv)
 {
     size_t outputs = (size_t)conv->out_channels;
-    return weight_count(conv) + outputs + (conv->bits < 32 ? outputs : 0);
+    return slb_conv_weights(conv) + outputs + (conv->bits < 32 ? outputs : 0);
 }
 
 size_t slb_model_parameters(const SlbModel *model)
@@ -424,7 +419,7 @@ size_t slb_model_parameters(const SlbModel *model)
 
 void slb_conv_effective(const SlbConvParams *conv, float *weight)
 {
-    size_t count = weight_count(conv), per_output = count / (size_t)conv->out_channels;
+    size_t count = slb_conv_weights(conv), per_output = count / (size_t)conv->out_channels;
     if (conv->bits == 32) {
         memcpy(weight, conv->weight, count * sizeof *weight);
         return;

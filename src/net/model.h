@@ -49,6 +49,13 @@ SLB_MUST_CHECK SlbStatus slb_model_save(const SlbModel *model, const char *path,
                                         SlbError *err);
 void slb_model_free(SlbModel *model); /* NULL is allowed */
 
+/* How many weights a convolution has. */
+static inline size_t slb_conv_weights(const SlbConvParams *conv)
+{
+    return (size_t)conv->out_channels * (size_t)conv->in_channels *
+           (size_t)(conv->kernel * conv->kernel);
+}
+
 /* How many numbers are learned: weights, biases and the scales of low-bit layers. */
 size_t slb_conv_parameters(const SlbConvParams *conv);
 size_t slb_model_parameters(const SlbModel *model);

@@ -22,8 +22,8 @@ enum {
 static const struct {
     const char *name;
     size_t bytes;
-} dtypes[SLB_DTYPES] = {
-    [SLB_U8] = {"U8", 1}, [SLB_F32] = {"F32", 4}, [SLB_F64] = {"F64", 8}, [SLB_I64] = {"I64", 8}};
+} dtypes[SLB_DTYPES] = {[SLB_U8] = {"U8", 1},   [SLB_F32] = {"F32", 4}, [SLB_F64] = {"F64", 8},
+                        [SLB_I64] = {"I64", 8}, [SLB_F16] = {"F16", 2}, [SLB_BF16] = {"BF16", 2}};
 
 struct SlbTensorFile {
     unsigned char *owned; /* NULL when the caller's */
@@ -33,6 +33,11 @@ struct SlbTensorFile {
     SlbTensor *tensors; /* in the order of their data */
     size_t count;
 };
+
+const char *slb_dtype_name(SlbDtype dtype)
+{
+    return dtypes[dtype].name;
+}
 
 /* True when a JSON number is a whole one that a size_t holds. */
 static bool whole(const cJSON *item, size_t *value)
@@ -75,7 +80,7 @@ static const char *read_entry(const cJSON *entry, const unsigned char *data, siz
         return "it must have dtype, shape and data_offsets, each once";
     int k = 0;
     while (k < SLB_DTYPES && strcmp(dtypes[k].name, dtype->valuestring) != 0) k++;
-    if (k == SLB_DTYPES) return "its dtype is none of U8, F32, F64, I64";
+    if (k == SLB_DTYPES) return "its dtype is none of U8, I64, F16, BF16, F32, F64";
     t->dtype = (SlbDtype)k;
     if (cJSON_GetArraySize(shape) > SLB_MAX_DIMS) return "it has too many dimensions";
     const cJSON *item;
@@ -171,6 +176,11 @@ static SlbStatus parse_file(SlbTensorFile *f, const unsigned char *data, size_t 
                             const char *name, SlbError *err)
 {
     uint64_t length = 0;
+    if (bytes >= 4 && memcmp(data, "PK\3\4", 4) == 0)
+        return slb_fail(err, SLB_E_MODEL,
+                        "%s: a PyTorch checkpoint, which only Python reads; save it there with "
+                        "safetensors.torch.save_file(model.state_dict(), 'NAME.safetensors')",
+                        name);
     if (bytes >= LENGTH_BYTES) memcpy(&length, data, LENGTH_BYTES);
     if (bytes < LENGTH_BYTES || length > bytes - LENGTH_BYTES || length > MAX_HEADER_BYTES)
         return slb_fail(err, SLB_E_MODEL, "%s: not a safetensors file, or cut short", name);
@@ -228,6 +238,11 @@ void slb_tensors_close(SlbTensorFile *file)
 size_t slb_tensors_count(const SlbTensorFile *file)
 {
     return file->count;
+}
+
+const SlbTensor *slb_tensors_at(const SlbTensorFile *file, size_t index)
+{
+    return &file->tensors[index];
 }
 
 const SlbTensor *slb_tensors_find(const SlbTensorFile *file, const char *name)

@@ -9,9 +9,9 @@
 
 #include "base/status.h"
 
-typedef enum SlbDtype { SLB_U8, SLB_F32, SLB_F64, SLB_I64, SLB_DTYPES } SlbDtype;
+typedef enum SlbDtype { SLB_U8, SLB_F32, SLB_F64, SLB_I64, SLB_F16, SLB_BF16, SLB_DTYPES } SlbDtype;
 
-enum { SLB_MAX_DIMS = 5, SLB_TENSOR_NAME_BYTES = 64 };
+enum { SLB_MAX_DIMS = 5, SLB_TENSOR_NAME_BYTES = 128 };
 
 typedef struct SlbTensor {
     char name[SLB_TENSOR_NAME_BYTES];
@@ -25,6 +25,9 @@ typedef struct SlbTensor {
 
 typedef struct SlbTensorFile SlbTensorFile;
 
+/* "F32" */
+const char *slb_dtype_name(SlbDtype dtype);
+
 /* Parses a file in memory; takes `data` over (slb_free) on success only when `own` is set; tensors
  * point into it. `name` is for messages. SLB_E_MODEL for anything that is not exactly a valid file.
  */
@@ -35,6 +38,8 @@ SLB_MUST_CHECK SlbStatus slb_tensors_open(const char *path, SlbTensorFile **file
 void slb_tensors_close(SlbTensorFile *file); /* NULL is allowed */
 
 size_t slb_tensors_count(const SlbTensorFile *file);
+/* Number `index` of them in the order of their data, below the count. */
+const SlbTensor *slb_tensors_at(const SlbTensorFile *file, size_t index);
 const SlbTensor *slb_tensors_find(const SlbTensorFile *file, const char *name); /* NULL: absent */
 /* A value of __metadata__, NULL when absent; owned by the file. */
 const char *slb_tensors_meta(const SlbTensorFile *file, const char *key);
