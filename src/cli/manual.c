@@ -21,7 +21,9 @@ const Fact cli_exit_codes[] = {
 };
 
 const Fact cli_environment[] = {
-    {"SLBSR_CPU", "c, avx2 or vnni: use these kernels instead of the widest that the machine has"},
+    {"SLBSR_CPU",
+     "c, sse2, avx2, vnni or amx on x86-64, c or neon on 64-bit Arm: use these kernels "
+     "instead of the widest that the machine has; 'slbsr info' lists them"},
     {"NO_COLOR", "when set, no colour in the progress bar"},
     {0},
 };
