@@ -7,6 +7,7 @@
 #include "cli/bench.h"
 #include "kern/conv_bf16.h"
 #include "kern/conv_grad.h"
+#include "kern/winograd.h"
 #include "train/run.h"
 
 enum { CHANNELS = 64, TAPS = 9 };
@@ -14,16 +15,28 @@ enum { CHANNELS = 64, TAPS = 9 };
 /* The convolution that nearly all of the work is, 3x3 64 -> 64 on one patch, for each thread. */
 typedef struct Bed {
     size_t row, pixels; /* of a flat patch: train/engine.h */
-    float *in, *out, *weight, *grad;
+    float *in, *out, *weight, *grad, *points, *float_scratch;
     SlbBf16 *half_in, *half_out, *half_weight;
     void *scratch; /* of the bf16 kernels; NULL without them */
 } Bed;
 
-typedef enum Kernel { FORWARD_F32, GRAD_F32, FORWARD_BF16, GRAD_BF16, KERNELS } Kernel;
+typedef enum Kernel {
+    FORWARD_F32,
+    GRAD_F32,
+    FORWARD_WINOGRAD,
+    GRAD_WINOGRAD,
+    FORWARD_BF16,
+    GRAD_BF16,
+    KERNELS
+} Kernel;
 
-static const char *const kernel_names[KERNELS] = {
-    "forward and backward-data, float32", "backward-weights, float32",
-    "forward and backward-data, bf16", "backward-weights, bf16"};
+/* Operations are those of the direct way, so that Winograd's kernels can be above the peak. */
+static const char *const kernel_names[KERNELS] = {"forward and backward-data, float32, direct",
+                                                  "backward-weights, float32, direct",
+                                                  "forward and backward-data, float32, Winograd",
+                                                  "backward-weights, float32, Winograd",
+                                                  "forward and backward-data, bf16",
+                                                  "backward-weights, bf16"};
 
 static bool bed_create(Bed *bed, int patch, const SlbBf16Kernels *half)
 {
@@ -35,12 +48,15 @@ static bool bed_create(Bed *bed, int patch, const SlbBf16Kernels *half)
     bed->half_out = bed->half_in ? bed->half_in + all * CHANNELS : NULL;
     bed->weight = slb_calloc(TAPS * CHANNELS * CHANNELS, 2 * sizeof(float));
     bed->grad = bed->weight ? bed->weight + TAPS * CHANNELS * CHANNELS : NULL;
+    bed->points = slb_calloc(SLB_WINOGRAD_POINTS * CHANNELS * CHANNELS, sizeof(float));
+    bed->float_scratch = slb_calloc(slb_winograd_grad_scratch(CHANNELS, CHANNELS), sizeof(float));
     if (half) {
         bed->half_weight =
             slb_calloc(half->packed_elements(TAPS, CHANNELS, CHANNELS), sizeof(SlbBf16));
         bed->scratch = slb_calloc(half->grad_scratch(CHANNELS, CHANNELS, 2 * row + 2) + 1, 1);
     }
-    return bed->in && bed->half_in && bed->weight && (!half || (bed->half_weight && bed->scratch));
+    return bed->in && bed->half_in && bed->weight && bed->points && bed->float_scratch &&
+           (!half || (bed->half_weight && bed->scratch));
 }
 
 static void bed_free(Bed *bed)
@@ -48,6 +64,8 @@ static void bed_free(Bed *bed)
     slb_free(bed->in);
     slb_free(bed->half_in);
     slb_free(bed->weight);
+    slb_free(bed->points);
+    slb_free(bed->float_scratch);
     slb_free(bed->half_weight);
     slb_free(bed->scratch);
 }
@@ -78,6 +96,30 @@ static void run_f32(const Bed *bed, Kernel k, const SlbCpu *cpu)
         slb_grad_f32(cpu->level)(&grad);
 }
 
+static void run_winograd(const Bed *bed, Kernel k, const SlbCpu *cpu)
+{
+    uint32_t side = (uint32_t)bed->row - 1;
+    SlbPlane in = {bed->in + tap_at(bed, TAPS / 2), CHANNELS, bed->row, CHANNELS};
+    SlbPlane out = {bed->out, CHANNELS, bed->row, CHANNELS};
+    SlbWinograd forward = {.in = in,
+                           .out = out,
+                           .width = side,
+                           .height = side,
+                           .weight = bed->points,
+                           .relu = true,
+                           .scratch = bed->float_scratch};
+    SlbWinogradGrad grad = {.in = in,
+                            .delta = out,
+                            .width = side,
+                            .height = side,
+                            .grad = bed->grad,
+                            .scratch = bed->float_scratch};
+    if (k == FORWARD_WINOGRAD)
+        slb_winograd(cpu->level)->conv(&forward);
+    else
+        slb_winograd(cpu->level)->grad(&grad);
+}
+
 static void run_bf16(const Bed *bed, Kernel k, const SlbBf16Kernels *half)
 {
     SlbConvBf16 forward = {.taps = TAPS};
@@ -100,6 +142,16 @@ static void run_bf16(const Bed *bed, Kernel k, const SlbBf16Kernels *half)
         half->grad(&grad);
 }
 
+static void run_kernel(const Bed *bed, Kernel k, const SlbCpu *cpu, const SlbBf16Kernels *half)
+{
+    if (k == FORWARD_F32 || k == GRAD_F32)
+        run_f32(bed, k, cpu);
+    else if (k == FORWARD_WINOGRAD || k == GRAD_WINOGRAD)
+        run_winograd(bed, k, cpu);
+    else
+        run_bf16(bed, k, half);
+}
+
 /* Operations a second of all threads, each on a patch of its own, `batch` patches in all. */
 static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, SlbError *err)
 {
@@ -114,12 +166,8 @@ static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, Sl
         double start = slb_seconds();
 #pragma omp parallel for num_threads(how->threads) schedule(static, 1)
         for (int t = 0; t < how->threads; t++)
-            for (int p = t; p < how->batch; p += how->threads) {
-                if (k == FORWARD_F32 || k == GRAD_F32)
-                    run_f32(&beds[t], k, &how->cpu);
-                else
-                    run_bf16(&beds[t], k, half);
-            }
+            for (int p = t; p < how->batch; p += how->threads)
+                run_kernel(&beds[t], k, &how->cpu, half);
         if (i >= 0) taken[i] = slb_seconds() - start;
     }
     double operations =
@@ -141,7 +189,7 @@ static SlbStatus kernels(const BenchOptions *how, SlbError *err)
         SlbStatus s = time_kernel(how, (Kernel)k, &rate, err);
         if (s != SLB_OK) return s;
         if (!how->json) {
-            printf("%-36s %8.1f GFLOP/s  %3.0f %% of peak\n", kernel_names[k], rate / 1e9,
+            printf("%-45s %8.1f GFLOP/s  %3.0f %% of peak\n", kernel_names[k], rate / 1e9,
                    100.0 * rate / most);
             continue;
         }

@@ -110,6 +110,7 @@ SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const
     *e = (SlbEngine){.graph = graph, .precision = precision};
     e->conv = slb_conv_f32(cpu->level);
     e->grad = slb_grad_f32(cpu->level);
+    e->winograd = slb_winograd(cpu->level);
     e->half = precision == SLB_BFLOAT16 ? slb_bf16_kernels(cpu) : NULL;
     e->ops = slb_tensor_ops(cpu->level);
     e->kept = slb_calloc((size_t)graph->node_count, sizeof *e->kept);
@@ -173,13 +174,17 @@ static unsigned char **buffers_create(const SlbEngine *e, const SlbSlot *slot, i
     return NULL;
 }
 
-/* What the weight gradient of a convolution needs. */
-static size_t grad_scratch(const SlbEngine *e, const SlbSlot *slot, const SlbNode *n)
+/* What the kernels of a convolution need. */
+static size_t conv_scratch(const SlbEngine *e, const SlbSlot *slot, const SlbNode *n)
 {
+    if (n->op != SLB_OP_CONV) return 0;
     const Kept *from = &e->kept[n->source[0]];
-    if (n->op != SLB_OP_CONV || !from->half) return 0;
-    size_t reach = n->kernel == 3 ? 2 * flat_row(slot, from) + 2 : 0;
-    return e->half->grad_scratch((int)from->stride, slb_out_padded(n->channels), reach);
+    int in = (int)from->stride, out = slb_out_padded(n->channels);
+    if (is_winograd(e, n))
+        return sizeof(float) *
+               (slot->backward ? slb_winograd_grad_scratch : slb_winograd_scratch)(in, out);
+    if (!from->half || !slot->backward) return 0;
+    return e->half->grad_scratch(in, out, n->kernel == 3 ? 2 * flat_row(slot, from) + 2 : 0);
 }
 
 /* The largest tensor in float32, or more where a kernel needs it. */
@@ -188,7 +193,7 @@ static size_t scratch_bytes(const SlbEngine *e, const SlbSlot *slot)
     size_t most = 0;
     for (int i = 0; i < e->graph->node_count; i++) {
         size_t bytes = tensor_bytes(slot, &e->kept[i], sizeof(float));
-        size_t more = slot->backward ? grad_scratch(e, slot, &e->graph->nodes[i]) : 0;
+        size_t more = conv_scratch(e, slot, &e->graph->nodes[i]);
         if (bytes < more) bytes = more;
         if (bytes > most) most = bytes;
     }

@@ -42,6 +42,23 @@ static void run_half(const SlbEngine *e, const SlbSlot *slot, SlbConvBf16 *a, co
     e->half->conv(a);
 }
 
+/* A tensor's pixels for Winograd's kernels. */
+static SlbPlane plane_of(const SlbSlot *slot, const Kept *kept, void *pixels)
+{
+    return (SlbPlane){.pixels = pixels,
+                      .stride = kept->stride,
+                      .row = flat_row(slot, kept),
+                      .channels = (int)kept->stride};
+}
+
+static void run_winograd(const SlbEngine *e, const SlbSlot *slot, const Kept *from, SlbWinograd *a)
+{
+    a->width = slot->width * (uint32_t)from->scale;
+    a->height = slot->height * (uint32_t)from->scale;
+    a->scratch = (float *)(void *)slot->scratch;
+    e->winograd->conv(a);
+}
+
 void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
                            int node)
 {
@@ -60,6 +77,13 @@ void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, S
                          .relu = n->relu,
                          .out_float = !to->half};
         run_half(engine, slot, &a, in, from, c->taps);
+    } else if (c->winograd) {
+        SlbWinograd a = {.in = plane_of(slot, from, in),
+                         .out = plane_of(slot, to, out),
+                         .weight = c->forward,
+                         .bias = c->bias,
+                         .relu = n->relu};
+        run_winograd(engine, slot, from, &a);
     } else {
         float *floats = to->half ? (float *)(void *)slot->scratch : out;
         run_f32(engine, slot, in, from, c->in, c->taps, c->forward, c->bias, n->relu, floats,
@@ -91,6 +115,13 @@ void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weig
         }
         run_half(engine, slot, &a, dy, &from, c->taps);
         if (add) engine->ops->add_bf16(dx, out, count, dx);
+    } else if (c->winograd) {
+        SlbWinograd a = {.in = plane_of(slot, &from, dy),
+                         .out = plane_of(slot, &to, dx),
+                         .weight = c->backward,
+                         .gate = to.gate_fused ? tensor(engine, slot, source) : NULL,
+                         .add = add};
+        run_winograd(engine, slot, &from, &a);
     } else {
         run_f32(engine, slot, dy, &from, c->back_in, c->taps, c->backward, NULL, false, out,
                 c->back_out);
@@ -117,6 +148,19 @@ static void weights_half(const SlbEngine *engine, const SlbSlot *slot, const Slb
     a.taps = tap_offsets(slot, from, n->kernel * n->kernel, offset);
     for (int t = 0; t < a.taps; t++) a.in[t] = in + offset[t] * (ptrdiff_t)from->stride;
     engine->half->grad(&a);
+}
+
+static void weights_winograd(const SlbEngine *engine, const SlbSlot *slot, const SlbNode *n,
+                             const Kept *to, void *dy, float *grad)
+{
+    const Kept *from = kept_of(engine, slot, n->source[0]);
+    SlbWinogradGrad a = {.in = plane_of(slot, from, tensor(engine, slot, n->source[0])),
+                         .delta = plane_of(slot, to, dy),
+                         .width = slot->width * (uint32_t)from->scale,
+                         .height = slot->height * (uint32_t)from->scale,
+                         .grad = grad,
+                         .scratch = (float *)(void *)slot->scratch};
+    engine->winograd->grad(&a);
 }
 
 static void weights_f32(const SlbEngine *engine, const SlbSlot *slot, const SlbNode *n,
@@ -152,6 +196,10 @@ void slb_conv_node_backward_weights(const SlbEngine *engine, SlbSlot *slot, int 
         engine->ops->sum_f32(dy, flat_pixels(slot, &to), to.stride, bias);
     if (from->half) {
         weights_half(engine, slot, n, dy, to.stride, grad);
+        return;
+    }
+    if (is_winograd(engine, n)) {
+        weights_winograd(engine, slot, n, &to, dy, grad);
         return;
     }
     if (to.half) { /* a float input in a bf16 engine */

@@ -6,6 +6,7 @@
 #include "kern/conv_f32.h"
 #include "kern/conv_grad.h"
 #include "kern/tensor.h"
+#include "kern/winograd.h"
 #include "train/engine.h"
 
 /* How a node's tensor is kept. */
@@ -24,6 +25,7 @@ struct SlbEngine {
     SlbPrecision precision;
     SlbConvF32Fn conv;
     SlbGradF32Fn grad;
+    const SlbWinogradKernels *winograd;
     const SlbBf16Kernels *half; /* NULL in float32 */
     const SlbTensorOps *ops;
     Kept *kept;    /* [node_count], for training: every node its own buffer */
@@ -32,12 +34,14 @@ struct SlbEngine {
     const SlbNode **conv_node; /* [conv_count] */
 };
 
-/* Weights of one convolution. in: channels of its input; out: padded channels of its output.
+/* Weights of one convolution. in: channels of its input; rows: those that the forward form has, the
+ * padded ones in Winograd's; out: padded channels of its output.
  * Backward forms have the taps turned round and in and out exchanged. */
 typedef struct ConvWeights {
-    int taps, in, out;
+    bool winograd; /* the float32 forms below are those of kern/winograd.h */
+    int taps, in, rows, out;
     int back_in, back_out; /* channels of the backward-data convolution as it runs: dy to dx */
-    float *forward;        /* slb_pack_f32; NULL where the bf16 form serves */
+    float *forward;        /* slb_pack_f32 or Winograd's; NULL where the bf16 form serves */
     float *backward;       /* [taps][back_in][back_out] */
     SlbBf16 *forward_half, *backward_half;
     float *bias;    /* [out] */
@@ -107,6 +111,13 @@ static inline void *tensor(const SlbEngine *engine, const SlbSlot *slot, int nod
 {
     const Kept *kept = kept_of(engine, slot, node);
     return pixels_in(slot, slot->buffer[kept->buffer], kept);
+}
+
+/* Float32 convolutions that Winograd's way serves: 3x3 on a tensor that a kernel has padded. */
+static inline bool is_winograd(const SlbEngine *engine, const SlbNode *node)
+{
+    return node->kernel == 3 && engine->precision == SLB_FLOAT32 &&
+           engine->graph->nodes[node->source[0]].op != SLB_OP_INPUT;
 }
 
 /* Writes zeros to the margins and to the zero column of a tensor. */

@@ -9,11 +9,11 @@ static int even(int n)
     return n + (n & 1);
 }
 
-/* Input channels as the weight gradient has them: the bf16 kernel takes whole blocks. */
+/* Input channels as the weight gradient has them: bf16 kernels and Winograd's take whole blocks. */
 static int grad_inputs(const SlbEngine *e, const SlbNode *node)
 {
     int source = node->source[0], channels = e->graph->nodes[source].channels;
-    return e->kept[source].half ? slb_out_padded(channels) : channels;
+    return e->kept[source].half || is_winograd(e, node) ? slb_out_padded(channels) : channels;
 }
 
 static int taps_of(const SlbNode *node)
@@ -21,14 +21,15 @@ static int taps_of(const SlbNode *node)
     return node->kernel * node->kernel;
 }
 
-static size_t forward_size(const ConvWeights *c)
+/* Floats of a form: as taps, and as the kernel takes it. */
+static size_t taps_size(const ConvWeights *c, int in, int out)
 {
-    return (size_t)c->taps * (size_t)even(c->in) * (size_t)c->out;
+    return (size_t)c->taps * (size_t)in * (size_t)out;
 }
 
-static size_t backward_size(const ConvWeights *c)
+static size_t float_size(const ConvWeights *c, int in, int out)
 {
-    return (size_t)c->taps * (size_t)c->back_in * (size_t)c->back_out;
+    return (c->winograd ? SLB_WINOGRAD_POINTS : (size_t)c->taps) * (size_t)in * (size_t)out;
 }
 
 static SlbBf16 *half_create(const SlbEngine *e, const ConvWeights *c, int in, int out)
@@ -40,21 +41,25 @@ static bool conv_weights_create(const SlbEngine *e, const SlbNode *node, ConvWei
 {
     const SlbNode *source = &e->graph->nodes[node->source[0]];
     bool half = e->kept[node->source[0]].half, data = source->op != SLB_OP_INPUT;
-    *c = (ConvWeights){.taps = taps_of(node),
+    bool winograd = is_winograd(e, node);
+    *c = (ConvWeights){.winograd = winograd,
+                       .taps = taps_of(node),
                        .in = source->channels,
+                       .rows = winograd ? slb_out_padded(source->channels) : source->channels,
                        .out = slb_out_padded(node->channels),
-                       .back_in = even(node->channels),
+                       .back_in = winograd ? slb_out_padded(node->channels) : even(node->channels),
                        .back_out = slb_out_padded(source->channels)};
     c->bias = slb_calloc((size_t)c->out, sizeof *c->bias);
     if (half)
         c->forward_half = half_create(e, c, c->in, c->out);
     else
-        c->forward = slb_calloc(forward_size(c), sizeof *c->forward);
+        c->forward = slb_calloc(float_size(c, c->rows, c->out), sizeof *c->forward);
     if (data && e->precision == SLB_BFLOAT16)
         c->backward_half = half_create(e, c, c->back_in, c->back_out);
     else if (data)
-        c->backward = slb_calloc(backward_size(c), sizeof *c->backward);
-    size_t forward = forward_size(c), backward = backward_size(c);
+        c->backward = slb_calloc(float_size(c, c->back_in, c->back_out), sizeof *c->backward);
+    size_t forward = taps_size(c, c->rows, c->out),
+           backward = taps_size(c, c->back_in, c->back_out);
     c->scratch = slb_calloc(forward > backward ? forward : backward, sizeof *c->scratch);
     return c->bias && c->scratch && (c->forward || c->forward_half) &&
            (!data || c->backward || c->backward_half);
@@ -97,12 +102,22 @@ void slb_weights_free(SlbWeights *weights)
  * - 1 - t]. */
 static void turn(const float *oihw, const SlbNode *node, int in, const ConvWeights *c, float *out)
 {
-    memset(out, 0, backward_size(c) * sizeof *out);
+    memset(out, 0, taps_size(c, c->back_in, c->back_out) * sizeof *out);
     for (int t = 0; t < c->taps; t++)
         for (int o = 0; o < node->channels; o++)
             for (int i = 0; i < in; i++)
                 out[((size_t)t * (size_t)c->back_in + (size_t)o) * (size_t)c->back_out +
                     (size_t)i] = oihw[(o * in + i) * c->taps + c->taps - 1 - t];
+}
+
+/* [taps][in][out] in place to [taps][rows][out], what is new zero. */
+static void widen(const ConvWeights *c, float *weight)
+{
+    size_t in = (size_t)c->in * (size_t)c->out, rows = (size_t)c->rows * (size_t)c->out;
+    for (size_t t = (size_t)c->taps; rows > in && t-- > 0;) {
+        memmove(weight + t * rows, weight + t * in, in * sizeof *weight);
+        memset(weight + t * rows + in, 0, (rows - in) * sizeof *weight);
+    }
 }
 
 void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, const float *weight,
@@ -111,12 +126,17 @@ void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, con
     ConvWeights *c = &weights->conv[conv];
     const SlbNode *node = engine->conv_node[conv];
     memcpy(c->bias, bias, (size_t)node->channels * sizeof *bias);
-    float *forward = c->forward ? c->forward : c->scratch;
+    float *forward = c->forward && !c->winograd ? c->forward : c->scratch;
     slb_pack_f32(weight, node->channels, c->in, node->kernel, forward);
+    widen(c, forward);
+    if (c->winograd)
+        engine->winograd->weights(forward, (size_t)c->rows * (size_t)c->out, c->forward);
     if (c->forward_half) engine->half->pack(forward, c->taps, c->in, c->out, c->forward_half);
     if (!c->backward && !c->backward_half) return;
-    float *backward = c->backward ? c->backward : c->scratch;
+    float *backward = c->backward && !c->winograd ? c->backward : c->scratch;
     turn(weight, node, c->in, c, backward);
+    if (c->winograd)
+        engine->winograd->weights(backward, (size_t)c->back_in * (size_t)c->back_out, c->backward);
     if (c->backward_half)
         engine->half->pack(backward, c->taps, c->back_in, c->back_out, c->backward_half);
 }

@@ -1,0 +1,75 @@
+/* 3x3 convolutions in float32 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016): a
+ * tile of 4x4 outputs d * g from 6x6 inputs takes 36 products for a pair of channels where the
+ * direct way takes 144:
+ *
+ *     y = A^T [ (G g G^T) . (B^T d B) ] A,        dg = G^T [ (A dy A^T) . (B^T d B) ] G
+ *
+ * "." is element by element; summed over the channels (y), over the tiles (dg), each of its 36
+ * points is a product of matrices. The matrices stand in winograd_tmpl.h. Results differ from the
+ * direct sums by rounding, about 1e-5 of the largest output. All sums have an order that depends on
+ * nothing but the arguments. */
+#ifndef SLBSR_KERN_WINOGRAD_H
+#define SLBSR_KERN_WINOGRAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+
+enum { SLB_WINOGRAD_POINTS = 36, SLB_WINOGRAD_SIDE = 4 };
+
+/* Pixels of a picture of width x height: `stride` floats apart, rows `row` pixels apart. Pixels
+ * beyond the picture count as zeros, whatever stands there. */
+typedef struct SlbPlane {
+    float *pixels;
+    size_t stride, row;
+    int channels; /* a multiple of 16, at most `stride`; pixels are 64-byte aligned */
+} SlbPlane;
+
+typedef struct SlbWinograd {
+    SlbPlane in, out;
+    uint32_t width, height;
+    const float *weight; /* what `weights` made, 64-byte aligned */
+    const float *bias;   /* [out.channels] or NULL */
+    const float *gate;   /* NULL, or pixels as `out` has them: where not > 0 the output is 0 */
+    bool relu;
+    bool add;       /* to what stands in `out` */
+    float *scratch; /* slb_winograd_scratch floats, 64-byte aligned */
+} SlbWinograd;
+
+typedef struct SlbWinogradGrad {
+    SlbPlane in, delta;
+    uint32_t width, height;
+    float *grad;    /* [9][in.channels][delta.channels], added to; 64-byte aligned */
+    float *scratch; /* slb_winograd_grad_scratch floats, 64-byte aligned */
+} SlbWinogradGrad;
+
+typedef struct SlbWinogradKernels {
+    void (*conv)(const SlbWinograd *args);
+    void (*grad)(const SlbWinogradGrad *args);
+    /* G g G^T of `count` filters (a multiple of 16): [9][count] to [36][count], aligned. */
+    void (*weights)(const float *taps, size_t count, float *points);
+} SlbWinogradKernels;
+
+/* Never NULL. */
+const SlbWinogradKernels *slb_winograd(SlbCpuLevel level);
+
+size_t slb_winograd_scratch(int in_channels, int out_channels);
+size_t slb_winograd_grad_scratch(int in_channels, int out_channels);
+
+/* Tiles that are worked on at a time: what they hold stays in the second-level cache. */
+size_t slb_winograd_block(int in_channels, int out_channels);
+
+/* Floats between two points of a block of `tiles`: a cache line more than they need, so that the
+ * points of a tile do not fall into the same sets of the first-level cache. */
+static inline size_t slb_winograd_step(size_t tiles, int channels)
+{
+    return tiles * (size_t)channels + 16;
+}
+
+/* The kernels of the instruction sets, for the dispatch. */
+extern const SlbWinogradKernels slb_winograd_c, slb_winograd_avx2, slb_winograd_avx512;
+extern const SlbWinogradKernels slb_winograd_neon;
+
+#endif

@@ -1,0 +1,198 @@
+/* Winograd's convolutions against the plain sums in double, for every CPU level of this machine:
+ * odd sizes, wide and narrow layers, rows with neighbours that must not be read as pixels, guarded
+ * memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "kern/guarded.h"
+#include "kern/winograd.h"
+
+typedef struct Case {
+    int in, out;
+    uint32_t width, height;
+    size_t in_stride, out_stride, gap; /* gap: pixels between the rows */
+    bool bias, relu, gate, add;
+} Case;
+
+static const Case cases[] = {
+    {16, 16, 1, 1, 16, 16, 1, false, false, false, false},
+    {16, 32, 4, 4, 16, 32, 0, true, false, false, false},
+    {32, 16, 5, 3, 48, 16, 1, true, true, false, false},
+    {64, 64, 9, 7, 64, 64, 1, true, true, false, false},
+    {64, 64, 41, 13, 64, 64, 1, false, false, true, false},
+    {48, 80, 6, 21, 48, 96, 2, false, false, true, true},
+    {16, 256, 8, 8, 16, 256, 1, true, false, false, true},
+    {256, 16, 3, 10, 256, 16, 3, false, true, false, false},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* A plane whose memory ends with its last pixel, or begins with its first one; what stands between
+ * the rows is no part of the picture and must not count. */
+typedef struct Field {
+    Guarded memory;
+    SlbPlane plane;
+} Field;
+
+static Field field(const Case *c, int channels, size_t stride, int at_end, uint64_t stream)
+{
+    size_t row = c->width + c->gap;
+    size_t count = ((c->height - 1) * row + c->width - 1) * stride + (size_t)channels;
+    size_t whole = (count + 15) / 16 * 16; /* aligned to 64 bytes at either end */
+    Field f = {.memory = guarded_room(whole * sizeof(float))};
+    f.plane = (SlbPlane){guarded_at(&f.memory, at_end), stride, row, channels};
+    SlbRng rng = slb_rng(11, stream, 0);
+    for (size_t i = 0; i < count; i++) f.plane.pixels[i] = 1e30f;
+    for (size_t y = 0; y < c->height; y++)
+        for (size_t x = 0; x < c->width; x++)
+            for (int k = 0; k < channels; k++)
+                f.plane.pixels[(y * row + x) * stride + (size_t)k] = (float)slb_rng_normal(&rng);
+    return f;
+}
+
+static float *floats(size_t count, uint64_t stream, double scale)
+{
+    float *values = slb_alloc(count, sizeof *values);
+    SlbRng rng = slb_rng(12, stream, 0);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++) values[i] = (float)(scale * slb_rng_normal(&rng));
+    return values;
+}
+
+static double pixel(const Case *c, const SlbPlane *p, int64_t x, int64_t y, int channel)
+{
+    bool inside = x >= 0 && y >= 0 && x < c->width && y < c->height;
+    return inside
+               ? (double)p->pixels[((size_t)y * p->row + (size_t)x) * p->stride + (size_t)channel]
+               : 0.0;
+}
+
+static double sum_of(const Case *c, const SlbPlane *in, const float *taps, int64_t x, int64_t y,
+                     int o)
+{
+    double sum = 0;
+    for (int t = 0; t < 9; t++)
+        for (int i = 0; i < c->in; i++)
+            sum += pixel(c, in, x + t % 3 - 1, y + t / 3 - 1, i) *
+                   (double)taps[(t * c->in + i) * c->out + o];
+    return sum;
+}
+
+static void check_conv(const SlbWinogradKernels *kernels, const Case *c, int at_end)
+{
+    size_t filters = (size_t)c->in * (size_t)c->out;
+    Field in = field(c, c->in, c->in_stride, at_end, 1);
+    Field out = field(c, c->out, c->out_stride, at_end, 2);
+    Field before = field(c, c->out, c->out_stride, at_end, 2);
+    Field gate = field(c, c->out, c->out_stride, at_end, 3);
+    float *taps = floats(9 * filters, 4, sqrt(1.0 / (9 * c->in))), *bias = floats(256, 5, 1);
+    float *points = floats(SLB_WINOGRAD_POINTS * filters, 6, 0);
+    SlbWinograd a = {.in = in.plane,
+                     .out = out.plane,
+                     .width = c->width,
+                     .height = c->height,
+                     .weight = points,
+                     .bias = c->bias ? bias : NULL,
+                     .gate = c->gate ? gate.plane.pixels : NULL,
+                     .relu = c->relu,
+                     .add = c->add,
+                     .scratch = floats(slb_winograd_scratch(c->in, c->out), 7, NAN)};
+    kernels->weights(taps, filters, points);
+    kernels->conv(&a);
+    for (size_t y = 0; y < c->height; y++)
+        for (size_t x = 0; x < out.plane.row && (x < c->width || y + 1 < c->height); x++)
+            for (int o = 0; o < c->out; o++) {
+                size_t at = (y * out.plane.row + x) * c->out_stride + (size_t)o;
+                double was = (double)before.plane.pixels[at], is = (double)out.plane.pixels[at];
+                if (x >= c->width) { /* no pixel: untouched */
+                    assert_true(was == is);
+                    continue;
+                }
+                double v = sum_of(c, &in.plane, taps, (int64_t)x, (int64_t)y, o);
+                if (c->bias) v += (double)bias[o];
+                if (c->relu && v < 0) v = 0;
+                if (c->gate && !(gate.plane.pixels[at] > 0)) v = 0;
+                if (c->add) v += was;
+                if (!(fabs(v - is) < 1e-4)) fail_msg("(%zu, %zu) %d: %g, not %g", x, y, o, is, v);
+            }
+    slb_free(a.scratch);
+    slb_free(points);
+    slb_free(taps);
+    slb_free(bias);
+    guarded_free(&in.memory);
+    guarded_free(&out.memory);
+    guarded_free(&before.memory);
+    guarded_free(&gate.memory);
+}
+
+static void check_grad(const SlbWinogradKernels *kernels, const Case *c, int at_end)
+{
+    size_t filters = (size_t)c->in * (size_t)c->out;
+    Field in = field(c, c->in, c->in_stride, at_end, 1);
+    Field delta = field(c, c->out, c->out_stride, at_end, 2);
+    float *grad = floats(9 * filters, 8, 1), *before = floats(9 * filters, 8, 1);
+    SlbWinogradGrad a = {.in = in.plane,
+                         .delta = delta.plane,
+                         .width = c->width,
+                         .height = c->height,
+                         .grad = grad,
+                         .scratch = floats(slb_winograd_grad_scratch(c->in, c->out), 7, NAN)};
+    kernels->grad(&a);
+    double bound = 4e-5 * sqrt((double)c->width * c->height) + 1e-5;
+    for (size_t k = 0; k < 9 * filters; k += 7) { /* 7 divides no number of channels */
+        int t = (int)(k / filters), i = (int)(k % filters) / c->out,
+            o = (int)(k % filters) % c->out;
+        double sum = (double)before[k];
+        for (int64_t y = 0; y < c->height; y++)
+            for (int64_t x = 0; x < c->width; x++)
+                sum += pixel(c, &in.plane, x + t % 3 - 1, y + t / 3 - 1, i) *
+                       pixel(c, &delta.plane, x, y, o);
+        if (!(fabs(sum - (double)grad[k]) < bound))
+            fail_msg("tap %d, %d -> %d: %g, not %g", t, i, o, (double)grad[k], sum);
+    }
+    slb_free(a.scratch);
+    slb_free(grad);
+    slb_free(before);
+    guarded_free(&in.memory);
+    guarded_free(&delta.memory);
+}
+
+static void each(void (*check)(const SlbWinogradKernels *kernels, const Case *c, int at_end))
+{
+    for (int level = 0; level < SLB_CPU_LEVELS; level++) {
+        if (!slb_cpu_has((SlbCpuLevel)level)) continue;
+        for (size_t i = 0; i < CASES; i++)
+            for (int at_end = 0; at_end < 2; at_end++)
+                check(slb_winograd((SlbCpuLevel)level), &cases[i], at_end);
+    }
+}
+
+static void test_conv(void **state)
+{
+    (void)state;
+    each(check_conv);
+}
+
+static void test_grad(void **state)
+{
+    (void)state;
+    each(check_grad);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conv),
+        cmocka_unit_test(test_grad),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
