@@ -39,6 +39,7 @@ typedef struct Parser {
     Repeat repeats[MAX_DEPTH];
     int depth;
     int statements;
+    int current; /* the node that the next line takes */
     SlbGraph *graph;
     SlbError *err;
 } Parser;
@@ -74,6 +75,7 @@ static SlbStatus append(Parser *p, SlbNode node)
         int radius = from->radius + (node.op == SLB_OP_CONV ? node.kernel / 2 : 0);
         if (radius > node.radius) node.radius = radius;
     }
+    p->current = g->node_count;
     g->nodes[g->node_count++] = node;
     return SLB_OK;
 }
@@ -98,7 +100,7 @@ static SlbStatus parse_input(Parser *p)
 static SlbStatus parse_conv(Parser *p)
 {
     SlbGraph *g = p->graph;
-    SlbNode node = {.op = SLB_OP_CONV, .source = {g->node_count - 1, -1}, .conv = g->conv_count};
+    SlbNode node = {.op = SLB_OP_CONV, .source = {p->current, -1}, .conv = g->conv_count};
     node.channels = number(p->word[1], 1, SLB_MAX_CHANNELS);
     if (node.channels < 0) return fail_line(p, "channels must be 1 to 1024, not", p->word[1]);
     if (strcmp(p->word[2], "3x3") == 0)
@@ -133,7 +135,7 @@ static int find_name(const Parser *p, const char *name)
 static SlbStatus parse_add(Parser *p)
 {
     SlbGraph *g = p->graph;
-    SlbNode node = {.op = SLB_OP_ADD, .source = {g->node_count - 1, -1}, .conv = -1};
+    SlbNode node = {.op = SLB_OP_ADD, .source = {p->current, -1}, .conv = -1};
     node.source[1] = find_name(p, p->word[1]);
     if (node.source[1] < 0) return fail_line(p, "no tensor has the name", p->word[1]);
     node.channels = g->nodes[node.source[0]].channels;
@@ -145,12 +147,20 @@ static SlbStatus parse_add(Parser *p)
     return append(p, node);
 }
 
+static SlbStatus parse_from(Parser *p)
+{
+    int node = find_name(p, p->word[1]);
+    if (node < 0) return fail_line(p, "no tensor has the name", p->word[1]);
+    p->current = node;
+    return SLB_OK;
+}
+
 static SlbStatus parse_lrelu(Parser *p)
 {
     SlbGraph *g = p->graph;
-    const SlbNode *from = &g->nodes[g->node_count - 1];
+    const SlbNode *from = &g->nodes[p->current];
     return append(p, (SlbNode){.op = SLB_OP_LRELU,
-                               .source = {g->node_count - 1, -1},
+                               .source = {p->current, -1},
                                .channels = from->channels,
                                .positive = from->positive,
                                .conv = -1});
@@ -159,7 +169,7 @@ static SlbStatus parse_lrelu(Parser *p)
 static SlbStatus parse_shuffle(Parser *p)
 {
     SlbGraph *g = p->graph;
-    const SlbNode *from = &g->nodes[g->node_count - 1];
+    const SlbNode *from = &g->nodes[p->current];
     int r = number(p->word[1], 2, SLB_MAX_SCALE);
     if (r < 0) return fail_line(p, "shuffle wants a factor from 2 to 4, not", p->word[1]);
     if (g->enlarged) return fail_line(p, "shuffle does not go with an input enlarged before", "");
@@ -168,7 +178,7 @@ static SlbStatus parse_shuffle(Parser *p)
     if (from->scale * r > SLB_MAX_SCALE)
         return fail_line(p, "more than 4 times enlarged by shuffle", p->word[1]);
     return append(p, (SlbNode){.op = SLB_OP_SHUFFLE,
-                               .source = {g->node_count - 1, -1},
+                               .source = {p->current, -1},
                                .channels = from->channels / (r * r),
                                .scale = from->scale * r,
                                .factor = r,
@@ -185,7 +195,7 @@ static SlbStatus parse_name(Parser *p)
     if (i == MAX_NAMES) return fail_line(p, "more names than the limit allows", "");
     if (i == p->name_count) p->name_count++;
     memcpy(p->names[i].text, word, TOKEN_BYTES);
-    p->names[i].node = p->graph->node_count - 1; /* a name given again moves */
+    p->names[i].node = p->current; /* a name given again moves */
     return SLB_OK;
 }
 
@@ -226,6 +236,7 @@ static const struct Statement {
     {"lrelu", 1, 1, "lrelu", parse_lrelu},
     {"shuffle", 2, 2, "shuffle FACTOR", parse_shuffle},
     {"name", 2, 2, "name NAME", parse_name},
+    {"from", 2, 2, "from NAME", parse_from},
     {"repeat", 2, 2, "repeat TIMES", parse_repeat},
     {"end", 1, 1, "end", parse_end},
 };
@@ -284,6 +295,8 @@ static SlbStatus parse_text(Parser *p)
     SlbGraph *g = p->graph;
     if (!g->conv_count) return fail_line(p, "the network has no convolution", "");
     const SlbNode *last = &g->nodes[g->node_count - 1];
+    if (p->current != g->node_count - 1)
+        return fail_line(p, "the last line must make the output: nothing follows 'from'", "");
     if (last->channels != g->nodes[0].channels)
         return fail_line(p,
                          g->nodes[0].channels == 1 ? "the last tensor must have 1 channel"

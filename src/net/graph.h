@@ -8,6 +8,8 @@
 
 #include "base/status.h"
 
+/* `name` and `from` make no node: they say what a line's tensor is called and what the next line
+ * takes. */
 typedef enum SlbOp {
     SLB_OP_INPUT, /* input y bicubic: one channel, Y / 255, already at output resolution;
                      input y, input rgb: one or three channels / 255, at the picture's own */

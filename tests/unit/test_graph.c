@@ -91,6 +91,25 @@ static void test_networks_that_enlarge(void **state)
     slb_graph_free(g);
 }
 
+static void test_branches(void **state)
+{
+    (void)state;
+    const char *text = "input rgb\nconv 12 3x3 full\nshuffle 2\nname base\nfrom input\n"
+                       "conv 8 3x3 full\nname head\nconv 8 1x1 low\nfrom head\nconv 8 1x1 low\n"
+                       "conv 12 3x3 full\nshuffle 2\nadd base\n";
+    SlbError err = {0};
+    SlbGraph *g = NULL;
+    assert_int_equal(parse(text, &g, &err), SLB_OK);
+    static const int source[] = {-1, 0, 1, 0, 3, 3, 5, 6, 7};
+    assert_int_equal(g->node_count, 9);
+    for (int i = 0; i < 9; i++) assert_int_equal(g->nodes[i].source[0], source[i]);
+    assert_int_equal(g->nodes[8].source[1], 2);
+    assert_int_equal(g->nodes[0].consumers, 2);
+    assert_int_equal(g->nodes[3].consumers, 2);
+    assert_int_equal(slb_graph_radius(g), 2);
+    slb_graph_free(g);
+}
+
 static void test_wrong_texts_are_refused_with_their_line(void **state)
 {
     (void)state;
@@ -126,6 +145,9 @@ static void test_wrong_texts_are_refused_with_their_line(void **state)
         {"input y bicubic\nconv 2 3x3 full\n", "the last tensor must have 1 channel"},
         {"input y bicubic\nconv 2 3x3 full\nadd input\n", "another number of channels"},
         {"input y bicubic\nconv 1 3x3 full\nadd nowhere\n", "line 3: no tensor has the name"},
+        {"input y bicubic\nconv 1 3x3 full\nfrom nowhere\n", "line 3: no tensor has the name"},
+        {"input y bicubic\nconv 1 3x3 full\nfrom input\n", "nothing follows 'from'"},
+        {"input y bicubic\nfrom\n", "wrong number of words"},
         {"input y bicubic\nconv 1 3x3 full\nname input\n", "taken"},
         {"input y bicubic\nrepeat 2\nconv 1 3x3 full\n", "a repeat has no end"},
         {"input y bicubic\nend\n", "line 2: end without repeat"},
@@ -182,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_vdsr_is_the_network_of_the_paper),
         cmocka_unit_test(test_names_repeats_and_comments),
         cmocka_unit_test(test_networks_that_enlarge),
+        cmocka_unit_test(test_branches),
         cmocka_unit_test(test_wrong_texts_are_refused_with_their_line),
         cmocka_unit_test(test_limits_and_zero_bytes),
         cmocka_unit_test(test_out_of_memory_is_reported),
