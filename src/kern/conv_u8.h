@@ -46,10 +46,16 @@ typedef struct SlbConvU8Kernel {
     void (*pack)(const int8_t *oihw, int out_channels, int in_channels, int kernel, void *packed);
     void (*run)(const SlbConvU8 *args);
     bool (*has)(void); /* what it needs beyond its level; NULL: nothing */
+    bool narrow;       /* takes 3x3 kernels and codes of at most SLB_NARROW_MOST only */
 } SlbConvU8Kernel;
 
-/* The best kernel for `level` on this machine; never NULL. */
+/* The largest code of 7 bits: see kern/conv_u8_narrow.h. */
+enum { SLB_NARROW_MOST = 127 };
+
+/* The best kernel for `level` on this machine; never NULL. The second: for 3x3 kernels on codes of
+ * at most SLB_NARROW_MOST. */
 const SlbConvU8Kernel *slb_conv_u8(SlbCpuLevel level);
+const SlbConvU8Kernel *slb_conv_u8_narrow(SlbCpuLevel level);
 
 /* All kernels of this build that the machine can run, one after the other, plain C first: the
  * index-th, NULL behind the last. For tests and benchmarks. */
@@ -58,6 +64,7 @@ const SlbConvU8Kernel *slb_conv_u8_at(size_t index);
 /* Packed convolution kernels of the instruction sets, for the table in conv_u8.c. */
 extern const SlbConvU8Kernel slb_conv_u8_c, slb_conv_u8_sse2, slb_conv_u8_avx2, slb_conv_u8_avx512;
 extern const SlbConvU8Kernel slb_conv_u8_amx;
+extern const SlbConvU8Kernel slb_conv_u8_narrow_avx2, slb_conv_u8_narrow_avx512;
 extern const SlbConvU8Kernel slb_conv_u8_neon, slb_conv_u8_dotprod, slb_conv_u8_i8mm;
 
 #endif

@@ -26,12 +26,14 @@ enum { GUARD = 64, FILL = 0xa5 };
 typedef struct Case {
     int in, out, kernel, bits;
     size_t pixels;
-    bool extreme; /* all codes 255; weights all at the one end, all at the other, or both in turn */
+    bool extreme; /* all codes the largest; weights all at the one end, all at the other, or both in
+                     turn */
 } Case;
 
 /* Everything one case needs; rows of pixels + 2 stand for three rows of a picture. */
 typedef struct Setup {
     Case c;
+    bool narrow; /* codes of at most SLB_NARROW_MOST */
     int taps, in_padded, out_padded;
     size_t row; /* bytes of an input row */
     uint8_t *input;
@@ -77,9 +79,10 @@ static void fill_weights(Setup *s, SlbRng *rng)
         }
 }
 
-static Setup make(Case c, SlbRng *rng)
+static Setup make(Case c, bool narrow, SlbRng *rng)
 {
-    Setup s = {.c = c, .taps = c.kernel * c.kernel};
+    const uint8_t most = narrow ? SLB_NARROW_MOST : 255;
+    Setup s = {.c = c, .narrow = narrow, .taps = c.kernel * c.kernel};
     s.in_padded = slb_out_padded(c.in);
     s.out_padded = slb_out_padded(c.out);
     s.row = (c.pixels + 2) * (size_t)s.in_padded;
@@ -87,7 +90,7 @@ static Setup make(Case c, SlbRng *rng)
     for (size_t p = 0; p < 3 * (c.pixels + 2); p++)
         for (int i = 0; i < c.in; i++)
             s.input[p * (size_t)s.in_padded + (size_t)i] =
-                c.extreme ? 255 : (uint8_t)slb_rng_next(rng);
+                c.extreme ? most : (uint8_t)slb_rng_next(rng) & most;
     s.weight = room((size_t)(c.out * c.in * s.taps), 1);
     fill_weights(&s, rng);
     s.bias = room((size_t)s.out_padded, sizeof *s.bias);
@@ -243,14 +246,22 @@ static void check_kernel(const Setup *s, const SlbConvU8Kernel *k)
     drop_fenced(packed, bytes);
 }
 
+static bool takes(const SlbConvU8Kernel *k, const Setup *s)
+{
+    return !k->narrow || (s->narrow && s->c.kernel == 3);
+}
+
 static void check_case(Case c, uint64_t stream, uint64_t index)
 {
-    SlbRng rng = slb_rng(seed(), stream, index);
-    Setup s = make(c, &rng);
-    const SlbConvU8Kernel *k;
-    for (size_t i = 0; (k = slb_conv_u8_at(i)); i++) check_kernel(&s, k);
-    if (emulated_conv_u8()) check_kernel(&s, emulated_conv_u8());
-    drop(&s);
+    for (int narrow = 0; narrow < 2; narrow++) {
+        SlbRng rng = slb_rng(seed(), stream, index);
+        Setup s = make(c, narrow != 0, &rng);
+        const SlbConvU8Kernel *k;
+        for (size_t i = 0; (k = slb_conv_u8_at(i)); i++)
+            if (takes(k, &s)) check_kernel(&s, k);
+        if (!narrow && emulated_conv_u8()) check_kernel(&s, emulated_conv_u8());
+        drop(&s);
+    }
 }
 
 static void test_every_kernel_gives_the_same_bytes(void **state)
@@ -309,8 +320,11 @@ static void test_a_level_gets_a_kernel_that_it_can_run(void **state)
     assert_ptr_equal(slb_conv_u8_at(0), &slb_conv_u8_c);
     size_t kernels = 0;
     while (slb_conv_u8_at(kernels)) kernels++;
-    for (int level = 0; level < SLB_CPU_LEVELS; level++) {
-        const SlbConvU8Kernel *k = slb_conv_u8((SlbCpuLevel)level);
+    for (int l = 0; l < 2 * SLB_CPU_LEVELS; l++) {
+        int level = l / 2;
+        const SlbConvU8Kernel *k =
+            l % 2 ? slb_conv_u8_narrow((SlbCpuLevel)level) : slb_conv_u8((SlbCpuLevel)level);
+        assert_true(l % 2 || !k->narrow);
         assert_true(slb_cpu_includes((SlbCpuLevel)level, k->level));
         size_t i = 0;
         while (i < kernels && slb_conv_u8_at(i) != k) i++;
@@ -348,14 +362,17 @@ static double time_run(const SlbConvU8Kernel *k, const SlbConvU8 *a, int times)
 static void bench(Case c)
 {
     SlbRng rng = slb_rng(seed(), 2, 0);
-    Setup s = make(c, &rng);
+    Setup s = make(c, true, &rng);
     size_t row = c.pixels * (size_t)s.out_padded, count = 0;
+    const SlbConvU8Kernel *kernel[MAX_KERNELS], *k;
     void *packed[MAX_KERNELS];
     double time[MAX_KERNELS][ROUNDS];
     uint8_t *out = room(row, 1);
-    for (const SlbConvU8Kernel *k; count < MAX_KERNELS && (k = slb_conv_u8_at(count)); count++) {
+    for (size_t i = 0; count < MAX_KERNELS && (k = slb_conv_u8_at(i)); i++) {
+        if (!takes(k, &s)) continue;
         packed[count] = room(k->packed_bytes(c.out, c.in, c.kernel), 1);
         k->pack(s.weight, c.out, c.in, c.kernel, packed[count]);
+        kernel[count++] = k;
     }
     for (int round = 0; round < ROUNDS; round++)
         for (size_t i = 0; i < count; i++) {
@@ -363,8 +380,8 @@ static void bench(Case c)
             a.out_u8 = out;
             a.out_stride = (size_t)s.out_padded;
             a.code_max = 255.0f;
-            const SlbConvU8Kernel *k = slb_conv_u8_at(i);
-            time[i][round] = time_run(k, &a, 1 + (int)(0.01 / time_run(k, &a, 1)));
+            int times = 1 + (int)(0.01 / time_run(kernel[i], &a, 1));
+            time[i][round] = time_run(kernel[i], &a, times);
         }
     double work = 2.0 * c.in * c.out * s.taps * (double)c.pixels, plain = 0;
     for (size_t i = 0; i < count; i++) {
@@ -372,8 +389,7 @@ static void bench(Case c)
         double middle = time[i][ROUNDS / 2];
         if (i == 0) plain = middle;
         printf("%3d -> %3d, %dx%d, %d bits: %-20s %8.1f GOP/s  %5.2f x plain C\n", c.in, c.out,
-               c.kernel, c.kernel, c.bits, slb_conv_u8_at(i)->name, work / middle * 1e-9,
-               plain / middle);
+               c.kernel, c.kernel, c.bits, kernel[i]->name, work / middle * 1e-9, plain / middle);
         slb_free(packed[i]);
     }
     slb_free(out);
