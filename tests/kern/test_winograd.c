@@ -147,7 +147,7 @@ static void check_grad(const SlbWinogradKernels *kernels, const Case *c, int at_
                          .grad = grad,
                          .scratch = floats(slb_winograd_grad_scratch(c->in, c->out), 7, NAN)};
     kernels->grad(&a);
-    double bound = 4e-5 * sqrt((double)c->width * c->height) + 1e-5;
+    double bound = 2e-5 * sqrt((double)c->width * c->height) + 1e-5;
     for (size_t k = 0; k < 9 * filters; k += 7) { /* 7 divides no number of channels */
         int t = (int)(k / filters), i = (int)(k % filters) / c->out,
             o = (int)(k % filters) % c->out;
