@@ -16,7 +16,7 @@ typedef struct Settings {
     TextList data;
     const char *net, *out, *init, *val;
     IntList scales;
-    int bits, method, steps, warmup, batch, patch, seed, threads;
+    int bits, act_bits, method, steps, warmup, batch, patch, seed, threads;
     const char *stop_after;
     int schedule, decay_every, tempering, restarts;
     double lr, ema, logit_lr, clip, tmax, anneal_from, anneal_to, checkpoint_minutes;
@@ -36,6 +36,9 @@ static const Option options[] = {
      "the network: a built-in name or a .net file"},
     {'b', "bits", OPTION_INT, offsetof(Settings, bits), NULL, "1|2|4|32", 0, 0, "2", false,
      "bits of a weight in the layers that the network marks low; 32: float"},
+    {0, "act-bits", OPTION_INT, offsetof(Settings, act_bits), NULL, "1|2|4|8|32", 0, 0, NULL, false,
+     "bits of the activations that low layers read: 8 are calibrated at the end, 4, 2 and 1 are "
+     "trained with; without it 8, or 32 with --bits 32"},
     {0, "method", OPTION_CHOICE, offsetof(Settings, method), NULL, "slb|dorefa|float", 0, 0, "slb",
      false,
      "how low-bit weights are found: by searching levels, by rounding float weights, or not at all "
@@ -177,6 +180,7 @@ static SlbTrainOptions train_options(const Settings *set, const Invocation *invo
         .val = set->val,
         .command = invocation->line,
         .bits = methods[set->method] == &slb_method_float ? 32 : set->bits,
+        .act_bits = set->act_bits,
         .method = methods[set->method],
         .scale_count = set->scales.count,
         .steps = set->steps,

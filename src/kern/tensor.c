@@ -1,6 +1,15 @@
 #define NAME slb_tensor_c
 #include "kern/tensor_tmpl.h"
 
+SlbQuantizer slb_quantizer(SlbCodes codes, float step)
+{
+    return (SlbQuantizer){.step = step,
+                          .inverse = (float)(1.0 / (double)step),
+                          .low = (float)-codes.zero,
+                          .high = (float)(codes.most - codes.zero),
+                          .sign = codes.sign};
+}
+
 const SlbTensorOps *slb_tensor_ops(SlbCpuLevel level)
 {
 #if defined(__x86_64__)

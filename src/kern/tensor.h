@@ -8,6 +8,21 @@
 
 #include "base/cpu.h"
 #include "kern/conv_bf16.h"
+#include "quant/requant.h"
+
+/* The values that codes stand for (quant/requant.h): q(x) = step * round(x / step), clipped, or
+ * -step and +step. In the backward pass it counts as the clipping alone (straight through):
+ *
+ *   dq/dx = 1 inside the range, 0 beyond; dq/dstep = (q - x) / step inside, q / step beyond
+ *
+ * (LSQ, Esser et al. 2020), and with one bit and a sign as the parabolas of Bi-Real Net (Liu et al.
+ * 2018) with u = x / step: dq/dx = max(0, 2 - |2u|), dq/dstep = q / step - u dq/dx. */
+typedef struct SlbQuantizer {
+    float step, inverse; /* inverse is 1 / step */
+    float low, high;     /* of the codes less their zero */
+    bool sign;           /* -step and +step only */
+} SlbQuantizer;
+SlbQuantizer slb_quantizer(SlbCodes codes, float step);
 
 typedef struct SlbTensorOps {
     /* out = a + b */
@@ -22,6 +37,12 @@ typedef struct SlbTensorOps {
     /* out[c] += sum over the pixels of x[p * channels + c], pixel after pixel */
     void (*sum_f32)(const float *x, size_t pixels, size_t channels, float *out);
     void (*sum_bf16)(const SlbBf16 *x, size_t pixels, size_t channels, float *out);
+    /* out = q(x) */
+    void (*quantize_f32)(const float *x, const SlbQuantizer *q, size_t count, float *out);
+    void (*quantize_bf16)(const SlbBf16 *x, const SlbQuantizer *q, size_t count, SlbBf16 *out);
+    /* grad *= dq/dx; returns the sum of the old grad * dq/dstep, in a fixed order */
+    float (*straight_f32)(const float *x, const SlbQuantizer *q, size_t count, float *grad);
+    float (*straight_bf16)(const SlbBf16 *x, const SlbQuantizer *q, size_t count, SlbBf16 *grad);
     void (*to_bf16)(const float *in, size_t count, SlbBf16 *out);
     void (*to_f32)(const SlbBf16 *in, size_t count, float *out);
 } SlbTensorOps;

@@ -1,5 +1,7 @@
 /* The loops of kern/tensor.h, plain enough for compilers to make vectors of. The file that includes
  * this defines NAME. NaN is left to the rounding of slb_to_bf16. */
+#include <math.h>
+
 #include "kern/tensor.h"
 
 /* As slb_to_bf16, but without its branch for NaN: those that training meets are found by the loss
@@ -69,6 +71,86 @@ static void sum_bf16(const SlbBf16 *x, size_t pixels, size_t channels, float *re
         for (size_t c = 0; c < channels; c++) out[c] += slb_from_bf16(x[c]);
 }
 
+/* q(x) / step. */
+static inline float code_of(float x, const SlbQuantizer *q)
+{
+    float u = x * q->inverse;
+    u = u > q->low ? u : q->low; /* not fmaxf: compilers make no vectors of it */
+    u = u < q->high ? u : q->high;
+    return (u + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23: to nearest even */
+}
+
+static inline float value_of(float x, const SlbQuantizer *q)
+{
+    float whole = q->step * code_of(x, q), sign = x >= 0.0f ? q->step : -q->step;
+    return q->sign ? sign : whole;
+}
+
+static void quantize_f32(const float *x, const SlbQuantizer *q, size_t count, float *out)
+{
+    const SlbQuantizer k = *q;
+    for (size_t i = 0; i < count; i++) out[i] = value_of(x[i], &k);
+}
+
+static void quantize_bf16(const SlbBf16 *x, const SlbQuantizer *q, size_t count, SlbBf16 *out)
+{
+    const SlbQuantizer k = *q;
+    for (size_t i = 0; i < count; i++) out[i] = rounded(value_of(slb_from_bf16(x[i]), &k));
+}
+
+/* Returns dq/dx; *along is dq/dstep. */
+static inline float slope_of(float x, const SlbQuantizer *q, float *along)
+{
+    float u = x * q->inverse, code = code_of(x, q), sign = x >= 0.0f ? 1.0f : -1.0f;
+    float inside = u > q->low && u < q->high ? 1.0f : 0.0f;
+    float parabola = 2.0f - 2.0f * fabsf(u);
+    parabola = parabola > 0.0f ? parabola : 0.0f;
+    float slope = q->sign ? parabola : inside;
+    *along = (q->sign ? sign : code) - u * slope;
+    return slope;
+}
+
+/* Sums in lanes, for the vector units, that are added up at the end. */
+enum { LANES = 16 };
+
+static float sum_lanes(const float *lane)
+{
+    float sum = 0;
+    for (int j = 0; j < LANES; j++) sum += lane[j];
+    return sum;
+}
+
+static float straight_f32(const float *x, const SlbQuantizer *q, size_t count, float *grad)
+{
+    const SlbQuantizer k = *q;
+    float lane[LANES] = {0};
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t lanes = count - i < LANES ? count - i : LANES;
+        for (size_t j = 0; j < lanes; j++) {
+            float along, slope = slope_of(x[i + j], &k, &along);
+            lane[j] += grad[i + j] * along;
+            grad[i + j] *= slope;
+        }
+    }
+    return sum_lanes(lane);
+}
+
+static float straight_bf16(const SlbBf16 *x, const SlbQuantizer *q, size_t count, SlbBf16 *grad)
+{
+    const SlbQuantizer k = *q;
+    float lane[LANES] = {0};
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t lanes = count - i < LANES ? count - i : LANES;
+        for (size_t j = 0; j < lanes; j++) {
+            float along, slope = slope_of(slb_from_bf16(x[i + j]), &k, &along);
+            float g = slb_from_bf16(grad[i + j]);
+            lane[j] += g * along;
+            grad[i + j] = rounded(g * slope);
+        }
+    }
+    return sum_lanes(lane);
+}
+
 static void to_bf16(const float *in, size_t count, SlbBf16 *out)
 {
     for (size_t i = 0; i < count; i++) out[i] = rounded(in[i]);
@@ -80,5 +162,6 @@ static void to_f32(const SlbBf16 *in, size_t count, float *out)
 }
 
 const SlbTensorOps NAME = {
-    add_f32, add_bf16, leak_f32, leak_bf16, gate_f32, gate_bf16, sum_f32, sum_bf16, to_bf16, to_f32,
+    add_f32,  add_bf16,     leak_f32,      leak_bf16,    gate_f32,      gate_bf16, sum_f32,
+    sum_bf16, quantize_f32, quantize_bf16, straight_f32, straight_bf16, to_bf16,   to_f32,
 };

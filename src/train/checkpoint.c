@@ -9,7 +9,7 @@
 #include "net/safetensors.h"
 
 enum { FIELDS = 4 };
-static const char *const param_names[SLB_PARAMS] = {"weight", "scale", "bias"};
+static const char *const param_names[SLB_PARAMS] = {"weight", "scale", "bias", "step"};
 static const char *const field_names[FIELDS] = {"value", "moment1", "moment2", "average"};
 
 static float *field(const SlbParam *param, int f)

@@ -83,17 +83,20 @@ static void keep_tensors(SlbEngine *e)
         e->passing[i] = e->kept[i];
         if (n->op == SLB_OP_CONV) e->conv_node[n->conv] = n;
     }
-    for (int i = 0; i < e->graph->node_count;
-         i++) { /* its convolution can close the gate in passing */
+    for (int i = 0; i < e->graph->node_count; i++) { /* its reader can close the gate in passing */
         const SlbNode *n = &e->graph->nodes[i];
         const SlbNode *source = n->op == SLB_OP_CONV ? &e->graph->nodes[n->source[0]] : NULL;
         bool same = source && (e->precision == SLB_FLOAT32 || e->kept[n->source[0]].half);
+        if ((int)n->op == OP_QUANTIZE) { /* its range begins above 0 */
+            source = &e->graph->nodes[n->source[0]];
+            same = true;
+        }
         if (same && source->relu && source->consumers == 1) e->kept[n->source[0]].gate_fused = true;
     }
 }
 
-SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const SlbCpu *cpu,
-                            SlbEngine **engine, SlbError *err)
+SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, int act_bits,
+                            const SlbCpu *cpu, SlbEngine **engine, SlbError *err)
 {
     if (precision == SLB_BFLOAT16 && !slb_bf16_kernels(cpu))
         return slb_fail(err, SLB_E_UNBUILT,
@@ -107,7 +110,13 @@ SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const
                             SLB_GRAD_MAX_CHANNELS, graph->nodes[i].channels);
     SlbEngine *e = slb_calloc(1, sizeof *e);
     if (!e) return slb_fail_memory(err, "a training engine");
-    *e = (SlbEngine){.graph = graph, .precision = precision};
+    *e = (SlbEngine){
+        .graph = slb_engine_graph(graph, act_bits), .precision = precision, .act_bits = act_bits};
+    if (!e->graph) {
+        slb_engine_free(e);
+        return slb_fail_memory(err, "a training engine");
+    }
+    graph = e->graph;
     e->conv = slb_conv_f32(cpu->level);
     e->grad = slb_grad_f32(cpu->level);
     e->winograd = slb_winograd(cpu->level);
@@ -134,6 +143,7 @@ SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, const
 void slb_engine_free(SlbEngine *e)
 {
     if (!e) return;
+    slb_graph_free(e->graph);
     slb_free(e->kept);
     slb_free(e->passing);
     slb_free(e->conv_node);

@@ -26,9 +26,13 @@ typedef struct SlbWeights SlbWeights;
 
 typedef struct SlbEngine SlbEngine;
 
-/* `graph` must outlive the engine. SLB_E_UNBUILT for bf16 on a processor without it. */
+/* With `act_bits` below 32 the inputs of low convolutions are codes of so many bits (8, 4, 2, 1:
+ * quant/requant.h), whose steps are set with the weights: forward by value, backward straight
+ * through (kern/tensor.h). `graph` need not outlive the engine. SLB_E_UNBUILT for bf16 on a
+ * processor without it. */
 SLB_MUST_CHECK SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision,
-                                           const SlbCpu *cpu, SlbEngine **engine, SlbError *err);
+                                           int act_bits, const SlbCpu *cpu, SlbEngine **engine,
+                                           SlbError *err);
 void slb_engine_free(SlbEngine *engine);
 
 SLB_MUST_CHECK SlbStatus slb_weights_create(const SlbEngine *engine, SlbWeights **weights,
@@ -38,6 +42,10 @@ void slb_weights_free(SlbWeights *weights);
  * time. */
 void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, const float *weight,
                      const float *bias);
+
+/* Sets the step of the codes that low convolution `conv` reads; 0, as it is from the start: its
+ * input is not quantized (forward only). Ignored by an engine with act_bits 32. */
+void slb_weights_set_step(SlbWeights *weights, const SlbEngine *engine, int conv, float step);
 
 int slb_engine_convs(const SlbEngine *engine); /* convolutions of its graph */
 
@@ -54,6 +62,8 @@ void slb_grads_watch(SlbGrads *grads, void (*done)(void *user, int conv), void *
 /* Convolution `conv`'s gradient as OIHW floats and [O] bias gradients. */
 void slb_grads_get(const SlbGrads *grads, const SlbEngine *engine, int conv, float *weight,
                    float *bias);
+/* That of the step of its input's codes; 0 where there are none. */
+float slb_grads_step(const SlbGrads *grads, int conv);
 
 /* The tensors of one picture at a time, for one thread. */
 typedef struct SlbSlot SlbSlot;
@@ -78,7 +88,8 @@ typedef struct SlbView {
 SlbView slb_slot_output(const SlbEngine *engine, SlbSlot *slot);
 
 /* Values of the input of convolution `conv` of the last forward pass (a float32 engine and
- * a slot with `backward`): calls `visit` with runs of `count` floats. Zero borders are left out. */
+ * a slot with `backward`): calls `visit` with runs of `count` floats. Borders and channels that
+ * only fill up are left out. */
 void slb_slot_visit_input(const SlbEngine *engine, const SlbSlot *slot, int conv,
                           void (*visit)(void *user, const float *values, size_t count), void *user);
 

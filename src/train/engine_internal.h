@@ -1,4 +1,4 @@
-/* What engine.c, engine_conv.c and engine_pass.c share. */
+/* What the files engine*.c share. */
 #ifndef SLBSR_TRAIN_ENGINE_INTERNAL_H
 #define SLBSR_TRAIN_ENGINE_INTERNAL_H
 
@@ -9,6 +9,12 @@
 #include "kern/winograd.h"
 #include "train/engine.h"
 
+/* Nodes that an engine has besides those of the network's text. */
+enum {
+    OP_QUANTIZE = SLB_OPS, /* the values of the codes that convolution `conv` reads */
+};
+enum { ENGINE_MAX_NODES = 2 * SLB_MAX_NODES };
+
 /* How a node's tensor is kept. */
 typedef struct Kept {
     bool half;       /* SlbBf16, else float */
@@ -16,13 +22,13 @@ typedef struct Kept {
     size_t stride;   /* channels as stored */
     int buffer;      /* index of the forward buffer it lives in */
     int grad;        /* index of the gradient buffer, -1 where no gradient is wanted */
-    bool gate_fused; /* its only reader is a convolution, which multiplies by the ReLU's derivative
-                      */
+    bool gate_fused; /* its only reader multiplies by the ReLU's derivative */
 } Kept;
 
 struct SlbEngine {
-    const SlbGraph *graph;
+    SlbGraph *graph; /* owned: the network's with the nodes above; no text */
     SlbPrecision precision;
+    int act_bits;
     SlbConvF32Fn conv;
     SlbGradF32Fn grad;
     const SlbWinogradKernels *winograd;
@@ -44,8 +50,9 @@ typedef struct ConvWeights {
     float *forward;        /* slb_pack_f32 or Winograd's; NULL where the bf16 form serves */
     float *backward;       /* [taps][back_in][back_out] */
     SlbBf16 *forward_half, *backward_half;
-    float *bias;    /* [out] */
-    float *scratch; /* room for either form in floats */
+    float *bias;            /* [out] */
+    float *scratch;         /* room for either form in floats */
+    SlbQuantizer quantizer; /* of its input; step 0: none */
 } ConvWeights;
 
 struct SlbWeights {
@@ -56,6 +63,7 @@ struct SlbWeights {
 struct SlbGrads {
     int count;
     size_t *weight_at, *bias_at; /* where a convolution's gradients begin in data */
+    size_t *step_at;             /* the same of its step; SIZE_MAX: it has none */
     float *data;
     size_t size;
     void (*done)(void *user, int conv); /* slb_grads_watch */
@@ -119,6 +127,8 @@ static inline bool is_winograd(const SlbEngine *engine, const SlbNode *node)
     return node->kernel == 3 && engine->precision == SLB_FLOAT32 &&
            engine->graph->nodes[node->source[0]].op != SLB_OP_INPUT;
 }
+/* The graph that an engine runs, owned by the caller; NULL when memory is out. */
+SlbGraph *slb_engine_graph(const SlbGraph *graph, int act_bits);
 
 /* Writes zeros to the margins and to the zero column of a tensor. */
 void slb_zero_border(const SlbSlot *slot, void *pixels, const Kept *kept);

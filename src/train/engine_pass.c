@@ -112,9 +112,33 @@ static void shuffle_forward(const SlbEngine *e, SlbSlot *slot, int node)
                    kept_of(e, slot, node), tensor(e, slot, node), false);
 }
 
+static void quantize_forward(const SlbEngine *e, const SlbWeights *weights, SlbSlot *slot, int node)
+{
+    const SlbNode *n = &e->graph->nodes[node];
+    const SlbQuantizer *q = &weights->conv[n->conv].quantizer;
+    const Kept *from = kept_of(e, slot, n->source[0]), *to = kept_of(e, slot, node);
+    const void *in = tensor(e, slot, n->source[0]);
+    void *out = tensor(e, slot, node);
+    if (!same_form(from, to)) { /* of the input itself */
+        for (size_t p = 0; p < flat_pixels(slot, to); p++)
+            for (size_t c = 0; c < (size_t)n->channels; c++)
+                put(to, out, p * to->stride + c, get(from, in, p * from->stride + c));
+        in = out;
+    }
+    size_t count = flat_count(slot, to);
+    if (!(q->step > 0.0f)) {
+        if (in != out) memcpy(out, in, count * element_bytes(to));
+    } else if (to->half) {
+        e->ops->quantize_bf16(in, q, count, out);
+    } else {
+        e->ops->quantize_f32(in, q, count, out);
+    }
+}
+
 static void node_forward(const SlbEngine *e, const SlbWeights *weights, SlbSlot *slot, int node)
 {
-    switch (e->graph->nodes[node].op) {
+    switch ((int)e->graph->nodes[node].op) {
+    case OP_QUANTIZE: quantize_forward(e, weights, slot, node); break;
     case SLB_OP_CONV: slb_conv_node_forward(e, weights, slot, node); break;
     case SLB_OP_ADD: add_forward(e, slot, node); break;
     case SLB_OP_LRELU: leak_forward(e, slot, node); break;
@@ -230,12 +254,10 @@ static void gate(const SlbEngine *e, SlbSlot *slot, int node, float slope)
             if (!(get(kept, y, i) > 0.0f)) put(&grad, dy, i, slope * get(&grad, dy, i));
 }
 
-/* The gradient goes on as it is (its own buffer is scratch from here on), or is added. */
-static void leak_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
+/* The gradient goes on to the source as it is, or is added to what is there. */
+static void pass_on(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
 {
     int source = e->graph->nodes[node].source[0];
-    if (e->graph->nodes[source].op == SLB_OP_INPUT) return;
-    gate(e, slot, node, SLB_LRELU_SLOPE);
     Kept from = grad_kept(e, node), to = grad_kept(e, source);
     const void *dy = grad_tensor(e, slot, node);
     void *dx = grad_tensor(e, slot, source);
@@ -245,6 +267,40 @@ static void leak_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *wri
         memcpy(dx, dy, flat_count(slot, &to) * element_bytes(&to));
     slb_zero_border(slot, dx, &to);
     written[source] = true;
+}
+
+static void leak_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
+{
+    if (e->graph->nodes[e->graph->nodes[node].source[0]].op == SLB_OP_INPUT) return;
+    gate(e, slot, node, SLB_LRELU_SLOPE); /* its own gradient is scratch from here on */
+    pass_on(e, slot, node, written);
+}
+
+/* The gradient of the step, and that of the values in place of the gradient of their codes. */
+static void quantize_backward(const SlbEngine *e, const SlbWeights *weights, SlbSlot *slot,
+                              int node, bool *written, SlbGrads *grads)
+{
+    const SlbNode *n = &e->graph->nodes[node];
+    const SlbQuantizer *q = &weights->conv[n->conv].quantizer;
+    const Kept *from = &e->kept[n->source[0]];
+    Kept grad = grad_kept(e, node);
+    const void *x = tensor(e, slot, n->source[0]);
+    void *dy = grad_tensor(e, slot, node);
+    float *step = &grads->data[grads->step_at[n->conv]];
+    if (same_form(from, &grad) && grad.half)
+        *step += e->ops->straight_bf16(x, q, flat_count(slot, &grad), dy);
+    else if (same_form(from, &grad))
+        *step += e->ops->straight_f32(x, q, flat_count(slot, &grad), dy);
+    else
+        for (size_t p = 0; p < flat_pixels(slot, &grad); p++)
+            for (size_t c = 0; c < (size_t)n->channels; c++) {
+                size_t at = p * grad.stride + c;
+                float value = get(from, x, p * from->stride + c), slope = get(&grad, dy, at);
+                *step += e->ops->straight_f32(&value, q, 1, &slope);
+                put(&grad, dy, at, slope);
+            }
+    if (grads->done) grads->done(grads->user, n->conv); /* that of the step was the last */
+    if (e->graph->nodes[n->source[0]].op != SLB_OP_INPUT) pass_on(e, slot, node, written);
 }
 
 static void shuffle_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
@@ -268,7 +324,8 @@ static void conv_backward(const SlbEngine *e, const SlbWeights *weights, SlbSlot
     int source = n->source[0];
     if (n->relu && !e->kept[node].gate_fused) gate(e, slot, node, 0.0f);
     slb_conv_node_backward_weights(e, slot, node, grads);
-    if (grads->done) grads->done(grads->user, n->conv);
+    if (grads->done && (int)e->graph->nodes[source].op != OP_QUANTIZE)
+        grads->done(grads->user, n->conv);
     if (e->graph->nodes[source].op == SLB_OP_INPUT) return;
     slb_conv_node_backward_data(e, weights, slot, node, written[source]);
     written[source] = true;
@@ -278,9 +335,10 @@ double slb_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot 
                     const float *target, SlbLoss loss, double samples, SlbGrads *grads)
 {
     const SlbGraph *g = engine->graph;
-    bool written[SLB_MAX_NODES] = {false};
+    bool written[ENGINE_MAX_NODES] = {false};
     double value = loss_grad(engine, slot, target, loss, samples);
-    for (int i = g->node_count - 1; i > 0; i--) switch (g->nodes[i].op) {
+    for (int i = g->node_count - 1; i > 0; i--) switch ((int)g->nodes[i].op) {
+        case OP_QUANTIZE: quantize_backward(engine, weights, slot, i, written, grads); break;
         case SLB_OP_CONV: conv_backward(engine, weights, slot, i, written, grads); break;
         case SLB_OP_ADD: add_backward(engine, slot, i, written); break;
         case SLB_OP_LRELU: leak_backward(engine, slot, i, written); break;

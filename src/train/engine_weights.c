@@ -141,14 +141,24 @@ void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, con
         engine->half->pack(backward, c->taps, c->back_in, c->back_out, c->backward_half);
 }
 
+void slb_weights_set_step(SlbWeights *weights, const SlbEngine *engine, int conv, float step)
+{
+    const SlbNode *from = &engine->graph->nodes[engine->conv_node[conv]->source[0]];
+    if ((int)from->op != OP_QUANTIZE) return;
+    weights->conv[conv].quantizer =
+        step > 0.0f ? slb_quantizer(slb_codes(engine->act_bits, from->positive), step)
+                    : (SlbQuantizer){0};
+}
+
 SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads, SlbError *err)
 {
     SlbGrads *g = slb_calloc(1, sizeof *g);
     if (!g) return slb_fail_memory(err, "the gradients of training");
     g->count = engine->graph->conv_count;
-    g->weight_at = slb_calloc((size_t)g->count, 2 * sizeof *g->weight_at);
+    g->weight_at = slb_calloc((size_t)g->count, 3 * sizeof *g->weight_at);
     if (g->weight_at) {
         g->bias_at = g->weight_at + g->count;
+        g->step_at = g->bias_at + g->count;
         for (int i = 0; i < g->count; i++) {
             const SlbNode *node = engine->conv_node[i];
             size_t out = (size_t)slb_out_padded(node->channels);
@@ -156,6 +166,9 @@ SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads, SlbError *
             g->size += (size_t)taps_of(node) * (size_t)grad_inputs(engine, node) * out;
             g->bias_at[i] = g->size;
             g->size += out; /* all are multiples of 16 floats: aligned */
+            bool codes = (int)engine->graph->nodes[node->source[0]].op == OP_QUANTIZE;
+            g->step_at[i] = codes ? g->size : SIZE_MAX;
+            g->size += codes ? SLB_OUT_BLOCK : 0;
         }
         g->data = slb_calloc(g->size, sizeof *g->data);
     }
@@ -205,4 +218,10 @@ void slb_grads_get(const SlbGrads *grads, const SlbEngine *engine, int conv, flo
             for (int t = 0; t < taps; t++)
                 *weight++ = data[((size_t)t * rows + (size_t)i) * out + (size_t)o];
     memcpy(bias, grads->data + grads->bias_at[conv], (size_t)node->channels * sizeof *bias);
+}
+
+float slb_grads_step(const SlbGrads *grads, int conv)
+{
+    size_t at = grads->step_at[conv];
+    return at == SIZE_MAX ? 0.0f : grads->data[at];
 }

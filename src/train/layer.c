@@ -20,11 +20,11 @@ static SlbStatus param_create(SlbParam *param, size_t size, bool averaged, SlbEr
 }
 
 SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels,
-                           const SlbMethod *method, int weight_bits, bool averaged, SlbError *err)
+                           const SlbLayerForm *form, SlbError *err)
 {
-    bool searched = node->low && weight_bits < 32;
-    *layer = (SlbLayer){.method = searched ? method : &slb_method_float,
-                        .bits = searched ? weight_bits : 32,
+    bool searched = node->low && form->weight_bits < 32, averaged = form->averaged;
+    *layer = (SlbLayer){.method = searched ? form->method : &slb_method_float,
+                        .bits = searched ? form->weight_bits : 32,
                         .out_channels = node->channels,
                         .in_channels = in_channels,
                         .kernel = node->kernel};
@@ -34,6 +34,8 @@ SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels
     if (s == SLB_OK && layer->method->scaled)
         s = param_create(&layer->param[SLB_PARAM_SCALE], channels, averaged, err);
     if (s == SLB_OK) s = param_create(&layer->param[SLB_PARAM_BIAS], channels, averaged, err);
+    if (s == SLB_OK && node->low && form->steps)
+        s = param_create(&layer->param[SLB_PARAM_STEP], 1, averaged, err);
     if (s != SLB_OK) slb_layer_free(layer);
     return s;
 }
@@ -73,6 +75,12 @@ SlbLayer slb_layer_averaged(const SlbLayer *layer)
     for (int i = 0; i < SLB_PARAMS; i++)
         if (view.param[i].average) view.param[i].value = view.param[i].average;
     return view;
+}
+
+float slb_layer_step(const SlbLayer *layer)
+{
+    const SlbParam *p = &layer->param[SLB_PARAM_STEP];
+    return p->size ? (float)exp((double)p->value[0]) : 0.0f;
 }
 
 void slb_layer_random(const SlbLayer *layer, uint64_t seed, int conv, float gain, float *weight)

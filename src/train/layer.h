@@ -16,7 +16,13 @@ typedef struct SlbParam {
     float rate; /* multiplies the learning rate */
 } SlbParam;
 
-enum { SLB_PARAM_WEIGHT, SLB_PARAM_SCALE, SLB_PARAM_BIAS, SLB_PARAMS };
+enum {
+    SLB_PARAM_WEIGHT,
+    SLB_PARAM_SCALE, /* size 0 where the method has none */
+    SLB_PARAM_BIAS,
+    SLB_PARAM_STEP, /* ln of the step of its input's codes; size 0 where it is not learned */
+    SLB_PARAMS
+};
 
 struct SlbMethod;
 
@@ -24,7 +30,7 @@ typedef struct SlbLayer {
     const struct SlbMethod *method;
     int bits; /* of its weights: 32 or those of levels.h */
     int out_channels, in_channels, kernel;
-    SlbParam param[SLB_PARAMS]; /* the scale has size 0 where the method has none */
+    SlbParam param[SLB_PARAMS];
 } SlbLayer;
 
 static inline size_t slb_layer_weights(const SlbLayer *layer)
@@ -56,12 +62,18 @@ typedef struct SlbMethod {
 
 extern const SlbMethod slb_method_float, slb_method_slb, slb_method_dorefa;
 
-/* Allocates the parameters of a convolution with `in_channels` inputs, zeroed; `method` is that of
- * low layers with less than 32 bits. With averages if `averaged`, but for searched values: the
- * other parameters are trained for the levels as they are. SLB_E_MEMORY. */
+/* What the layers of a run have in common. */
+typedef struct SlbLayerForm {
+    const SlbMethod *method; /* of low layers with less than 32 bits */
+    int weight_bits;         /* of low layers */
+    bool steps;              /* low layers learn the step of their input's codes */
+    bool averaged;           /* with averages, but for searched values: the other parameters are
+                                trained for the levels as they are */
+} SlbLayerForm;
+
+/* Allocates the parameters of a convolution with `in_channels` inputs, zeroed. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels,
-                                          const SlbMethod *method, int weight_bits, bool averaged,
-                                          SlbError *err);
+                                          const SlbLayerForm *form, SlbError *err);
 void slb_layer_free(SlbLayer *layer);
 
 /* Copies values, moments and averages (not gradients) between layers of the same form. */
@@ -73,6 +85,9 @@ void slb_layer_forget_grads(SlbLayer *layer);
 /* The layer as inference is to have it: a view whose values are the averages where there are any.
  * Owns nothing. */
 SlbLayer slb_layer_averaged(const SlbLayer *layer);
+
+/* The step of the codes that it reads; 0 where it is not learned. */
+float slb_layer_step(const SlbLayer *layer);
 
 /* He-normal weights of `gain` (standard deviation gain * sqrt(2 / fan_in)), keyed by seed and conv
  * number. */

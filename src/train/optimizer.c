@@ -8,7 +8,7 @@ double slb_grad_norm(const SlbLayer *layers, int count)
     for (int l = 0; l < count; l++)
         for (int i = 0; i < SLB_PARAMS; i++) {
             const SlbParam *p = &layers[l].param[i];
-            if (p->rate == 0.0f) continue; /* it does not move */
+            if (p->rate == 0.0f || i == SLB_PARAM_STEP) continue;
             for (size_t k = 0; k < p->size; k++) square += (double)p->grad[k] * (double)p->grad[k];
         }
     return sqrt(square);

@@ -5,7 +5,8 @@
 
 #include "train/layer.h"
 
-/* Euclidean norm of all gradients of `count` layers, summed in a fixed order. */
+/* Euclidean norm of all gradients of `count` layers, summed in a fixed order; without those of
+ * steps, each a sum over a whole tensor, which Adam measures by itself. */
 double slb_grad_norm(const SlbLayer *layers, int count);
 
 typedef struct SlbAdam {

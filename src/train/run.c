@@ -63,6 +63,8 @@ static void set_weights(const Run *run, const SlbEngine *engine, SlbWeights *wei
         SlbLayer layer = averaged ? slb_layer_averaged(now) : *now;
         layer.method->weights(&layer, sharpness, hard, run->effective[i]);
         slb_weights_set(weights, engine, i, run->effective[i], layer.param[SLB_PARAM_BIAS].value);
+        float step = slb_layer_step(&layer);
+        slb_weights_set_step(weights, engine, i, step > 0.0f ? step : run->step[i]);
     }
 }
 
@@ -186,6 +188,8 @@ static void parameter_grads(Run *run, const SlbGrads *total, bool hard)
         SlbLayer *layer = &run->now.layer[i];
         slb_grads_get(total, run->engine, i, run->effective[i], layer->param[SLB_PARAM_BIAS].grad);
         layer->method->backward(layer, sharpness, hard, run->effective[i]);
+        if (layer->param[SLB_PARAM_STEP].size) /* dL/d ln(step) */
+            layer->param[SLB_PARAM_STEP].grad[0] = slb_grads_step(total, i) * slb_layer_step(layer);
     }
 }
 
@@ -277,41 +281,44 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
     return SLB_OK;
 }
 
-SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err)
-{
-    const SlbEngine *engine = slb_validation_engine(run->validation);
-    set_weights(run, engine, run->hard, true, true);
-    SlbStatus s = slb_validation_run(run->validation, run->hard, psnr, err);
-    if (s != SLB_OK) return s;
-    memcpy(psnr_soft, psnr, (size_t)run->options->scale_count * sizeof *psnr);
-    if (!run_is_soft(run)) return SLB_OK;
-    set_weights(run, engine, run->soft, false, true);
-    return slb_validation_run(run->validation, run->soft, psnr_soft, err);
-}
-
-/* The steps of the low layers' 8-bit inputs, from the hard weights. */
-static SlbStatus calibrate(Run *run, SlbModel *model, SlbError *err)
+SlbStatus run_calibrate(Run *run, SlbError *err)
 {
     enum { PATCHES = 192 };
     const SlbTrainOptions *o = run->options;
     SlbEngine *engine = NULL;
     SlbWeights *weights = NULL;
-    float *step = slb_calloc((size_t)run->graph->conv_count, sizeof *step);
-    SlbStatus s = step ? SLB_OK : slb_fail_memory(err, "the calibration");
-    if (s == SLB_OK) s = slb_engine_create(run->graph, SLB_FLOAT32, &run->cpu, &engine, err);
+    SlbStatus s = slb_engine_create(run->graph, SLB_FLOAT32, 32, &run->cpu, &engine, err);
     if (s == SLB_OK) s = slb_weights_create(engine, &weights, err);
     if (s == SLB_OK) {
-        set_weights(run, engine, weights, true, true);
+        set_weights(run, engine, weights, !run_is_soft(run), true);
         s = slb_calibrate(engine, run->graph, weights, &run->dataset, run_patch_form(run),
-                          o->scales, o->scale_count, PATCHES, 8, step, err);
+                          o->scales, o->scale_count, PATCHES, run->act_bits, run->step, err);
     }
-    for (int i = 0; s == SLB_OK && i < run->graph->conv_count; i++)
-        model->conv[i].in_step = step[i];
-    model->act_bits = 8;
     slb_weights_free(weights);
     slb_engine_free(engine);
-    slb_free(step);
     return s;
+}
+
+/* 8-bit steps, once the weights are those of the model. */
+static SlbStatus calibrate_last(Run *run, SlbError *err)
+{
+    bool due = run->act_bits == 8 && run->now.step == run->options->steps;
+    for (int i = 0; i < run->graph->conv_count; i++) due = due && run->step[i] == 0.0f;
+    return due ? run_calibrate(run, err) : SLB_OK;
+}
+
+SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err)
+{
+    const SlbEngine *engine = slb_validation_engine(run->validation);
+    SlbStatus s = calibrate_last(run, err);
+    if (s != SLB_OK) return s;
+    set_weights(run, engine, run->hard, true, true);
+    s = slb_validation_run(run->validation, run->hard, psnr, err);
+    if (s != SLB_OK) return s;
+    memcpy(psnr_soft, psnr, (size_t)run->options->scale_count * sizeof *psnr);
+    if (!run_is_soft(run)) return SLB_OK;
+    set_weights(run, engine, run->soft, false, true);
+    return slb_validation_run(run->validation, run->soft, psnr_soft, err);
 }
 
 static SlbStatus describe(const Run *run, SlbModel *model, const char *figures, SlbError *err)
@@ -333,14 +340,16 @@ SlbStatus run_finish(Run *run, const char *figures, SlbError *err)
     SlbModel *model = NULL;
     if (!run_leads(run)) return SLB_OK;
     SlbStatus s = slb_model_create(run->graph, o->bits, &model, err);
-    if (s != SLB_OK) return s;
-    for (int i = 0; i < run->graph->conv_count; i++) {
+    if (s == SLB_OK) s = calibrate_last(run, err);
+    for (int i = 0; s == SLB_OK && i < run->graph->conv_count; i++) {
         SlbLayer layer = slb_layer_averaged(&run->now.layer[i]);
         layer.method->harden(&layer, &model->conv[i]);
         memcpy(model->conv[i].bias, layer.param[SLB_PARAM_BIAS].value,
                layer.param[SLB_PARAM_BIAS].size * sizeof(float));
+        float step = slb_layer_step(&layer);
+        model->conv[i].in_step = step > 0.0f ? step : run->step[i];
     }
-    if (o->bits < 32) s = calibrate(run, model, err);
+    if (s == SLB_OK) model->act_bits = run->act_bits;
     if (s == SLB_OK) s = describe(run, model, figures, err);
     if (s == SLB_OK) s = slb_model_save(model, o->out, o->overwrite, err);
     if (s == SLB_OK) {

@@ -34,6 +34,7 @@ static inline double run_seconds(const RunTimes *t)
 typedef struct Run {
     const SlbTrainOptions *options;
     const SlbMethod *method; /* of the searched layers */
+    int act_bits;            /* of the inputs of low layers: 32, 8, 4, 2, 1 */
     SlbCpu cpu;
     SlbGraph *graph;
     SlbTrainState now;  /* what the next step starts from */
@@ -47,9 +48,10 @@ typedef struct Run {
     SlbDataset dataset;
     SlbValidation *validation; /* NULL without --val */
     SlbWeights *hard, *soft;   /* for the validation's engine */
-    int workers;               /* threads that have pictures to do */
-    SlbSlot **slot;            /* [workers] */
-    int parts, from, to;       /* of a batch; this process's: from `from` on, before `to` */
+    float *step;         /* [conv_count] steps of 8-bit activations; 0 until they are calibrated */
+    int workers;         /* threads that have pictures to do */
+    SlbSlot **slot;      /* [workers] */
+    int parts, from, to; /* of a batch; this process's: from `from` on, before `to` */
     SlbReduction *reduction;
     double norm; /* of the gradients of the last step; 0 when that fell back */
     RunTimes times;
@@ -81,10 +83,16 @@ static inline SlbPatchKey run_patch_form(const Run *run)
  * not help. SLB_E_MEMORY; SLB_PARTIAL as in train/comm.h. */
 SLB_MUST_CHECK SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err);
 
-/* PSNR by scale with hard and with soft weights. */
+/* The steps of the inputs of low layers, from the weights as they are: learned ones start from
+ * them, and 8-bit activations need no others. */
+SLB_MUST_CHECK SlbStatus run_calibrate(Run *run, SlbError *err);
+
+/* PSNR by scale with hard and with soft weights, both with quantized activations (those of 8 bits
+ * once the run is at its end). */
 SLB_MUST_CHECK SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err);
 
-/* Calibrates the activations, writes the model and removes the checkpoint; rank 0 does. */
+/* Calibrates 8-bit activations if that is still to do, writes the model and removes the checkpoint;
+ * rank 0 does. */
 SLB_MUST_CHECK SlbStatus run_finish(Run *run, const char *figures, SlbError *err);
 
 /* Where the schedule is: for the step that comes next. */

@@ -1,4 +1,5 @@
 /* Setting a run up: pictures, network, start values, buffers, checkpoint. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ static char *recipe_of(const Run *run)
             "%.17g ",
             run->method->name, o->bits, o->batch, o->patch, o->steps, o->warmup,
             (unsigned long long)o->seed, o->rate, o->logit_rate);
+    if (o->bits < 32 && run->act_bits != 8) fprintf(f, "activations %d ", run->act_bits);
     fprintf(f, "schedule %d %ld average %.17g ", (int)o->schedule, o->decay_every, o->average);
     fprintf(f, "tempering %d %d ", (int)o->tempering, o->restarts);
     fprintf(f, "clip %.17g sharpness %.17g anneal %.17g %.17g loss %d precision %d scales", o->clip,
@@ -66,15 +68,19 @@ static SlbStatus create_states(Run *run, SlbError *err)
     const SlbTrainOptions *o = run->options;
     SlbTrainState copy = {0};
     SlbTrainState *const states[] = {&run->now, &run->good, &copy}; /* the last to be saved from */
+    const SlbLayerForm form = {.method = run->method,
+                               .weight_bits = o->bits,
+                               .steps = run->act_bits<8, .averaged = o->average> 0};
     for (size_t i = 0; i < (run_leads(run) ? 3 : 2); i++) {
-        SlbStatus s = slb_state_create(run->graph, run->method, o->bits, o->logit_rate,
-                                       o->average > 0, states[i], err);
+        SlbStatus s = slb_state_create(run->graph, &form, o->logit_rate, states[i], err);
         if (s != SLB_OK) return s;
     }
     SlbStatus s = SLB_OK;
     if (run_leads(run))
         s = slb_saver_create(run->checkpoint_path, run->recipe, &copy, &run->saver, err);
     if (s != SLB_OK) return s;
+    run->step = slb_calloc((size_t)run->now.count, sizeof *run->step);
+    if (!run->step) return slb_fail_memory(err, "the network's parameters");
     run->effective = slb_calloc((size_t)run->now.count, sizeof *run->effective);
     for (int i = 0; i < run->now.count; i++) {
         if (run->effective)
@@ -158,9 +164,9 @@ static SlbStatus create_validation(Run *run, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     if (!o->val) return SLB_OK;
-    SlbStatus s =
-        slb_validation_create(o->val, o->val_pictures, run->graph, o->scales, o->scale_count,
-                              &run->cpu, o->threads, o->comm, &run->validation, err);
+    SlbStatus s = slb_validation_create(o->val, o->val_pictures, run->graph, run->act_bits,
+                                        o->scales, o->scale_count, &run->cpu, o->threads, o->comm,
+                                        &run->validation, err);
     if (s != SLB_OK) return s;
     const SlbEngine *engine = slb_validation_engine(run->validation);
     s = slb_weights_create(engine, &run->hard, err);
@@ -193,7 +199,9 @@ static SlbStatus create_engine(Run *run, SlbError *err)
     const SlbTrainOptions *o = run->options;
     SlbPatchKey form = run_patch_form(run);
     uint32_t side = (uint32_t)slb_patch_input_side(&form);
-    SlbStatus s = slb_engine_create(run->graph, o->precision, &run->cpu, &run->engine, err);
+    int act_bits = run->act_bits < 8 ? run->act_bits : 32; /* 8 bits are not trained with */
+    SlbStatus s =
+        slb_engine_create(run->graph, o->precision, act_bits, &run->cpu, &run->engine, err);
     if (s == SLB_OK) s = slb_weights_create(run->engine, &run->weights, err);
     if (s == SLB_OK)
         s = slb_reduction_create(run->engine, o->comm, run->parts, &run->from, &run->to,
@@ -203,6 +211,20 @@ static SlbStatus create_engine(Run *run, SlbError *err)
     if (s == SLB_OK && !run->slot) s = slb_fail_memory(err, "the tensors of training");
     for (int t = 0; s == SLB_OK && t < run->workers; t++)
         s = slb_slot_create(run->engine, side, side, true, &run->slot[t], err);
+    return s;
+}
+
+/* Learned steps start from those that fit the first weights best. */
+static SlbStatus start_steps(Run *run, SlbError *err)
+{
+    if (run->act_bits >= 8) return SLB_OK;
+    SlbStatus s = run_calibrate(run, err);
+    for (int i = 0; s == SLB_OK && i < run->now.count; i++) {
+        SlbParam *p = &run->now.layer[i].param[SLB_PARAM_STEP];
+        if (p->size) p->value[0] = logf(run->step[i]);
+        if (p->average) p->average[0] = p->value[0];
+        run->step[i] = 0.0f;
+    }
     return s;
 }
 
@@ -232,6 +254,7 @@ static SlbStatus start(Run *run, SlbError *err)
         else
             init_random(run);
         start_averages(run);
+        if (s == SLB_OK) s = start_steps(run, err);
     }
     return s;
 }
@@ -288,6 +311,10 @@ static SlbStatus set_up(Run *run, SlbError *err)
                         options->out);
     if (!slb_cpu_detect(&run->cpu))
         return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU names a level this machine does not have");
+    if (options->bits == 32 && run->act_bits < 32)
+        return slb_fail(err, SLB_E_USAGE,
+                        "--act-bits: %d goes with low-bit weights only; give --bits 1, 2 or 4",
+                        run->act_bits);
     run->parts = parts_of(options->batch);
     SlbStatus s = check_parts(run, err);
     if (s == SLB_OK) s = slb_graph_open(options->net, &run->graph, err);
@@ -309,6 +336,7 @@ static SlbStatus set_up(Run *run, SlbError *err)
 SlbStatus run_create(Run *run, const SlbTrainOptions *options, SlbError *err)
 {
     *run = (Run){.options = options, .method = options->method ? options->method : &slb_method_slb};
+    run->act_bits = options->act_bits ? options->act_bits : options->bits < 32 ? 8 : 32;
     SlbStatus s = slb_comm_settle(options->comm, set_up(run, err), err);
     if (s == SLB_OK) s = compare_recipes(run, err);
     if (s == SLB_OK) s = slb_state_share(&run->now, options->comm, err);
@@ -328,6 +356,7 @@ void run_free(Run *run)
     slb_reduction_free(run->reduction);
     slb_free(run->slot);
     slb_free(run->effective);
+    slb_free(run->step);
     slb_weights_free(run->weights);
     slb_weights_free(run->hard);
     slb_weights_free(run->soft);

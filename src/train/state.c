@@ -2,8 +2,8 @@
 
 #include "base/mem.h"
 
-SlbStatus slb_state_create(const SlbGraph *graph, const SlbMethod *method, int weight_bits,
-                           double logit_rate, bool averaged, SlbTrainState *state, SlbError *err)
+SlbStatus slb_state_create(const SlbGraph *graph, const SlbLayerForm *form, double logit_rate,
+                           SlbTrainState *state, SlbError *err)
 {
     *state = (SlbTrainState){.count = graph->conv_count, .rate_factor = 1.0};
     state->layer = slb_calloc((size_t)graph->conv_count, sizeof *state->layer);
@@ -12,8 +12,7 @@ SlbStatus slb_state_create(const SlbGraph *graph, const SlbMethod *method, int w
         const SlbNode *n = &graph->nodes[i];
         if (n->op != SLB_OP_CONV) continue;
         SlbLayer *layer = &state->layer[n->conv];
-        SlbStatus s = slb_layer_create(layer, n, graph->nodes[n->source[0]].channels, method,
-                                       weight_bits, averaged, err);
+        SlbStatus s = slb_layer_create(layer, n, graph->nodes[n->source[0]].channels, form, err);
         if (s != SLB_OK) {
             slb_state_free(state);
             return s;

@@ -16,11 +16,10 @@ typedef struct SlbTrainState {
     double usual_loss, usual_baseline;
 } SlbTrainState;
 
-/* Zeroed parameters for the convolutions of a graph, low ones by `method`. `logit_rate` is the rate
- * factor of searched values. SLB_E_MEMORY, with nothing to free. */
-SLB_MUST_CHECK SlbStatus slb_state_create(const SlbGraph *graph, const SlbMethod *method,
-                                          int weight_bits, double logit_rate, bool averaged,
-                                          SlbTrainState *state, SlbError *err);
+/* Zeroed parameters for the convolutions of a graph. `logit_rate` is the rate factor of searched
+ * values. SLB_E_MEMORY, with nothing to free. */
+SLB_MUST_CHECK SlbStatus slb_state_create(const SlbGraph *graph, const SlbLayerForm *form,
+                                          double logit_rate, SlbTrainState *state, SlbError *err);
 void slb_state_free(SlbTrainState *state); /* safe on a zeroed one */
 
 /* Gives the state of rank 0 to all processes (train/comm.h). */

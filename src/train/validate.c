@@ -161,7 +161,7 @@ static SlbStatus load_pictures(SlbValidation *v, const char *folder, int most, S
     return s == SLB_OK ? score_bicubic(v, err) : s;
 }
 
-SlbStatus slb_validation_create(const char *folder, int most, const SlbGraph *graph,
+SlbStatus slb_validation_create(const char *folder, int most, const SlbGraph *graph, int act_bits,
                                 const int *scales, int scale_count, const SlbCpu *cpu, int threads,
                                 SlbComm *comm, SlbValidation **validation, SlbError *err)
 {
@@ -174,7 +174,7 @@ SlbStatus slb_validation_create(const char *folder, int most, const SlbGraph *gr
     SlbStatus s = v->scales && v->bicubic ? SLB_OK : slb_fail_memory(err, "the validation");
     if (s == SLB_OK) {
         memcpy(v->scales, scales, (size_t)scale_count * sizeof *scales);
-        s = slb_engine_create(graph, SLB_FLOAT32, cpu, &v->engine, err);
+        s = slb_engine_create(graph, SLB_FLOAT32, act_bits, cpu, &v->engine, err);
     }
     if (s == SLB_OK) s = load_pictures(v, folder, most, err);
     if (s == SLB_OK)

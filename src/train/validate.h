@@ -11,9 +11,10 @@
 typedef struct SlbValidation SlbValidation;
 
 /* Loads the first `most` pictures of a folder (0: all) and prepares them for the scales. `graph`
- * and `comm`, the processes that share the work, must outlive it. */
+ * and `comm`, the processes that share the work, must outlive it. `act_bits` as of
+ * slb_engine_create. */
 SLB_MUST_CHECK SlbStatus slb_validation_create(const char *folder, int most, const SlbGraph *graph,
-                                               const int *scales, int scale_count,
+                                               int act_bits, const int *scales, int scale_count,
                                                const SlbCpu *cpu, int threads, SlbComm *comm,
                                                SlbValidation **validation, SlbError *err);
 void slb_validation_free(SlbValidation *validation); /* NULL is allowed */

@@ -34,8 +34,10 @@ static void create(SlbLayer *layer, int bits, const float *w)
 {
     const SlbNode node = {
         .op = SLB_OP_CONV, .channels = OUT, .kernel = 3, .low = true, .norm = true};
-    assert_int_equal(slb_layer_create(layer, &node, IN, &slb_method_dorefa, bits, false, NULL),
-                     SLB_OK);
+    assert_int_equal(
+        slb_layer_create(layer, &node, IN,
+                         &(SlbLayerForm){.method = &slb_method_dorefa, .weight_bits = bits}, NULL),
+        SLB_OK);
     memcpy(layer->param[SLB_PARAM_WEIGHT].value, w, COUNT * sizeof *w);
     for (int o = 0; o < OUT; o++) layer->param[SLB_PARAM_SCALE].value[o] = 0.5f * (float)(o + 1);
 }

@@ -59,13 +59,16 @@ static double psnr(Case *c)
     return score.psnr;
 }
 
-/* The trainer's engine in float32 with the weights that inference uses. */
-static double trainers(Case *c, const SlbModel *model, const SlbCpu *cpu)
+/* The trainer's engine in float32 with the weights that inference uses, its low layers reading
+ * floats or codes. */
+static double trainers(Case *c, const SlbModel *model, const SlbCpu *cpu, bool codes)
 {
     SlbEngine *engine;
     SlbWeights *weights;
     SlbSlot *slot;
-    assert_int_equal(slb_engine_create(model->graph, SLB_FLOAT32, cpu, &engine, NULL), SLB_OK);
+    assert_int_equal(slb_engine_create(model->graph, SLB_FLOAT32, codes ? model->act_bits : 32, cpu,
+                                       &engine, NULL),
+                     SLB_OK);
     assert_int_equal(slb_weights_create(engine, &weights, NULL), SLB_OK);
     assert_int_equal(slb_slot_create(engine, c->pair.width, c->pair.height, false, &slot, NULL),
                      SLB_OK);
@@ -75,6 +78,7 @@ static double trainers(Case *c, const SlbModel *model, const SlbCpu *cpu)
         float *w = slb_alloc((size_t)p->in_channels * taps, (size_t)p->out_channels * sizeof *w);
         slb_conv_effective(p, w);
         slb_weights_set(weights, engine, i, w, p->bias);
+        slb_weights_set_step(weights, engine, i, p->in_step);
         slb_free(w);
     }
     slb_forward(engine, weights, slot, c->in, c->pair.width, c->pair.height);
@@ -109,7 +113,7 @@ static void compare(Case *c, const char *name, const SlbModel *model, bool also_
 {
     SlbCpu cpu;
     slb_cpu_detect(&cpu);
-    double trained = trainers(c, model, &cpu);
+    double trained = trainers(c, model, &cpu, false);
     print_message("%s x%d: trainer %.4f dB", name, c->scale, trained);
     if (also_float) {
         double floats = engines(c, model, &cpu, false);
@@ -118,10 +122,12 @@ static void compare(Case *c, const char *name, const SlbModel *model, bool also_
             fail_msg("%s: %g dB by the trainer, %g by the engine", name, trained, floats);
     }
     if (model->act_bits == 8) {
-        double packed = engines(c, model, &cpu, true);
-        print_message(", packed %.4f", packed);
+        double packed = engines(c, model, &cpu, true), codes = trainers(c, model, &cpu, true);
+        print_message(", on codes %.4f, packed %.4f", codes, packed);
         if (!(fabs(trained - packed) <= 0.05))
             fail_msg("%s: %g dB by the trainer, %g packed", name, trained, packed);
+        if (!(fabs(codes - packed) <= 0.01))
+            fail_msg("%s: on codes %g dB by the trainer, %g packed", name, codes, packed);
     }
     print_message("\n");
 }

@@ -85,6 +85,7 @@ static void test_threads(void **state)
         char first[160];
         snprintf(first, sizeof first, "%s", in_folder(bits == 1 ? "one1" : "one2"));
         SlbTrainOptions o = small(first, bits);
+        o.act_bits = bits == 1 ? 1 : 0;
         train(&o, SLB_OK);
         for (size_t i = 0; i < 3; i++) {
             o.out = in_folder("more");
@@ -162,6 +163,7 @@ static void test_resume(void **state)
     (void)state;
     for (int bits = 2; bits <= 32; bits *= 16) {
         SlbTrainOptions o = small(in_folder("whole"), bits);
+        o.act_bits = bits == 2 ? 2 : 0; /* learned steps are in the checkpoint too */
         o.overwrite = true;
         train(&o, SLB_OK);
         o.out = in_folder("broken");
@@ -345,6 +347,11 @@ static void test_learns(void **state)
     train(&o, SLB_OK);
     if (!(last_psnr > last_bicubic + 0.2))
         fail_msg("2 bits: %g dB, bicubic %g dB", last_psnr, last_bicubic);
+    o.out = in_folder("one");
+    o.bits = o.act_bits = 1;
+    train(&o, SLB_OK);
+    if (!(last_psnr > last_bicubic + 0.1))
+        fail_msg("1 bit, activations too: %g dB, bicubic %g dB", last_psnr, last_bicubic);
 }
 
 /* The model file holds what was asked for: searched layers with levels, scales and activation
@@ -366,6 +373,37 @@ static void test_model_file(void **state)
         assert_true(low ? model->conv[i].in_step > 0 : model->conv[i].in_step == 0);
     }
     slb_model_free(model);
+}
+
+/* Steps are calibrated at the start and learned from there on, with averages or without; float
+ * activations have none. */
+static void test_activation_bits(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("codes"), 1);
+    o.act_bits = 2;
+    o.average = 0.9;
+    o.overwrite = true;
+    float step[2];
+    for (int i = 0; i < 2; i++) {
+        SlbModel *model;
+        o.steps = i ? 24 : 1;
+        train(&o, SLB_OK);
+        assert_int_equal(slb_model_load(o.out, NULL, &model, NULL), SLB_OK);
+        assert_int_equal(model->act_bits, 2);
+        step[i] = model->conv[1].in_step;
+        slb_model_free(model);
+    }
+    assert_true(step[0] > 0 && step[1] > 0 && fabsf(step[0] - step[1]) > 0.001f * step[0]);
+    SlbModel *model;
+    o.act_bits = 32;
+    train(&o, SLB_OK);
+    assert_int_equal(slb_model_load(o.out, NULL, &model, NULL), SLB_OK);
+    assert_int_equal(model->act_bits, 32);
+    slb_model_free(model);
+    o.bits = 32;
+    o.act_bits = 8;
+    train(&o, SLB_E_USAGE);
 }
 
 static void test_bad_input(void **state)
@@ -414,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_resume_other_recipe),
         cmocka_unit_test(test_model_file),
+        cmocka_unit_test(test_activation_bits),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_falls_back),
         cmocka_unit_test(test_average),
