@@ -65,7 +65,7 @@ typedef struct SlbGradBf16 {
 } SlbGradBf16;
 
 /* in_channels and out_channels at most SLB_GRAD_MAX_CHANNELS. */
-enum { SLB_GRAD_MAX_CHANNELS = 256 };
+enum { SLB_GRAD_MAX_CHANNELS = 576 };
 
 /* The kernels for one instruction set. To add one: a file conv_bf16_ISA.c and a row in
  * conv_bf16.c. Each sums in an order of its own, but one that does not depend on how pixels are

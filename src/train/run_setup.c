@@ -96,8 +96,12 @@ static SlbStatus create_states(Run *run, SlbError *err)
  * grow. Without a ReLU before it, a convolution would double the variance. */
 static float start_gain(const SlbGraph *g, int node)
 {
-    for (int i = node + 1; i < g->node_count; i++)
-        if (g->nodes[i].op == SLB_OP_ADD && g->nodes[i].source[0] == node) return 0.1f;
+    int end = node; /* what becomes of it by itself, up to a sum */
+    for (int i = node + 1; i < g->node_count; i++) {
+        if (g->nodes[i].source[0] != end) continue;
+        if (g->nodes[i].op == SLB_OP_ADD) return 0.1f;
+        if (g->nodes[i].op != SLB_OP_CONV && g->nodes[end].consumers == 1) end = i;
+    }
     const SlbNode *from = &g->nodes[g->nodes[node].source[0]];
     return g->enlarged || from->relu ? 1.0f : 0.7f;
 }

@@ -386,7 +386,7 @@ static void test_engine_bf16(void **state)
     compare_bf16(large_net, 32, &cpu);
     compare_bf16(odd_net, 8, &cpu);
     compare_bf16(large_net, 8, &cpu);
-    static const char too_wide[] = "input y bicubic\nconv 272 1x1 full relu\n"
+    static const char too_wide[] = "input y bicubic\nconv 592 1x1 full relu\n"
                                    "conv 1 3x3 full\nadd input\n";
     assert_int_equal(slb_graph_parse(too_wide, strlen(too_wide), "test", &graph, NULL), SLB_OK);
     assert_int_equal(slb_engine_create(graph, SLB_BFLOAT16, 32, &cpu, &engine, NULL),
