@@ -18,7 +18,7 @@ typedef struct Settings {
     IntList scales;
     int bits, act_bits, method, steps, warmup, batch, patch, seed, threads;
     const char *stop_after;
-    int schedule, decay_every, tempering, restarts;
+    int sbn, schedule, decay_every, tempering, restarts;
     double lr, ema, logit_lr, clip, tmax, anneal_from, anneal_to, checkpoint_minutes;
     int loss, precision, val_every, val_pictures;
     const char *html;
@@ -43,6 +43,10 @@ static const Option options[] = {
      false,
      "how low-bit weights are found: by searching levels, by rounding float weights, or not at all "
      "(as --bits 32)"},
+    {0, "sbn", OPTION_CHOICE, offsetof(Settings, sbn), NULL, "calibrated|dual|none", 0, 0,
+     "calibrated", false,
+     "statistics of networks with 'norm sbn' for the weights of inference: estimated at every "
+     "validation, by a second forward pass in every step, or those of the weights of training"},
     {'i', "init", OPTION_TEXT, offsetof(Settings, init), "FILE", NULL, 0, 0, NULL, false,
      "model to start from, float weights as a rule"},
     {0, "val", OPTION_TEXT, offsetof(Settings, val), "DIR", NULL, 0, 0, NULL, false,
@@ -181,6 +185,7 @@ static SlbTrainOptions train_options(const Settings *set, const Invocation *invo
         .command = invocation->line,
         .bits = methods[set->method] == &slb_method_float ? 32 : set->bits,
         .act_bits = set->act_bits,
+        .sbn = (SlbSbn)set->sbn,
         .method = methods[set->method],
         .scale_count = set->scales.count,
         .steps = set->steps,

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 enum {
-    MAX_TOKENS = 7,           /* of a line, with one to spare that shows a line too long */
+    MAX_TOKENS = 8,           /* of a line, with one to spare that shows a line too long */
     TOKEN_BYTES = 32,         /* of a word, with its zero */
     MAX_NAMES = 64,           /* named points */
     MAX_DEPTH = 8,            /* of nested repeats */
@@ -115,6 +115,8 @@ static SlbStatus parse_conv(Parser *p)
     int i = 4;
     node.norm = i < p->count && strcmp(p->word[i], "norm") == 0;
     i += node.norm;
+    node.sbn = node.norm && i < p->count && strcmp(p->word[i], "sbn") == 0;
+    i += node.sbn;
     node.relu = i < p->count && strcmp(p->word[i], "relu") == 0;
     i += node.relu;
     if (i < p->count) return fail_line(p, "unknown or misplaced word", p->word[i]);
@@ -231,7 +233,7 @@ static const struct Statement {
     SlbStatus (*parse)(Parser *p);
 } statements[] = {
     {"input", 2, 3, "input y bicubic, input y or input rgb", parse_input},
-    {"conv", 4, 6, "conv CHANNELS KxK full|low [norm] [relu]", parse_conv},
+    {"conv", 4, 7, "conv CHANNELS KxK full|low [norm [sbn]] [relu]", parse_conv},
     {"add", 2, 2, "add NAME", parse_add},
     {"lrelu", 1, 1, "lrelu", parse_lrelu},
     {"shuffle", 2, 2, "shuffle FACTOR", parse_shuffle},

@@ -13,9 +13,10 @@
 typedef enum SlbOp {
     SLB_OP_INPUT, /* input y bicubic: one channel, Y / 255, already at output resolution;
                      input y, input rgb: one or three channels / 255, at the picture's own */
-    SLB_OP_CONV, /* conv CHANNELS KxK full|low [norm] [relu]: zero padding, stride 1, K is 1 or 3 */
-    SLB_OP_ADD,  /* add NAME: the sum of the current and a named tensor of the same shape */
-    SLB_OP_LRELU,   /* lrelu: x where x > 0, else SLB_LRELU_SLOPE * x */
+    SLB_OP_CONV,  /* conv CHANNELS KxK full|low [norm [sbn]] [relu]: zero padding, stride 1, K is 1
+                     or 3 */
+    SLB_OP_ADD,   /* add NAME: the sum of the current and a named tensor of the same shape */
+    SLB_OP_LRELU, /* lrelu: x where x > 0, else SLB_LRELU_SLOPE * x */
     SLB_OP_SHUFFLE, /* shuffle R: channel c R^2 + i R + j of pixel (x, y) becomes channel c of pixel
                        (R x + j, R y + i): sub-pixel upsampling (Shi et al. 2016) */
     SLB_OPS,
@@ -30,6 +31,8 @@ typedef struct SlbNode {
     int kernel;    /* conv: 1 or 3 */
     bool low;      /* conv: its weights are the searched, low-bit ones */
     bool norm;     /* conv: learned scale per output channel behind low-bit weights */
+    bool sbn;      /* conv: trained with (state) batch normalization, which is part of its scale and
+                      bias in a model */
     bool relu;     /* conv: followed by max(0, x) */
     int factor;    /* shuffle: R */
     bool positive; /* known never to be below 0: codes of it need no sign */

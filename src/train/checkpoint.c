@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "net/safetensors.h"
 
-enum { FIELDS = 4 };
-static const char *const param_names[SLB_PARAMS] = {"weight", "scale", "bias", "step"};
+enum { FIELDS = 4, TENSORS = SLB_PARAMS * FIELDS + 1 /* of a layer, at most */ };
+static const char *const param_names[SLB_PARAMS] = {"weight", "scale", "bias", "gamma", "step"};
 static const char *const field_names[FIELDS] = {"value", "moment1", "moment2", "average"};
 
 static float *field(const SlbParam *param, int f)
@@ -22,10 +22,11 @@ static float *field(const SlbParam *param, int f)
 static size_t describe(const SlbTrainState *state, SlbTensor *tensors)
 {
     size_t n = 0;
-    for (int l = 0; l < state->count; l++)
+    for (int l = 0; l < state->count; l++) {
+        const SlbLayer *layer = &state->layer[l];
         for (int i = 0; i < SLB_PARAMS; i++)
             for (int f = 0; f < FIELDS; f++) {
-                const SlbParam *p = &state->layer[l].param[i];
+                const SlbParam *p = &layer->param[i];
                 if (!p->size || !field(p, f)) continue;
                 SlbTensor *t = &tensors[n++];
                 *t = (SlbTensor){.dtype = SLB_F32,
@@ -36,13 +37,22 @@ static size_t describe(const SlbTrainState *state, SlbTensor *tensors)
                 snprintf(t->name, sizeof t->name, "conv%02d.%s.%s", l, param_names[i],
                          field_names[f]);
             }
+        if (!layer->moments[0]) continue;
+        size_t moments = 4 * (size_t)layer->out_channels;
+        tensors[n] = (SlbTensor){.dtype = SLB_F32,
+                                 .dims = 1,
+                                 .shape = {moments},
+                                 .bytes = moments * sizeof(float),
+                                 .data = layer->moments[0]};
+        snprintf(tensors[n++].name, sizeof tensors->name, "conv%02d.moments", l);
+    }
     return n;
 }
 
 SlbStatus slb_checkpoint_save(const char *path, const char *recipe, const SlbTrainState *state,
                               SlbError *err)
 {
-    SlbTensor *tensors = slb_calloc((size_t)state->count * SLB_PARAMS * FIELDS, sizeof *tensors);
+    SlbTensor *tensors = slb_calloc((size_t)state->count * TENSORS, sizeof *tensors);
     if (!tensors) return slb_fail_memory(err, path);
     char numbers[128];
     snprintf(numbers, sizeof numbers, "%ld %.17g %.17g %.17g", state->step, state->rate_factor,
@@ -95,7 +105,7 @@ SlbStatus slb_checkpoint_load(const char *path, const char *recipe, SlbTrainStat
     SlbTensorFile *file;
     SlbStatus s = slb_tensors_open(path, &file, err);
     if (s != SLB_OK) return s;
-    SlbTensor *tensors = slb_calloc((size_t)state->count * SLB_PARAMS * FIELDS, sizeof *tensors);
+    SlbTensor *tensors = slb_calloc((size_t)state->count * TENSORS, sizeof *tensors);
     if (!tensors) s = slb_fail_memory(err, path);
     if (s == SLB_OK) s = check(file, path, recipe, state, err);
     if (s == SLB_OK) s = restore(file, path, tensors, describe(state, tensors), err);

@@ -8,7 +8,8 @@ enum { WIDE_CHANNELS = 16 };
 
 static bool is_half(const SlbEngine *e, const SlbNode *n)
 {
-    return e->precision == SLB_BFLOAT16 && n->channels >= WIDE_CHANNELS && n->op != SLB_OP_INPUT;
+    return e->form.precision == SLB_BFLOAT16 && n->channels >= WIDE_CHANNELS &&
+           n->op != SLB_OP_INPUT;
 }
 
 /* The input keeps its channels; whatever is written by a kernel is padded. */
@@ -86,7 +87,7 @@ static void keep_tensors(SlbEngine *e)
     for (int i = 0; i < e->graph->node_count; i++) { /* its reader can close the gate in passing */
         const SlbNode *n = &e->graph->nodes[i];
         const SlbNode *source = n->op == SLB_OP_CONV ? &e->graph->nodes[n->source[0]] : NULL;
-        bool same = source && (e->precision == SLB_FLOAT32 || e->kept[n->source[0]].half);
+        bool same = source && (e->form.precision == SLB_FLOAT32 || e->kept[n->source[0]].half);
         if ((int)n->op == OP_QUANTIZE) { /* its range begins above 0 */
             source = &e->graph->nodes[n->source[0]];
             same = true;
@@ -95,9 +96,10 @@ static void keep_tensors(SlbEngine *e)
     }
 }
 
-SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, int act_bits,
-                            const SlbCpu *cpu, SlbEngine **engine, SlbError *err)
+SlbStatus slb_engine_create(const SlbGraph *graph, const SlbEngineForm *form, const SlbCpu *cpu,
+                            SlbEngine **engine, SlbError *err)
 {
+    SlbPrecision precision = form->precision;
     if (precision == SLB_BFLOAT16 && !slb_bf16_kernels(cpu))
         return slb_fail(err, SLB_E_UNBUILT,
                         "training in bf16 needs a processor with AVX512-BF16 or AMX; give "
@@ -110,8 +112,7 @@ SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision, int a
                             SLB_GRAD_MAX_CHANNELS, graph->nodes[i].channels);
     SlbEngine *e = slb_calloc(1, sizeof *e);
     if (!e) return slb_fail_memory(err, "a training engine");
-    *e = (SlbEngine){
-        .graph = slb_engine_graph(graph, act_bits), .precision = precision, .act_bits = act_bits};
+    *e = (SlbEngine){.graph = slb_engine_graph(graph, form), .form = *form};
     if (!e->graph) {
         slb_engine_free(e);
         return slb_fail_memory(err, "a training engine");

@@ -26,13 +26,20 @@ typedef struct SlbWeights SlbWeights;
 
 typedef struct SlbEngine SlbEngine;
 
-/* With `act_bits` below 32 the inputs of low convolutions are codes of so many bits (8, 4, 2, 1:
- * quant/requant.h), whose steps are set with the weights: forward by value, backward straight
- * through (kern/tensor.h). `graph` need not outlive the engine. SLB_E_UNBUILT for bf16 on a
- * processor without it. */
-SLB_MUST_CHECK SlbStatus slb_engine_create(const SlbGraph *graph, SlbPrecision precision,
-                                           int act_bits, const SlbCpu *cpu, SlbEngine **engine,
-                                           SlbError *err);
+typedef struct SlbEngineForm {
+    SlbPrecision precision;
+    /* Below 32, the inputs of low convolutions are codes of so many bits (8, 4, 2, 1:
+     * quant/requant.h), whose steps are set with the weights: forward by value, backward straight
+     * through (kern/tensor.h). */
+    int act_bits;
+    /* Convolutions with sbn are normalized by the statistics of the batch: for slb_batch_forward.
+     * Without, the weights that are set have the normalization in them. */
+    bool normalize;
+} SlbEngineForm;
+
+/* `graph` need not outlive the engine. SLB_E_UNBUILT for bf16 on a processor without it. */
+SLB_MUST_CHECK SlbStatus slb_engine_create(const SlbGraph *graph, const SlbEngineForm *form,
+                                           const SlbCpu *cpu, SlbEngine **engine, SlbError *err);
 void slb_engine_free(SlbEngine *engine);
 
 SLB_MUST_CHECK SlbStatus slb_weights_create(const SlbEngine *engine, SlbWeights **weights,
@@ -46,6 +53,11 @@ void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, con
 /* Sets the step of the codes that low convolution `conv` reads; 0, as it is from the start: its
  * input is not quantized (forward only). Ignored by an engine with act_bits 32. */
 void slb_weights_set_step(SlbWeights *weights, const SlbEngine *engine, int conv, float step);
+
+/* Scale and bias [O] behind the normalization of convolution `conv`; and reads them back. Only
+ * where the engine normalizes it. */
+void slb_weights_set_norm(SlbWeights *weights, int conv, const float *gamma, const float *beta);
+void slb_weights_get_norm(const SlbWeights *weights, int conv, float *gamma, float *beta);
 
 int slb_engine_convs(const SlbEngine *engine); /* convolutions of its graph */
 
@@ -64,6 +76,9 @@ void slb_grads_get(const SlbGrads *grads, const SlbEngine *engine, int conv, flo
                    float *bias);
 /* That of the step of its input's codes; 0 where there are none. */
 float slb_grads_step(const SlbGrads *grads, int conv);
+/* Those of the scale behind its normalization, [O]; the bias gradients are then those of the bias
+ * behind it. */
+void slb_grads_gamma(const SlbGrads *grads, const SlbEngine *engine, int conv, float *gamma);
 
 /* The tensors of one picture at a time, for one thread. */
 typedef struct SlbSlot SlbSlot;
@@ -100,5 +115,42 @@ typedef enum SlbLoss { SLB_LOSS_MSE, SLB_LOSS_L1 } SlbLoss;
  * (those of the whole batch). */
 double slb_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
                     const float *target, SlbLoss loss, double samples, SlbGrads *grads);
+
+/* -- whole batches, for engines that normalize -- */
+
+/* All pictures go through the network together, from one normalization to the next: it needs the
+ * statistics of all of them. */
+typedef struct SlbBatch {
+    SlbSlot **slot; /* [count] */
+    int count;
+    uint32_t width, height;
+    int threads;
+} SlbBatch;
+
+/* Mean and variance of every channel of the convolutions with sbn, before the normalization, over a
+ * batch of at most `pictures`. */
+typedef struct SlbMoments SlbMoments;
+SLB_MUST_CHECK SlbStatus slb_moments_create(const SlbEngine *engine, int pictures,
+                                            SlbMoments **moments, SlbError *err);
+void slb_moments_free(SlbMoments *moments);
+/* [O] each; NULL for convolutions without sbn. */
+const float *slb_moments_mean(const SlbMoments *moments, int conv);
+const float *slb_moments_variance(const SlbMoments *moments, int conv);
+
+/* Added to a variance. */
+#define SLB_NORM_EPSILON 1e-5f
+
+/* Runs the batch: `in` has the pictures' inputs one behind the other. With `adopt`, the scale and
+ * bias of each normalization become those that undo it: what comes out is the convolution and the
+ * bias that was set. */
+void slb_batch_forward(const SlbEngine *engine, SlbWeights *weights, const SlbBatch *batch,
+                       const float *in, bool adopt, SlbMoments *moments);
+
+/* As slb_backward, for all pictures of the last slb_batch_forward with its moments. The pictures
+ * are divided among parts[0 .. part_count - 1] as in p * count / part_count; part 0 has the
+ * gradients of the normalizations. */
+double slb_batch_backward(const SlbEngine *engine, const SlbWeights *weights, const SlbBatch *batch,
+                          const float *target, SlbLoss loss, double samples, SlbMoments *moments,
+                          SlbGrads *const *parts, int part_count);
 
 #endif

@@ -190,7 +190,9 @@ void slb_conv_node_backward_weights(const SlbEngine *engine, SlbSlot *slot, int 
     void *dy = grad_tensor(engine, slot, node);
     float *grad = grads->data + grads->weight_at[n->conv];
     float *bias = grads->data + grads->bias_at[n->conv];
-    if (to.half)
+    if (n->sbn) /* a bias before a normalization changes nothing */
+        bias = NULL;
+    else if (to.half)
         engine->ops->sum_bf16(dy, flat_pixels(slot, &to), to.stride, bias);
     else
         engine->ops->sum_f32(dy, flat_pixels(slot, &to), to.stride, bias);

@@ -24,7 +24,22 @@ static void quantize_input(SlbGraph *g, SlbNode *conv)
                                           .conv = conv->conv});
 }
 
-SlbGraph *slb_engine_graph(const SlbGraph *graph, int act_bits)
+/* Behind a convolution with sbn; its ReLU comes after the normalization. */
+static int normalize_output(SlbGraph *g, int conv)
+{
+    SlbNode *from = &g->nodes[conv];
+    SlbNode node = {.op = (SlbOp)OP_NORMALIZE,
+                    .source = {conv, -1},
+                    .channels = from->channels,
+                    .scale = from->scale,
+                    .relu = from->relu,
+                    .positive = from->positive,
+                    .conv = from->conv};
+    from->relu = from->positive = false;
+    return append(g, node);
+}
+
+SlbGraph *slb_engine_graph(const SlbGraph *graph, const SlbEngineForm *form)
 {
     SlbGraph *g = slb_calloc(1, sizeof *g);
     int *now = slb_calloc((size_t)graph->node_count, sizeof *now); /* index here of a node there */
@@ -43,8 +58,10 @@ SlbGraph *slb_engine_graph(const SlbGraph *graph, int act_bits)
         SlbNode n = graph->nodes[i];
         for (int s = 0; s < 2; s++)
             if (n.source[s] >= 0) n.source[s] = now[n.source[s]];
-        if (n.low && act_bits < 32) quantize_input(g, &n);
+        n.sbn = n.sbn && form->normalize;
+        if (n.low && form->act_bits < 32) quantize_input(g, &n);
         now[i] = append(g, n);
+        if (n.sbn) now[i] = normalize_output(g, now[i]);
     }
     slb_free(now);
     return g;

@@ -12,8 +12,9 @@
 /* Nodes that an engine has besides those of the network's text. */
 enum {
     OP_QUANTIZE = SLB_OPS, /* the values of the codes that convolution `conv` reads */
+    OP_NORMALIZE,          /* what comes out of convolution `conv`, normalized, and its ReLU */
 };
-enum { ENGINE_MAX_NODES = 2 * SLB_MAX_NODES };
+enum { ENGINE_MAX_NODES = 3 * SLB_MAX_NODES };
 
 /* How a node's tensor is kept. */
 typedef struct Kept {
@@ -27,8 +28,7 @@ typedef struct Kept {
 
 struct SlbEngine {
     SlbGraph *graph; /* owned: the network's with the nodes above; no text */
-    SlbPrecision precision;
-    int act_bits;
+    SlbEngineForm form;
     SlbConvF32Fn conv;
     SlbGradF32Fn grad;
     const SlbWinogradKernels *winograd;
@@ -53,6 +53,7 @@ typedef struct ConvWeights {
     float *bias;            /* [out] */
     float *scratch;         /* room for either form in floats */
     SlbQuantizer quantizer; /* of its input; step 0: none */
+    float *gamma, *beta;    /* [channels], NULL where it is not normalized */
 } ConvWeights;
 
 struct SlbWeights {
@@ -63,7 +64,7 @@ struct SlbWeights {
 struct SlbGrads {
     int count;
     size_t *weight_at, *bias_at; /* where a convolution's gradients begin in data */
-    size_t *step_at;             /* the same of its step; SIZE_MAX: it has none */
+    size_t *step_at, *gamma_at;  /* the same of its step and scale; SIZE_MAX: it has none */
     float *data;
     size_t size;
     void (*done)(void *user, int conv); /* slb_grads_watch */
@@ -72,10 +73,23 @@ struct SlbGrads {
 
 struct SlbSlot {
     bool backward;
-    uint32_t width, height; /* of the picture in it */
-    unsigned char **buffer; /* [nodes or passing_buffers] forward tensors */
-    unsigned char **grad;   /* [grad_buffers] */
-    unsigned char *scratch; /* one float tensor of the widest layer, or what kernels want */
+    uint32_t width, height;         /* of the picture in it */
+    unsigned char **buffer;         /* [nodes or passing_buffers] forward tensors */
+    unsigned char **grad;           /* [grad_buffers] */
+    unsigned char *scratch;         /* one float tensor of the widest layer, or what kernels want */
+    bool written[ENGINE_MAX_NODES]; /* backward: something is in the node's gradient */
+};
+
+/* Two sums by channel. */
+typedef struct Sums {
+    double first[SLB_MAX_CHANNELS], second[SLB_MAX_CHANNELS];
+} Sums;
+
+struct SlbMoments {
+    int count;
+    float **mean, **variance; /* [count][channels] */
+    Sums *sums;               /* by picture; then of all in the first */
+    double *loss;             /* by picture */
 };
 
 /* The flat geometry of a tensor: pixels of a row and of the whole (zero columns included), and
@@ -124,14 +138,28 @@ static inline void *tensor(const SlbEngine *engine, const SlbSlot *slot, int nod
 /* Float32 convolutions that Winograd's way serves: 3x3 on a tensor that a kernel has padded. */
 static inline bool is_winograd(const SlbEngine *engine, const SlbNode *node)
 {
-    return node->kernel == 3 && engine->precision == SLB_FLOAT32 &&
+    return node->kernel == 3 && engine->form.precision == SLB_FLOAT32 &&
            engine->graph->nodes[node->source[0]].op != SLB_OP_INPUT;
 }
 /* The graph that an engine runs, owned by the caller; NULL when memory is out. */
-SlbGraph *slb_engine_graph(const SlbGraph *graph, int act_bits);
+SlbGraph *slb_engine_graph(const SlbGraph *graph, const SlbEngineForm *form);
 
 /* Writes zeros to the margins and to the zero column of a tensor. */
 void slb_zero_border(const SlbSlot *slot, void *pixels, const Kept *kept);
+
+/* Parts of the sweeps over the nodes of one picture: puts its input in place, runs the nodes
+ * from..to-1; begins the backward sweep with the gradient of the output (its share of the loss is
+ * returned), runs the nodes from to - 1 down to `from`, which hold no normalization. */
+void slb_sweep_input(const SlbEngine *engine, SlbSlot *slot, const float *in, uint32_t width,
+                     uint32_t height);
+void slb_sweep_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, int from,
+                       int to);
+double slb_sweep_loss(const SlbEngine *engine, SlbSlot *slot, const float *target, SlbLoss loss,
+                      double samples);
+void slb_sweep_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, int from,
+                        int to, SlbGrads *grads);
+/* Multiplies the gradient of a node by the derivative of (leaky) ReLU, known from its sign. */
+void slb_close_gate(const SlbEngine *engine, SlbSlot *slot, int node, float slope);
 
 /* One convolution node: output from its source; gradient of its source (added when `add`);
  * gradients of its weights. */
@@ -147,7 +175,7 @@ void slb_conv_node_backward_weights(const SlbEngine *engine, SlbSlot *slot, int 
 static inline Kept grad_kept(const SlbEngine *engine, int node)
 {
     Kept k = engine->kept[node];
-    if (engine->precision == SLB_BFLOAT16) k.half = true;
+    if (engine->form.precision == SLB_BFLOAT16) k.half = true;
     return k;
 }
 static inline void *grad_tensor(const SlbEngine *engine, const SlbSlot *slot, int node)

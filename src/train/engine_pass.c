@@ -148,10 +148,9 @@ static void node_forward(const SlbEngine *e, const SlbWeights *weights, SlbSlot 
     slb_zero_border(slot, tensor(e, slot, node), kept_of(e, slot, node));
 }
 
-void slb_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, const float *in,
-                 uint32_t width, uint32_t height)
+void slb_sweep_input(const SlbEngine *engine, SlbSlot *slot, const float *in, uint32_t width,
+                     uint32_t height)
 {
-    const SlbGraph *g = engine->graph;
     slot->width = width;
     slot->height = height;
     const Kept *kept = kept_of(engine, slot, 0);
@@ -160,7 +159,19 @@ void slb_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *sl
     for (size_t y = 0; y < height; y++)
         memcpy(first + y * flat_row(slot, kept) * kept->stride, in + y * row, row * sizeof *in);
     slb_zero_border(slot, first, kept);
-    for (int i = 1; i < g->node_count; i++) node_forward(engine, weights, slot, i);
+}
+
+void slb_sweep_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, int from,
+                       int to)
+{
+    for (int i = from; i < to; i++) node_forward(engine, weights, slot, i);
+}
+
+void slb_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, const float *in,
+                 uint32_t width, uint32_t height)
+{
+    slb_sweep_input(engine, slot, in, width, height);
+    slb_sweep_forward(engine, weights, slot, 1, engine->graph->node_count);
 }
 
 SlbView slb_slot_output(const SlbEngine *engine, SlbSlot *slot)
@@ -188,9 +199,10 @@ void slb_slot_visit_input(const SlbEngine *engine, const SlbSlot *slot, int conv
 }
 
 /* The gradient of the output; returns the picture's share of the loss. */
-static double loss_grad(const SlbEngine *e, SlbSlot *slot, const float *target, SlbLoss loss,
-                        double samples)
+double slb_sweep_loss(const SlbEngine *e, SlbSlot *slot, const float *target, SlbLoss loss,
+                      double samples)
 {
+    memset(slot->written, 0, sizeof slot->written);
     SlbView out = slb_slot_output(e, slot);
     int last = e->graph->node_count - 1;
     Kept kept = grad_kept(e, last);
@@ -213,7 +225,7 @@ static double loss_grad(const SlbEngine *e, SlbSlot *slot, const float *target, 
 }
 
 /* The gradient of a sum goes to both sources. */
-static void add_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
+static void add_backward(const SlbEngine *e, SlbSlot *slot, int node)
 {
     const SlbNode *n = &e->graph->nodes[node];
     Kept from = grad_kept(e, node);
@@ -223,7 +235,7 @@ static void add_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *writ
         if (e->graph->nodes[source].op == SLB_OP_INPUT) continue;
         Kept to = grad_kept(e, source);
         void *dx = grad_tensor(e, slot, source);
-        if (written[source])
+        if (slot->written[source])
             add_tensors(e, slot, &from, dy, &to, dx, &to, dx, (size_t)n->channels);
         else if (same_form(&from, &to))
             memcpy(dx, dy, flat_count(slot, &to) * element_bytes(&to));
@@ -233,12 +245,11 @@ static void add_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *writ
                     put(&to, dx, p * to.stride + c,
                         c < from.stride ? get(&from, dy, p * from.stride + c) : 0.0f);
         slb_zero_border(slot, dx, &to);
-        written[source] = true;
+        slot->written[source] = true;
     }
 }
 
-/* Multiplies a gradient by the derivative of (leaky) ReLU, known from the output's sign. */
-static void gate(const SlbEngine *e, SlbSlot *slot, int node, float slope)
+void slb_close_gate(const SlbEngine *e, SlbSlot *slot, int node, float slope)
 {
     const Kept *kept = &e->kept[node];
     Kept grad = grad_kept(e, node);
@@ -255,30 +266,30 @@ static void gate(const SlbEngine *e, SlbSlot *slot, int node, float slope)
 }
 
 /* The gradient goes on to the source as it is, or is added to what is there. */
-static void pass_on(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
+static void pass_on(const SlbEngine *e, SlbSlot *slot, int node)
 {
     int source = e->graph->nodes[node].source[0];
     Kept from = grad_kept(e, node), to = grad_kept(e, source);
     const void *dy = grad_tensor(e, slot, node);
     void *dx = grad_tensor(e, slot, source);
-    if (written[source])
+    if (slot->written[source])
         add_tensors(e, slot, &from, dy, &to, dx, &to, dx, to.stride);
     else
         memcpy(dx, dy, flat_count(slot, &to) * element_bytes(&to));
     slb_zero_border(slot, dx, &to);
-    written[source] = true;
+    slot->written[source] = true;
 }
 
-static void leak_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
+static void leak_backward(const SlbEngine *e, SlbSlot *slot, int node)
 {
     if (e->graph->nodes[e->graph->nodes[node].source[0]].op == SLB_OP_INPUT) return;
-    gate(e, slot, node, SLB_LRELU_SLOPE); /* its own gradient is scratch from here on */
-    pass_on(e, slot, node, written);
+    slb_close_gate(e, slot, node, SLB_LRELU_SLOPE); /* its own gradient is scratch from here on */
+    pass_on(e, slot, node);
 }
 
 /* The gradient of the step, and that of the values in place of the gradient of their codes. */
 static void quantize_backward(const SlbEngine *e, const SlbWeights *weights, SlbSlot *slot,
-                              int node, bool *written, SlbGrads *grads)
+                              int node, SlbGrads *grads)
 {
     const SlbNode *n = &e->graph->nodes[node];
     const SlbQuantizer *q = &weights->conv[n->conv].quantizer;
@@ -300,50 +311,55 @@ static void quantize_backward(const SlbEngine *e, const SlbWeights *weights, Slb
                 put(&grad, dy, at, slope);
             }
     if (grads->done) grads->done(grads->user, n->conv); /* that of the step was the last */
-    if (e->graph->nodes[n->source[0]].op != SLB_OP_INPUT) pass_on(e, slot, node, written);
+    if (e->graph->nodes[n->source[0]].op != SLB_OP_INPUT) pass_on(e, slot, node);
 }
 
-static void shuffle_backward(const SlbEngine *e, SlbSlot *slot, int node, bool *written)
+static void shuffle_backward(const SlbEngine *e, SlbSlot *slot, int node)
 {
     const SlbNode *n = &e->graph->nodes[node];
     int source = n->source[0];
     if (e->graph->nodes[source].op == SLB_OP_INPUT) return;
     Kept from = grad_kept(e, node), to = grad_kept(e, source);
-    void *dx = grad_tensor(e, slot, source), *out = written[source] ? slot->scratch : dx;
+    void *dx = grad_tensor(e, slot, source), *out = slot->written[source] ? slot->scratch : dx;
     memset(out, 0, flat_count(slot, &to) * element_bytes(&to)); /* channels that only fill up */
     shuffle_pixels(slot, n, &to, out, &from, grad_tensor(e, slot, node), true);
-    if (written[source]) add_tensors(e, slot, &to, out, &to, dx, &to, dx, to.stride);
+    if (slot->written[source]) add_tensors(e, slot, &to, out, &to, dx, &to, dx, to.stride);
     slb_zero_border(slot, dx, &to);
-    written[source] = true;
+    slot->written[source] = true;
 }
 
 static void conv_backward(const SlbEngine *e, const SlbWeights *weights, SlbSlot *slot, int node,
-                          bool *written, SlbGrads *grads)
+                          SlbGrads *grads)
 {
     const SlbNode *n = &e->graph->nodes[node];
     int source = n->source[0];
-    if (n->relu && !e->kept[node].gate_fused) gate(e, slot, node, 0.0f);
+    if (n->relu && !e->kept[node].gate_fused) slb_close_gate(e, slot, node, 0.0f);
     slb_conv_node_backward_weights(e, slot, node, grads);
     if (grads->done && (int)e->graph->nodes[source].op != OP_QUANTIZE)
         grads->done(grads->user, n->conv);
     if (e->graph->nodes[source].op == SLB_OP_INPUT) return;
-    slb_conv_node_backward_data(e, weights, slot, node, written[source]);
-    written[source] = true;
+    slb_conv_node_backward_data(e, weights, slot, node, slot->written[source]);
+    slot->written[source] = true;
+}
+
+void slb_sweep_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, int from,
+                        int to, SlbGrads *grads)
+{
+    const SlbGraph *g = engine->graph;
+    for (int i = to - 1; i >= from; i--) switch ((int)g->nodes[i].op) {
+        case OP_QUANTIZE: quantize_backward(engine, weights, slot, i, grads); break;
+        case SLB_OP_CONV: conv_backward(engine, weights, slot, i, grads); break;
+        case SLB_OP_ADD: add_backward(engine, slot, i); break;
+        case SLB_OP_LRELU: leak_backward(engine, slot, i); break;
+        case SLB_OP_SHUFFLE: shuffle_backward(engine, slot, i); break;
+        default: break;
+        }
 }
 
 double slb_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
                     const float *target, SlbLoss loss, double samples, SlbGrads *grads)
 {
-    const SlbGraph *g = engine->graph;
-    bool written[ENGINE_MAX_NODES] = {false};
-    double value = loss_grad(engine, slot, target, loss, samples);
-    for (int i = g->node_count - 1; i > 0; i--) switch ((int)g->nodes[i].op) {
-        case OP_QUANTIZE: quantize_backward(engine, weights, slot, i, written, grads); break;
-        case SLB_OP_CONV: conv_backward(engine, weights, slot, i, written, grads); break;
-        case SLB_OP_ADD: add_backward(engine, slot, i, written); break;
-        case SLB_OP_LRELU: leak_backward(engine, slot, i, written); break;
-        case SLB_OP_SHUFFLE: shuffle_backward(engine, slot, i, written); break;
-        default: break;
-        }
+    double value = slb_sweep_loss(engine, slot, target, loss, samples);
+    slb_sweep_backward(engine, weights, slot, 1, engine->graph->node_count, grads);
     return value;
 }

@@ -54,13 +54,18 @@ static bool conv_weights_create(const SlbEngine *e, const SlbNode *node, ConvWei
         c->forward_half = half_create(e, c, c->in, c->out);
     else
         c->forward = slb_calloc(float_size(c, c->rows, c->out), sizeof *c->forward);
-    if (data && e->precision == SLB_BFLOAT16)
+    if (data && e->form.precision == SLB_BFLOAT16)
         c->backward_half = half_create(e, c, c->back_in, c->back_out);
     else if (data)
         c->backward = slb_calloc(float_size(c, c->back_in, c->back_out), sizeof *c->backward);
     size_t forward = taps_size(c, c->rows, c->out),
            backward = taps_size(c, c->back_in, c->back_out);
     c->scratch = slb_calloc(forward > backward ? forward : backward, sizeof *c->scratch);
+    if (node->sbn) {
+        c->gamma = slb_calloc((size_t)node->channels, 2 * sizeof *c->gamma);
+        if (!c->gamma) return false;
+        c->beta = c->gamma + node->channels;
+    }
     return c->bias && c->scratch && (c->forward || c->forward_half) &&
            (!data || c->backward || c->backward_half);
 }
@@ -92,6 +97,7 @@ void slb_weights_free(SlbWeights *weights)
         slb_free(c->forward_half);
         slb_free(c->backward_half);
         slb_free(c->bias);
+        slb_free(c->gamma);
         slb_free(c->scratch);
     }
     slb_free(weights->conv);
@@ -125,7 +131,7 @@ void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, con
 {
     ConvWeights *c = &weights->conv[conv];
     const SlbNode *node = engine->conv_node[conv];
-    memcpy(c->bias, bias, (size_t)node->channels * sizeof *bias);
+    if (!node->sbn) memcpy(c->bias, bias, (size_t)node->channels * sizeof *bias);
     float *forward = c->forward && !c->winograd ? c->forward : c->scratch;
     slb_pack_f32(weight, node->channels, c->in, node->kernel, forward);
     widen(c, forward);
@@ -146,8 +152,26 @@ void slb_weights_set_step(SlbWeights *weights, const SlbEngine *engine, int conv
     const SlbNode *from = &engine->graph->nodes[engine->conv_node[conv]->source[0]];
     if ((int)from->op != OP_QUANTIZE) return;
     weights->conv[conv].quantizer =
-        step > 0.0f ? slb_quantizer(slb_codes(engine->act_bits, from->positive), step)
+        step > 0.0f ? slb_quantizer(slb_codes(engine->form.act_bits, from->positive), step)
                     : (SlbQuantizer){0};
+}
+
+static size_t norm_bytes(const SlbWeights *weights, int conv)
+{
+    const ConvWeights *c = &weights->conv[conv];
+    return (size_t)(c->beta - c->gamma) * sizeof(float);
+}
+
+void slb_weights_set_norm(SlbWeights *weights, int conv, const float *gamma, const float *beta)
+{
+    memcpy(weights->conv[conv].gamma, gamma, norm_bytes(weights, conv));
+    memcpy(weights->conv[conv].beta, beta, norm_bytes(weights, conv));
+}
+
+void slb_weights_get_norm(const SlbWeights *weights, int conv, float *gamma, float *beta)
+{
+    memcpy(gamma, weights->conv[conv].gamma, norm_bytes(weights, conv));
+    memcpy(beta, weights->conv[conv].beta, norm_bytes(weights, conv));
 }
 
 SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads, SlbError *err)
@@ -155,10 +179,11 @@ SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads, SlbError *
     SlbGrads *g = slb_calloc(1, sizeof *g);
     if (!g) return slb_fail_memory(err, "the gradients of training");
     g->count = engine->graph->conv_count;
-    g->weight_at = slb_calloc((size_t)g->count, 3 * sizeof *g->weight_at);
+    g->weight_at = slb_calloc((size_t)g->count, 4 * sizeof *g->weight_at);
     if (g->weight_at) {
         g->bias_at = g->weight_at + g->count;
         g->step_at = g->bias_at + g->count;
+        g->gamma_at = g->step_at + g->count;
         for (int i = 0; i < g->count; i++) {
             const SlbNode *node = engine->conv_node[i];
             size_t out = (size_t)slb_out_padded(node->channels);
@@ -169,6 +194,8 @@ SlbStatus slb_grads_create(const SlbEngine *engine, SlbGrads **grads, SlbError *
             bool codes = (int)engine->graph->nodes[node->source[0]].op == OP_QUANTIZE;
             g->step_at[i] = codes ? g->size : SIZE_MAX;
             g->size += codes ? SLB_OUT_BLOCK : 0;
+            g->gamma_at[i] = node->sbn ? g->size : SIZE_MAX;
+            g->size += node->sbn ? out : 0;
         }
         g->data = slb_calloc(g->size, sizeof *g->data);
     }
@@ -224,4 +251,10 @@ float slb_grads_step(const SlbGrads *grads, int conv)
 {
     size_t at = grads->step_at[conv];
     return at == SIZE_MAX ? 0.0f : grads->data[at];
+}
+
+void slb_grads_gamma(const SlbGrads *grads, const SlbEngine *engine, int conv, float *gamma)
+{
+    memcpy(gamma, grads->data + grads->gamma_at[conv],
+           (size_t)engine->conv_node[conv]->channels * sizeof *gamma);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "train/engine.h"
 
 static SlbStatus param_create(SlbParam *param, size_t size, bool averaged, SlbError *err)
 {
@@ -34,6 +35,12 @@ SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels
     if (s == SLB_OK && layer->method->scaled)
         s = param_create(&layer->param[SLB_PARAM_SCALE], channels, averaged, err);
     if (s == SLB_OK) s = param_create(&layer->param[SLB_PARAM_BIAS], channels, averaged, err);
+    if (s == SLB_OK && node->sbn) {
+        s = param_create(&layer->param[SLB_PARAM_GAMMA], channels, averaged, err);
+        layer->moments[0] = slb_calloc(channels, 4 * sizeof(float));
+        layer->moments[1] = layer->moments[0] + 2 * channels;
+        if (!layer->moments[0]) s = slb_fail_memory(err, "the parameters of training");
+    }
     if (s == SLB_OK && node->low && form->steps)
         s = param_create(&layer->param[SLB_PARAM_STEP], 1, averaged, err);
     if (s != SLB_OK) slb_layer_free(layer);
@@ -46,6 +53,8 @@ void slb_layer_free(SlbLayer *layer)
         slb_free(layer->param[i].value);
         layer->param[i] = (SlbParam){0};
     }
+    slb_free(layer->moments[0]);
+    layer->moments[0] = NULL;
 }
 
 void slb_layer_copy(const SlbLayer *from, SlbLayer *to)
@@ -60,6 +69,8 @@ void slb_layer_copy(const SlbLayer *from, SlbLayer *to)
         memcpy(q->moment2, p->moment2, bytes);
         if (p->average) memcpy(q->average, p->average, bytes);
     }
+    if (from->moments[0])
+        memcpy(to->moments[0], from->moments[0], 4 * (size_t)from->out_channels * sizeof(float));
 }
 
 void slb_layer_forget_grads(SlbLayer *layer)
@@ -81,6 +92,17 @@ float slb_layer_step(const SlbLayer *layer)
 {
     const SlbParam *p = &layer->param[SLB_PARAM_STEP];
     return p->size ? (float)exp((double)p->value[0]) : 0.0f;
+}
+
+void slb_layer_norm(const SlbLayer *layer, SlbNormState state, float *gain, float *bias)
+{
+    const float *beta = layer->param[SLB_PARAM_BIAS].value;
+    const float *gamma = layer->param[SLB_PARAM_GAMMA].value;
+    const float *mean = layer->moments[state], *variance = mean + layer->out_channels;
+    for (int c = 0; c < layer->out_channels; c++) {
+        gain[c] = gamma ? gamma[c] / sqrtf(variance[c] + SLB_NORM_EPSILON) : 1.0f;
+        bias[c] = gamma ? beta[c] - gain[c] * mean[c] : beta[c];
+    }
 }
 
 void slb_layer_random(const SlbLayer *layer, uint64_t seed, int conv, float gain, float *weight)

@@ -20,9 +20,15 @@ enum {
     SLB_PARAM_WEIGHT,
     SLB_PARAM_SCALE, /* size 0 where the method has none */
     SLB_PARAM_BIAS,
-    SLB_PARAM_STEP, /* ln of the step of its input's codes; size 0 where it is not learned */
+    SLB_PARAM_GAMMA, /* scale behind the normalization, whose bias is SLB_PARAM_BIAS; size 0 without
+                        sbn */
+    SLB_PARAM_STEP,  /* ln of the step of its input's codes; size 0 where it is not learned */
     SLB_PARAMS
 };
+
+/* State batch normalization has statistics of the weights of training, W_c, and of those of
+ * inference, W_q. */
+typedef enum SlbNormState { SLB_NORM_SOFT, SLB_NORM_HARD } SlbNormState;
 
 struct SlbMethod;
 
@@ -31,6 +37,9 @@ typedef struct SlbLayer {
     int bits; /* of its weights: 32 or those of levels.h */
     int out_channels, in_channels, kernel;
     SlbParam param[SLB_PARAMS];
+    /* With sbn, by SlbNormState: what its output is normalized by, [out_channels] means, then
+     * variances; owned. Else NULL. */
+    float *moments[2];
 } SlbLayer;
 
 static inline size_t slb_layer_weights(const SlbLayer *layer)
@@ -76,7 +85,8 @@ SLB_MUST_CHECK SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, 
                                           const SlbLayerForm *form, SlbError *err);
 void slb_layer_free(SlbLayer *layer);
 
-/* Copies values, moments and averages (not gradients) between layers of the same form. */
+/* Copies values, moments, averages and statistics (not gradients) between layers of the same form.
+ */
 void slb_layer_copy(const SlbLayer *from, SlbLayer *to);
 
 /* Sets the gradients to zero, as slb_adam does. */
@@ -88,6 +98,10 @@ SlbLayer slb_layer_averaged(const SlbLayer *layer);
 
 /* The step of the codes that it reads; 0 where it is not learned. */
 float slb_layer_step(const SlbLayer *layer);
+
+/* What the normalization by the statistics of `state` comes to: out = gain * in + bias, [O] each;
+ * gain 1 and the bias itself without sbn. */
+void slb_layer_norm(const SlbLayer *layer, SlbNormState state, float *gain, float *bias);
 
 /* He-normal weights of `gain` (standard deviation gain * sqrt(2 / fan_in)), keyed by seed and conv
  * number. */

@@ -151,6 +151,11 @@ void slb_reduction_last(SlbReduction *r, int part)
     slb_grads_watch(r->part[part].grads, climb, &r->part[part]);
 }
 
+void slb_reduction_whole(SlbReduction *r, int part)
+{
+    for (int i = r->convs - 1; i >= 0; i--) climb(&r->part[part], i);
+}
+
 SlbStatus slb_reduction_finish(SlbReduction *r, const SlbGrads **total, SlbError *err)
 {
     *total = r->total;

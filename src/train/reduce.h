@@ -25,6 +25,8 @@ SLB_MUST_CHECK SlbStatus slb_reduction_part(SlbReduction *reduction, int part, S
 /* From now on slb_backward tells the reduction what is complete in these gradients: what it runs
  * next is the last picture of their part. */
 void slb_reduction_last(SlbReduction *reduction, int part);
+/* The same for gradients that are complete already. */
+void slb_reduction_whole(SlbReduction *reduction, int part);
 /* Waits for the sums over all parts of all processes, which live until the next batch. SLB_PARTIAL
  * as in train/comm.h. */
 SLB_MUST_CHECK SlbStatus slb_reduction_finish(SlbReduction *reduction, const SlbGrads **total,

@@ -51,26 +51,39 @@ double run_rate(const Run *run)
     return slb_rate_at(&rate, run->now.step) * run->now.rate_factor;
 }
 
-/* Weights of all layers into *weights, for `engine`; from the averages of the parameters when
- * `averaged`. */
-static void set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weights, bool hard,
-                        bool averaged)
+/* What the training engine normalizes by itself is part of the weights for others. */
+static void set_layer(const Run *run, const SlbEngine *engine, SlbWeights *weights, int i,
+                      const SlbLayer *layer, bool hard)
 {
-    double sharpness = run_sharpness(run);
+    float gain[SLB_MAX_CHANNELS], bias[SLB_MAX_CHANNELS], *w = run->effective[i];
+    size_t each = slb_layer_weights(layer) / (size_t)layer->out_channels;
+    const SlbParam *gamma = &layer->param[SLB_PARAM_GAMMA], *beta = &layer->param[SLB_PARAM_BIAS];
+    layer->method->weights(layer, run_sharpness(run), hard, w);
+    if (gamma->size && engine == run->engine) {
+        slb_weights_set_norm(weights, i, gamma->value, beta->value);
+    } else if (gamma->size) {
+        slb_layer_norm(layer, run_norm_state(run, hard), gain, bias);
+        for (size_t k = 0; k < slb_layer_weights(layer); k++) w[k] *= gain[k / each];
+        beta = NULL;
+    }
+    slb_weights_set(weights, engine, i, w, beta ? beta->value : bias);
+    float step = slb_layer_step(layer);
+    slb_weights_set_step(weights, engine, i, step > 0.0f ? step : run->step[i]);
+}
+
+void run_set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weights, bool hard,
+                     bool averaged)
+{
 #pragma omp parallel for schedule(static, 1) num_threads(run->options->threads)
     for (int i = 0; i < run->graph->conv_count; i++) {
         const SlbLayer *now = &run->now.layer[i];
         SlbLayer layer = averaged ? slb_layer_averaged(now) : *now;
-        layer.method->weights(&layer, sharpness, hard, run->effective[i]);
-        slb_weights_set(weights, engine, i, run->effective[i], layer.param[SLB_PARAM_BIAS].value);
-        float step = slb_layer_step(&layer);
-        slb_weights_set_step(weights, engine, i, step > 0.0f ? step : run->step[i]);
+        set_layer(run, engine, weights, i, &layer, hard);
     }
 }
 
-/* Which patch is number `i` of the batch of this step. Scales go round, from a random start each
- * step. */
-static SlbPatchKey patch_key(const Run *run, int i)
+/* Scales go round, from a random start each step. */
+SlbPatchKey run_patch_key(const Run *run, int i)
 {
     const SlbTrainOptions *o = run->options;
     SlbRng rng = slb_rng(o->seed, STREAM_SCALE, (uint64_t)run->now.step);
@@ -82,9 +95,7 @@ static SlbPatchKey patch_key(const Run *run, int i)
     return key;
 }
 
-/* The loss if the network passed its input on, each pixel as large as it has to be. */
-static double loss_of_input(const SlbPatchKey *key, const float *in, const float *target,
-                            SlbLoss loss)
+double run_input_loss(const SlbPatchKey *key, const float *in, const float *target, SlbLoss loss)
 {
     double sum = 0;
     size_t side = (size_t)key->side, channels = (size_t)key->channels;
@@ -120,7 +131,7 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part
     int from = p * o->batch / run->parts, to = (p + 1) * o->batch / run->parts;
     for (int i = from; s == SLB_OK && i < to; i++) {
         double began = slb_seconds();
-        SlbPatchKey key = patch_key(run, i);
+        SlbPatchKey key = run_patch_key(run, i);
         s = slb_dataset_patch(&run->dataset, &key, in, in + inputs, err);
         if (s != SLB_OK) break;
         double cut = slb_seconds();
@@ -132,7 +143,7 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part
         part->backward += slb_seconds() - passed;
         part->forward += passed - cut;
         part->patches += cut - began;
-        part->baseline += loss_of_input(&key, in, in + inputs, o->loss) / samples;
+        part->baseline += run_input_loss(&key, in, in + inputs, o->loss) / samples;
     }
     slb_free(in);
     return s;
@@ -188,6 +199,8 @@ static void parameter_grads(Run *run, const SlbGrads *total, bool hard)
         SlbLayer *layer = &run->now.layer[i];
         slb_grads_get(total, run->engine, i, run->effective[i], layer->param[SLB_PARAM_BIAS].grad);
         layer->method->backward(layer, sharpness, hard, run->effective[i]);
+        if (layer->param[SLB_PARAM_GAMMA].size)
+            slb_grads_gamma(total, run->engine, i, layer->param[SLB_PARAM_GAMMA].grad);
         if (layer->param[SLB_PARAM_STEP].size) /* dL/d ln(step) */
             layer->param[SLB_PARAM_STEP].grad[0] = slb_grads_step(total, i) * slb_layer_step(layer);
     }
@@ -246,9 +259,10 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
     PartResult part[MAX_BATCH_PARTS] = {{0}};
     const SlbGrads *total;
     double clock[6] = {slb_seconds()};
-    set_weights(run, run->engine, run->weights, hard, false);
+    run_set_weights(run, run->engine, run->weights, hard, false);
     clock[1] = slb_seconds();
-    SlbStatus s = batch(run, part, err);
+    SlbStatus s = run->normalized ? run_norm_batch(run, &part[0].loss, &part[0].baseline, err)
+                                  : batch(run, part, err);
     clock[2] = slb_seconds();
     if (s == SLB_OK) s = slb_reduction_finish(run->reduction, &total, err);
     if (s == SLB_OK) s = sum_losses(run, part, loss, baseline, err);
@@ -287,10 +301,11 @@ SlbStatus run_calibrate(Run *run, SlbError *err)
     const SlbTrainOptions *o = run->options;
     SlbEngine *engine = NULL;
     SlbWeights *weights = NULL;
-    SlbStatus s = slb_engine_create(run->graph, SLB_FLOAT32, 32, &run->cpu, &engine, err);
+    const SlbEngineForm form = {.precision = SLB_FLOAT32, .act_bits = 32};
+    SlbStatus s = slb_engine_create(run->graph, &form, &run->cpu, &engine, err);
     if (s == SLB_OK) s = slb_weights_create(engine, &weights, err);
     if (s == SLB_OK) {
-        set_weights(run, engine, weights, !run_is_soft(run), true);
+        run_set_weights(run, engine, weights, !run_is_soft(run), true);
         s = slb_calibrate(engine, run->graph, weights, &run->dataset, run_patch_form(run),
                           o->scales, o->scale_count, PATCHES, run->act_bits, run->step, err);
     }
@@ -310,14 +325,15 @@ static SlbStatus calibrate_last(Run *run, SlbError *err)
 SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err)
 {
     const SlbEngine *engine = slb_validation_engine(run->validation);
-    SlbStatus s = calibrate_last(run, err);
+    SlbStatus s = run_norm_estimate(run, err);
+    if (s == SLB_OK) s = calibrate_last(run, err);
     if (s != SLB_OK) return s;
-    set_weights(run, engine, run->hard, true, true);
+    run_set_weights(run, engine, run->hard, true, true);
     s = slb_validation_run(run->validation, run->hard, psnr, err);
     if (s != SLB_OK) return s;
     memcpy(psnr_soft, psnr, (size_t)run->options->scale_count * sizeof *psnr);
     if (!run_is_soft(run)) return SLB_OK;
-    set_weights(run, engine, run->soft, false, true);
+    run_set_weights(run, engine, run->soft, false, true);
     return slb_validation_run(run->validation, run->soft, psnr_soft, err);
 }
 
@@ -334,21 +350,30 @@ static SlbStatus describe(const Run *run, SlbModel *model, const char *figures, 
                                                              : slb_fail_memory(err, "the model");
 }
 
+/* The parameters of inference of convolution i; a normalization is part of them. */
+static void write_conv(const Run *run, int i, SlbConvParams *conv)
+{
+    SlbLayer layer = slb_layer_averaged(&run->now.layer[i]);
+    float gain[SLB_MAX_CHANNELS], step = slb_layer_step(&layer);
+    size_t each = slb_layer_weights(&layer) / (size_t)layer.out_channels;
+    layer.method->harden(&layer, conv);
+    slb_layer_norm(&layer, run_norm_state(run, true), gain, conv->bias);
+    for (int c = 0; conv->scale && c < layer.out_channels; c++) conv->scale[c] *= gain[c];
+    for (size_t k = 0; conv->weight && k < slb_layer_weights(&layer); k++)
+        conv->weight[k] *= gain[k / each];
+    conv->in_step = step > 0.0f ? step : run->step[i];
+}
+
 SlbStatus run_finish(Run *run, const char *figures, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     SlbModel *model = NULL;
     if (!run_leads(run)) return SLB_OK;
     SlbStatus s = slb_model_create(run->graph, o->bits, &model, err);
+    if (s == SLB_OK) s = run_norm_estimate(run, err);
     if (s == SLB_OK) s = calibrate_last(run, err);
-    for (int i = 0; s == SLB_OK && i < run->graph->conv_count; i++) {
-        SlbLayer layer = slb_layer_averaged(&run->now.layer[i]);
-        layer.method->harden(&layer, &model->conv[i]);
-        memcpy(model->conv[i].bias, layer.param[SLB_PARAM_BIAS].value,
-               layer.param[SLB_PARAM_BIAS].size * sizeof(float));
-        float step = slb_layer_step(&layer);
-        model->conv[i].in_step = step > 0.0f ? step : run->step[i];
-    }
+    for (int i = 0; s == SLB_OK && i < run->graph->conv_count; i++)
+        write_conv(run, i, &model->conv[i]);
     if (s == SLB_OK) model->act_bits = run->act_bits;
     if (s == SLB_OK) s = describe(run, model, figures, err);
     if (s == SLB_OK) s = slb_model_save(model, o->out, o->overwrite, err);

@@ -50,7 +50,11 @@ typedef struct Run {
     SlbWeights *hard, *soft;   /* for the validation's engine */
     float *step;         /* [conv_count] steps of 8-bit activations; 0 until they are calibrated */
     int workers;         /* threads that have pictures to do */
-    SlbSlot **slot;      /* [workers] */
+    SlbSlot **slot;      /* [slots] */
+    int slots;           /* one a worker; one a picture where `normalized` */
+    bool normalized;     /* the network has convolutions with sbn */
+    SlbMoments *moments; /* then: of the last batch */
+    float *pictures;     /* and room for a batch: inputs, then targets */
     int parts, from, to; /* of a batch; this process's: from `from` on, before `to` */
     SlbReduction *reduction;
     double norm; /* of the gradients of the last step; 0 when that fell back */
@@ -67,6 +71,31 @@ static inline bool run_leads(const Run *run)
 {
     return slb_comm_rank(run->options->comm) == 0;
 }
+
+/* Weights of all layers into *weights, for `engine`; from the averages of the parameters when
+ * `averaged`. */
+void run_set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weights, bool hard,
+                     bool averaged);
+
+/* Which patch is number `i` of the batch of this step. */
+SlbPatchKey run_patch_key(const Run *run, int i);
+
+/* The loss, not divided, if the network passed its input on, each pixel as large as it has to be.
+ */
+double run_input_loss(const SlbPatchKey *key, const float *in, const float *target, SlbLoss loss);
+
+/* -- networks with batch normalization: run_norm.c -- */
+
+/* The batch of this step: its loss and gradients, and the moving averages of its statistics. */
+SLB_MUST_CHECK SlbStatus run_norm_batch(Run *run, double *loss, double *baseline, SlbError *err);
+/* Estimates the statistics of W_q anew, where they are calibrated. */
+SLB_MUST_CHECK SlbStatus run_norm_estimate(Run *run, SlbError *err);
+/* The statistics of the first weights. With `adopt`, scale and bias behind the normalizations
+ * become such that the network computes what its weights and biases say, as they come from a model.
+ */
+SLB_MUST_CHECK SlbStatus run_norm_start(Run *run, bool adopt, SlbError *err);
+/* Whose statistics weights of that form are normalized by. */
+SlbNormState run_norm_state(const Run *run, bool hard);
 
 /* The form of the run's patches: all of a key but stream, index and, with several scales, scale. */
 static inline SlbPatchKey run_patch_form(const Run *run)

@@ -23,6 +23,7 @@ static char *recipe_of(const Run *run)
             "%.17g ",
             run->method->name, o->bits, o->batch, o->patch, o->steps, o->warmup,
             (unsigned long long)o->seed, o->rate, o->logit_rate);
+    if (run->normalized) fprintf(f, "sbn %d ", (int)o->sbn);
     if (o->bits < 32 && run->act_bits != 8) fprintf(f, "activations %d ", run->act_bits);
     fprintf(f, "schedule %d %ld average %.17g ", (int)o->schedule, o->decay_every, o->average);
     fprintf(f, "tempering %d %d ", (int)o->tempering, o->restarts);
@@ -118,6 +119,9 @@ static void init_random(Run *run)
                          run->effective[i]);
         if (i == 0 && run->graph->enlarged) slb_layer_centre(layer, run->effective[i]);
         layer->method->init(layer, run->effective[i]);
+        SlbParam *gamma = &layer->param[SLB_PARAM_GAMMA]; /* a normalization takes the gain out */
+        for (size_t c = 0; c < gamma->size; c++)
+            gamma->value[c] = start_gain(run->graph, n) < 0.5f ? 0.1f : 1.0f;
     }
 }
 
@@ -203,19 +207,26 @@ static SlbStatus create_engine(Run *run, SlbError *err)
     const SlbTrainOptions *o = run->options;
     SlbPatchKey form = run_patch_form(run);
     uint32_t side = (uint32_t)slb_patch_input_side(&form);
-    int act_bits = run->act_bits < 8 ? run->act_bits : 32; /* 8 bits are not trained with */
-    SlbStatus s =
-        slb_engine_create(run->graph, o->precision, act_bits, &run->cpu, &run->engine, err);
+    const SlbEngineForm engine = {
+        .precision = o->precision,
+        .act_bits = run->act_bits < 8 ? run->act_bits : 32, /* 8 bits are not trained with */
+        .normalize = true};
+    SlbStatus s = slb_engine_create(run->graph, &engine, &run->cpu, &run->engine, err);
     if (s == SLB_OK) s = slb_weights_create(run->engine, &run->weights, err);
     if (s == SLB_OK)
         s = slb_reduction_create(run->engine, o->comm, run->parts, &run->from, &run->to,
                                  &run->reduction, err);
     run->workers = o->threads < run->to - run->from ? o->threads : run->to - run->from;
-    run->slot = slb_calloc((size_t)run->workers, sizeof *run->slot);
+    run->slots = run->normalized ? o->batch : run->workers;
+    run->slot = slb_calloc((size_t)run->slots, sizeof *run->slot);
     if (s == SLB_OK && !run->slot) s = slb_fail_memory(err, "the tensors of training");
-    for (int t = 0; s == SLB_OK && t < run->workers; t++)
+    for (int t = 0; s == SLB_OK && t < run->slots; t++)
         s = slb_slot_create(run->engine, side, side, true, &run->slot[t], err);
-    return s;
+    if (s != SLB_OK || !run->normalized) return s;
+    run->pictures = slb_alloc((slb_patch_inputs(&form) + slb_patch_targets(&form)),
+                              (size_t)o->batch * sizeof *run->pictures);
+    if (!run->pictures) return slb_fail_memory(err, "the tensors of training");
+    return slb_moments_create(run->engine, o->batch, &run->moments, err);
 }
 
 /* Learned steps start from those that fit the first weights best. */
@@ -257,6 +268,7 @@ static SlbStatus start(Run *run, SlbError *err)
             s = init_from(run, o->init, err);
         else
             init_random(run);
+        if (s == SLB_OK && run->normalized) s = run_norm_start(run, o->init != NULL, err);
         start_averages(run);
         if (s == SLB_OK) s = start_steps(run, err);
     }
@@ -324,6 +336,13 @@ static SlbStatus set_up(Run *run, SlbError *err)
     if (s == SLB_OK) s = slb_graph_open(options->net, &run->graph, err);
     if (s == SLB_OK) s = check_scale(run, err);
     if (s != SLB_OK) return s;
+    for (int i = 0; i < run->graph->node_count; i++)
+        run->normalized = run->normalized || run->graph->nodes[i].sbn;
+    if (run->normalized && slb_comm_size(options->comm) > 1)
+        return slb_fail(err, SLB_E_UNBUILT,
+                        "%s: networks with sbn, whose statistics are those of a whole batch, are "
+                        "trained by one process",
+                        options->net);
     s = load_data(run, err);
     if (s != SLB_OK) return s;
     run->recipe = recipe_of(run);
@@ -332,8 +351,8 @@ static SlbStatus set_up(Run *run, SlbError *err)
     if (!run->recipe || !run->checkpoint_path || !run->log_path)
         return slb_fail_memory(err, "the training run");
     s = create_states(run, err);
-    if (s == SLB_OK && run_leads(run)) s = start(run, err);
     if (s == SLB_OK) s = create_engine(run, err);
+    if (s == SLB_OK && run_leads(run)) s = start(run, err);
     return s == SLB_OK ? create_validation(run, err) : s;
 }
 
@@ -356,7 +375,9 @@ void run_free(Run *run)
     slb_saver_free(run->saver);
     slb_state_free(&run->now);
     slb_state_free(&run->good);
-    for (int t = 0; run->slot && t < run->workers; t++) slb_slot_free(run->slot[t]);
+    slb_moments_free(run->moments);
+    slb_free(run->pictures);
+    for (int t = 0; run->slot && t < run->slots; t++) slb_slot_free(run->slot[t]);
     slb_reduction_free(run->reduction);
     slb_free(run->slot);
     slb_free(run->effective);

@@ -17,7 +17,7 @@ SlbStatus slb_state_create(const SlbGraph *graph, const SlbLayerForm *form, doub
             slb_state_free(state);
             return s;
         }
-        layer->param[SLB_PARAM_SCALE].rate = n->norm ? 1.0f : 0.0f;
+        layer->param[SLB_PARAM_SCALE].rate = n->norm && !n->sbn ? 1.0f : 0.0f;
         if (layer->bits < 32) layer->param[SLB_PARAM_WEIGHT].rate = (float)logit_rate;
     }
     return SLB_OK;

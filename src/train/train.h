@@ -32,6 +32,13 @@ typedef struct SlbTrainReport {
     const double *bicubic;
 } SlbTrainReport;
 
+/* What the weights of inference are normalized by, in networks with `norm sbn`. */
+typedef enum SlbSbn {
+    SLB_SBN_CALIBRATED, /* statistics of W_q, estimated at every validation and at the end */
+    SLB_SBN_DUAL, /* a moving average of them, by a second forward pass with W_q in every step */
+    SLB_SBN_NONE, /* a moving average of the statistics of W_c: plain batch normalization */
+} SlbSbn;
+
 typedef struct SlbTrainOptions {
     const char *const *data; /* folders of pictures, or of DIV2K_train_HR or HR in them */
     int data_count;
@@ -44,6 +51,7 @@ typedef struct SlbTrainOptions {
     int act_bits;            /* of the inputs of low layers: 8 (calibrated at the end), 4, 2, 1
                                 (trained with) or 32; 0: 8, or 32 for float weights */
     const SlbMethod *method; /* of the searched layers; NULL: SLB */
+    SlbSbn sbn;
     int scales[SLB_TRAIN_SCALES], scale_count; /* the network's own where it has one */
     long steps, warmup;
     int batch, patch; /* patches a step; their side in pixels at output resolution, a multiple of

@@ -174,7 +174,8 @@ SlbStatus slb_validation_create(const char *folder, int most, const SlbGraph *gr
     SlbStatus s = v->scales && v->bicubic ? SLB_OK : slb_fail_memory(err, "the validation");
     if (s == SLB_OK) {
         memcpy(v->scales, scales, (size_t)scale_count * sizeof *scales);
-        s = slb_engine_create(graph, SLB_FLOAT32, act_bits, cpu, &v->engine, err);
+        const SlbEngineForm form = {.precision = SLB_FLOAT32, .act_bits = act_bits};
+        s = slb_engine_create(graph, &form, cpu, &v->engine, err);
     }
     if (s == SLB_OK) s = load_pictures(v, folder, most, err);
     if (s == SLB_OK)

@@ -46,8 +46,9 @@ static void setup(Setup *s)
     memset(s, 0, sizeof *s);
     s->key = (SlbPatchKey){.seed = 3, .scale = 2, .side = 32, .channels = 3};
     assert_int_equal(slb_graph_parse(net, strlen(net), "test", &s->graph, &err), SLB_OK);
-    assert_int_equal(slb_engine_create(s->graph, SLB_FLOAT32, 32, &(SlbCpu){.level = SLB_CPU_C},
-                                       &s->engine, &err),
+    assert_int_equal(slb_engine_create(s->graph,
+                                       &(SlbEngineForm){.precision = SLB_FLOAT32, .act_bits = 32},
+                                       &(SlbCpu){.level = SLB_CPU_C}, &s->engine, &err),
                      SLB_OK);
     assert_int_equal(slb_weights_create(s->engine, &s->weights, &err), SLB_OK);
     assert_int_equal(slb_slot_create(s->engine, 16, 16, true, &s->slot, &err), SLB_OK);

@@ -66,8 +66,10 @@ static double trainers(Case *c, const SlbModel *model, const SlbCpu *cpu, bool c
     SlbEngine *engine;
     SlbWeights *weights;
     SlbSlot *slot;
-    assert_int_equal(slb_engine_create(model->graph, SLB_FLOAT32, codes ? model->act_bits : 32, cpu,
-                                       &engine, NULL),
+    assert_int_equal(slb_engine_create(model->graph,
+                                       &(SlbEngineForm){.precision = SLB_FLOAT32,
+                                                        .act_bits = codes ? model->act_bits : 32},
+                                       cpu, &engine, NULL),
                      SLB_OK);
     assert_int_equal(slb_weights_create(engine, &weights, NULL), SLB_OK);
     assert_int_equal(slb_slot_create(engine, c->pair.width, c->pair.height, false, &slot, NULL),

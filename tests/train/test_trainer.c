@@ -406,6 +406,85 @@ static void test_activation_bits(void **state)
     train(&o, SLB_E_USAGE);
 }
 
+/* PSNR of a model by the trainer's engine, as at the last validation. */
+static double psnr_of(const char *path, const SlbTrainOptions *o)
+{
+    SlbModel *model;
+    SlbValidation *validation;
+    SlbWeights *weights;
+    SlbCpu cpu;
+    double psnr[SLB_TRAIN_SCALES];
+    slb_cpu_detect(&cpu);
+    assert_int_equal(slb_model_load(path, NULL, &model, NULL), SLB_OK);
+    assert_int_equal(slb_validation_create(o->val, 0, model->graph, 32, o->scales, o->scale_count,
+                                           &cpu, 1, NULL, &validation, NULL),
+                     SLB_OK);
+    const SlbEngine *engine = slb_validation_engine(validation);
+    assert_int_equal(slb_weights_create(engine, &weights, NULL), SLB_OK);
+    for (int i = 0; i < model->graph->conv_count; i++) {
+        float w[16 * 16 * 9];
+        slb_conv_effective(&model->conv[i], w);
+        slb_weights_set(weights, engine, i, w, model->conv[i].bias);
+    }
+    assert_int_equal(slb_validation_run(validation, weights, psnr, NULL), SLB_OK);
+    slb_weights_free(weights);
+    slb_validation_free(validation);
+    slb_model_free(model);
+    return psnr[0];
+}
+
+/* State batch normalization: the same bytes for any threads and after a stop, in every form and for
+ * float weights; the model computes what was validated. */
+static void test_sbn(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 4; form++) {
+        long at = 13;
+        SlbTrainOptions o = small(in_folder("sbn"), form < 3 ? 1 : 32);
+        o.net = SLBSR_SOURCE_DIR "/tests/train/tiny-sbn.net";
+        o.sbn = (SlbSbn)(form % 3);
+        o.act_bits = 32;
+        o.overwrite = true;
+        o.val = data[0];
+        o.report = keep;
+        train(&o, SLB_OK);
+        double psnr = psnr_of(o.out, &o);
+        if (!(fabs(psnr - last_psnr) < 1e-3)) fail_msg("%g dB, model %g", last_psnr, psnr);
+        o.out = in_folder("sbn-broken");
+        o.threads = 3;
+        o.stop = &stop_now;
+        o.report = stop_at;
+        o.report_every = 1;
+        o.user = &at;
+        stop_now = 0;
+        train(&o, SLB_PARTIAL);
+        stop_now = 0;
+        o.report = NULL;
+        train(&o, SLB_OK);
+        assert_same_file(in_folder("sbn"), in_folder("sbn-broken"));
+    }
+}
+
+/* A model begins with what it computed before: its scales and biases undo the normalization. */
+static void test_sbn_start(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("sbn-float"), 32);
+    o.net = SLBSR_SOURCE_DIR "/tests/train/tiny-sbn.net";
+    o.steps = 60;
+    o.val = data[0];
+    o.report = keep;
+    o.overwrite = true;
+    train(&o, SLB_OK);
+    double before = last_psnr;
+    o.init = o.out;
+    o.out = in_folder("sbn-again");
+    o.steps = 1;
+    o.rate = 1e-9;
+    train(&o, SLB_OK);
+    if (!(fabs(before - last_psnr) < 0.1)) fail_msg("%g dB, begun with %g", before, last_psnr);
+}
+
 static void test_bad_input(void **state)
 {
     (void)state;
@@ -453,6 +532,8 @@ int main(void)
         cmocka_unit_test(test_resume_other_recipe),
         cmocka_unit_test(test_model_file),
         cmocka_unit_test(test_activation_bits),
+        cmocka_unit_test(test_sbn),
+        cmocka_unit_test(test_sbn_start),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_falls_back),
         cmocka_unit_test(test_average),
