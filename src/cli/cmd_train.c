@@ -14,12 +14,13 @@
 
 typedef struct Settings {
     TextList data;
-    const char *net, *out, *init, *val;
+    const char *net, *out, *init, *teacher, *val;
     IntList scales;
     int bits, act_bits, method, steps, warmup, batch, patch, seed, threads;
     const char *stop_after;
     int sbn, schedule, decay_every, tempering, restarts;
-    double lr, ema, logit_lr, clip, tmax, anneal_from, anneal_to, checkpoint_minutes;
+    double teacher_weight, lr, ema, logit_lr, clip, tmax, anneal_from, anneal_to,
+        checkpoint_minutes;
     int loss, precision, val_every, val_pictures;
     const char *html;
     bool restart, overwrite;
@@ -49,6 +50,11 @@ static const Option options[] = {
      "validation, by a second forward pass in every step, or those of the weights of training"},
     {'i', "init", OPTION_TEXT, offsetof(Settings, init), "FILE", NULL, 0, 0, NULL, false,
      "model to start from, float weights as a rule"},
+    {0, "teacher", OPTION_TEXT, offsetof(Settings, teacher), "FILE", NULL, 0, 0, NULL, false,
+     "model whose results are a second target (distillation), such as a larger float one; of any "
+     "network with the same input and factor"},
+    {0, "teacher-weight", OPTION_REAL, offsetof(Settings, teacher_weight), "F", NULL, 0, 1, "0.5",
+     false, "the loss is F against the teacher's results and 1 - F against the pictures"},
     {0, "val", OPTION_TEXT, offsetof(Settings, val), "DIR", NULL, 0, 0, NULL, false,
      "folder of pictures to validate on"},
     {'s', "scale", OPTION_INTS, offsetof(Settings, scales), "N,...", "2|3|4", 0, 0, NULL, false,
@@ -181,6 +187,8 @@ static SlbTrainOptions train_options(const Settings *set, const Invocation *invo
         .net = set->net,
         .out = set->out,
         .init = set->init,
+        .teacher = set->teacher,
+        .teacher_share = set->teacher_weight,
         .val = set->val,
         .command = invocation->line,
         .bits = methods[set->method] == &slb_method_float ? 32 : set->bits,

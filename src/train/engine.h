@@ -110,11 +110,20 @@ void slb_slot_visit_input(const SlbEngine *engine, const SlbSlot *slot, int conv
 
 typedef enum SlbLoss { SLB_LOSS_MSE, SLB_LOSS_L1 } SlbLoss;
 
-/* Adds the gradients for the picture of the last forward pass to *grads. `target` as `in`, with the
- * output's channels. Returns the picture's loss: the sum over its samples divided by `samples`
- * (those of the whole batch). */
+/* What the output is held against. With a teacher the loss is 1 - teacher_share times that against
+ * the target, and teacher_share times that against the teacher's output. */
+typedef struct SlbAim {
+    SlbLoss loss;
+    double samples; /* of the whole batch: sums are divided by it */
+    const float *target,
+        *teacher; /* as the input, with the output's size; the second may be NULL */
+    double teacher_share;
+} SlbAim;
+
+/* Adds the gradients for the picture of the last forward pass to *grads. Returns the picture's
+ * share of the loss. */
 double slb_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
-                    const float *target, SlbLoss loss, double samples, SlbGrads *grads);
+                    const SlbAim *aim, SlbGrads *grads);
 
 /* -- whole batches, for engines that normalize -- */
 
@@ -146,11 +155,12 @@ const float *slb_moments_variance(const SlbMoments *moments, int conv);
 void slb_batch_forward(const SlbEngine *engine, SlbWeights *weights, const SlbBatch *batch,
                        const float *in, bool adopt, SlbMoments *moments);
 
-/* As slb_backward, for all pictures of the last slb_batch_forward with its moments. The pictures
+/* As slb_backward, for all pictures of the last slb_batch_forward with its moments, their targets
+ * one behind the other. The pictures
  * are divided among parts[0 .. part_count - 1] as in p * count / part_count; part 0 has the
  * gradients of the normalizations. */
 double slb_batch_backward(const SlbEngine *engine, const SlbWeights *weights, const SlbBatch *batch,
-                          const float *target, SlbLoss loss, double samples, SlbMoments *moments,
-                          SlbGrads *const *parts, int part_count);
+                          const SlbAim *aim, SlbMoments *moments, SlbGrads *const *parts,
+                          int part_count);
 
 #endif

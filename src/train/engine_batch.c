@@ -279,9 +279,17 @@ static void norm_gradients(const SlbNode *n, const Sums *sums, SlbGrads *grads)
     }
 }
 
+static double picture_loss(const SlbEngine *e, SlbSlot *slot, const SlbAim *aim, size_t at)
+{
+    SlbAim mine = *aim;
+    mine.target += at;
+    if (mine.teacher) mine.teacher += at;
+    return slb_sweep_loss(e, slot, &mine);
+}
+
 double slb_batch_backward(const SlbEngine *engine, const SlbWeights *weights, const SlbBatch *batch,
-                          const float *target, SlbLoss loss, double samples, SlbMoments *moments,
-                          SlbGrads *const *parts, int part_count)
+                          const SlbAim *aim, SlbMoments *moments, SlbGrads *const *parts,
+                          int part_count)
 {
     const SlbGraph *g = engine->graph;
     size_t scale = (size_t)g->scale, channels = (size_t)g->nodes[0].channels;
@@ -295,8 +303,7 @@ double slb_batch_backward(const SlbEngine *engine, const SlbWeights *weights, co
                  i++) {
                 SlbSlot *slot = batch->slot[i];
                 if (to == g->node_count)
-                    moments->loss[i] =
-                        slb_sweep_loss(engine, slot, target + (size_t)i * targets, loss, samples);
+                    moments->loss[i] = picture_loss(engine, slot, aim, (size_t)i * targets);
                 else
                     normalize_backward(engine, weights, batch, slot, to, moments);
                 slb_sweep_backward(engine, weights, slot, from + 1, to, parts[p]);

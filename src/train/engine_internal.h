@@ -154,8 +154,7 @@ void slb_sweep_input(const SlbEngine *engine, SlbSlot *slot, const float *in, ui
                      uint32_t height);
 void slb_sweep_forward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, int from,
                        int to);
-double slb_sweep_loss(const SlbEngine *engine, SlbSlot *slot, const float *target, SlbLoss loss,
-                      double samples);
+double slb_sweep_loss(const SlbEngine *engine, SlbSlot *slot, const SlbAim *aim);
 void slb_sweep_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot, int from,
                         int to, SlbGrads *grads);
 /* Multiplies the gradient of a node by the derivative of (leaky) ReLU, known from its sign. */

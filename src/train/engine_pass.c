@@ -198,30 +198,40 @@ void slb_slot_visit_input(const SlbEngine *engine, const SlbSlot *slot, int conv
     }
 }
 
-/* The gradient of the output; returns the picture's share of the loss. */
-double slb_sweep_loss(const SlbEngine *e, SlbSlot *slot, const float *target, SlbLoss loss,
-                      double samples)
+/* The loss of one sample off by `d`; adds `share` of its derivative to *slope. */
+static double loss_of(SlbLoss loss, float d, float share, float *slope)
 {
-    memset(slot->written, 0, sizeof slot->written);
+    if (loss == SLB_LOSS_MSE) {
+        *slope += share * 2.0f * d;
+        return (double)share * (double)d * (double)d;
+    }
+    *slope += share * (float)((d > 0.0f) - (d < 0.0f));
+    return (double)share * fabs((double)d);
+}
+
+/* The gradient of the output; returns the picture's share of the loss. */
+double slb_sweep_loss(const SlbEngine *e, SlbSlot *slot, const SlbAim *aim)
+{
     SlbView out = slb_slot_output(e, slot);
     int last = e->graph->node_count - 1;
     Kept kept = grad_kept(e, last);
     void *grad = grad_tensor(e, slot, last);
+    memset(slot->written, 0, sizeof slot->written);
     memset(grad, 0, flat_count(slot, &kept) * element_bytes(&kept));
+    float share = aim->teacher ? (float)aim->teacher_share : 0.0f;
     double sum = 0;
-    size_t scale = (size_t)kept.scale;
+    size_t scale = (size_t)kept.scale, at = 0;
     for (size_t y = 0; y < slot->height * scale; y++)
         for (size_t x = 0; x < slot->width * scale; x++)
-            for (int c = 0; c < out.channels; c++) {
+            for (int c = 0; c < out.channels; c++, at++) {
                 size_t p = y * out.row + x;
-                float d = out.data[p * out.stride + (size_t)c] - *target++;
-                bool square = loss == SLB_LOSS_MSE;
-                float slope = square ? 2.0f * d : (float)((d > 0.0f) - (d < 0.0f));
-                sum += square ? (double)d * (double)d : fabs((double)d);
-                put(&kept, grad, p * kept.stride + (size_t)c, slope / (float)samples);
+                float v = out.data[p * out.stride + (size_t)c], slope = 0.0f;
+                sum += loss_of(aim->loss, v - aim->target[at], 1.0f - share, &slope);
+                if (share > 0.0f) sum += loss_of(aim->loss, v - aim->teacher[at], share, &slope);
+                put(&kept, grad, p * kept.stride + (size_t)c, slope / (float)aim->samples);
             }
     slb_zero_border(slot, grad, &kept);
-    return sum / samples;
+    return sum / aim->samples;
 }
 
 /* The gradient of a sum goes to both sources. */
@@ -357,9 +367,9 @@ void slb_sweep_backward(const SlbEngine *engine, const SlbWeights *weights, SlbS
 }
 
 double slb_backward(const SlbEngine *engine, const SlbWeights *weights, SlbSlot *slot,
-                    const float *target, SlbLoss loss, double samples, SlbGrads *grads)
+                    const SlbAim *aim, SlbGrads *grads)
 {
-    double value = slb_sweep_loss(engine, slot, target, loss, samples);
+    double value = slb_sweep_loss(engine, slot, aim);
     slb_sweep_backward(engine, weights, slot, 1, engine->graph->node_count, grads);
     return value;
 }

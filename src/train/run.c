@@ -124,8 +124,12 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part
     SlbPatchKey form = run_patch_form(run);
     size_t inputs = slb_patch_inputs(&form), targets = slb_patch_targets(&form);
     uint32_t side = (uint32_t)slb_patch_input_side(&form);
-    double samples = (double)targets * o->batch;
-    float *in = slb_alloc(inputs + targets, sizeof *in);
+    float *in = slb_alloc(inputs + 2 * targets, sizeof *in), *shown = in + inputs + targets;
+    const SlbAim aim = {.loss = o->loss,
+                        .samples = (double)targets * o->batch,
+                        .target = in + inputs,
+                        .teacher = run->teacher.engine ? shown : NULL,
+                        .teacher_share = o->teacher_share};
     SlbStatus s = in ? SLB_OK : slb_fail_memory(err, "a training patch");
     if (s == SLB_OK) s = slb_reduction_part(run->reduction, p, &grads, err);
     int from = p * o->batch / run->parts, to = (p + 1) * o->batch / run->parts;
@@ -134,16 +138,16 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part
         SlbPatchKey key = run_patch_key(run, i);
         s = slb_dataset_patch(&run->dataset, &key, in, in + inputs, err);
         if (s != SLB_OK) break;
+        if (aim.teacher) run_teacher_show(run, omp_get_thread_num(), in, shown);
         double cut = slb_seconds();
         slb_forward(run->engine, run->weights, slot, in, side, side);
         double passed = slb_seconds();
         if (i == to - 1) slb_reduction_last(run->reduction, p);
-        part->loss +=
-            slb_backward(run->engine, run->weights, slot, in + inputs, o->loss, samples, grads);
+        part->loss += slb_backward(run->engine, run->weights, slot, &aim, grads);
         part->backward += slb_seconds() - passed;
         part->forward += passed - cut;
         part->patches += cut - began;
-        part->baseline += run_input_loss(&key, in, in + inputs, o->loss) / samples;
+        part->baseline += run_input_loss(&key, in, in + inputs, o->loss) / aim.samples;
     }
     slb_free(in);
     return s;

@@ -1,5 +1,5 @@
-/* What belongs to one training run; shared by trainer.c (the loop) and run.c (setting up, stepping,
- * finishing). */
+/* What belongs to one training run; shared by trainer.c (the loop) and run*.c (setting up,
+ * stepping, finishing). */
 #ifndef SLBSR_TRAIN_RUN_H
 #define SLBSR_TRAIN_RUN_H
 
@@ -31,6 +31,14 @@ static inline double run_seconds(const RunTimes *t)
     return t->weights + t->batch + t->reduce + t->gradients + t->update;
 }
 
+/* A finished network that shows what to aim at. */
+typedef struct Teacher {
+    SlbEngine *engine; /* NULL: there is none */
+    SlbWeights *weights;
+    SlbSlot **slot; /* [threads] */
+    int threads;
+} Teacher;
+
 typedef struct Run {
     const SlbTrainOptions *options;
     const SlbMethod *method; /* of the searched layers */
@@ -45,6 +53,7 @@ typedef struct Run {
     float **effective; /* [conv_count] OIHW: weights, then their gradients */
     SlbEngine *engine;
     SlbWeights *weights;
+    Teacher teacher;
     SlbDataset dataset;
     SlbValidation *validation; /* NULL without --val */
     SlbWeights *hard, *soft;   /* for the validation's engine */
@@ -54,7 +63,7 @@ typedef struct Run {
     int slots;           /* one a worker; one a picture where `normalized` */
     bool normalized;     /* the network has convolutions with sbn */
     SlbMoments *moments; /* then: of the last batch */
-    float *pictures;     /* and room for a batch: inputs, then targets */
+    float *pictures;     /* and room for a batch: inputs, targets, the teacher's results */
     int parts, from, to; /* of a batch; this process's: from `from` on, before `to` */
     SlbReduction *reduction;
     double norm; /* of the gradients of the last step; 0 when that fell back */
@@ -76,6 +85,13 @@ static inline bool run_leads(const Run *run)
  * `averaged`. */
 void run_set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weights, bool hard,
                      bool averaged);
+
+/* Loads the teacher of the options, if there is one; it must have the same kind of input and the
+ * same factor (SLB_E_MODEL). */
+SLB_MUST_CHECK SlbStatus run_teacher_create(Run *run, SlbError *err);
+void run_teacher_free(Run *run);
+/* What the teacher makes of one patch's input, into `out`; by one of the threads. */
+void run_teacher_show(const Run *run, int thread, const float *in, float *out);
 
 /* Which patch is number `i` of the batch of this step. */
 SlbPatchKey run_patch_key(const Run *run, int i);

@@ -1,5 +1,5 @@
 /* Steps of networks with batch normalization: the batch as a whole, and its statistics. */
-#include <string.h>
+#include <omp.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -29,6 +29,9 @@ static SlbStatus cut_patches(Run *run, const SlbPatchKey *other, double *baselin
         SlbStatus s = slb_dataset_patch(&run->dataset, &key, to, wanted, &mine);
         if (s == SLB_OK) {
             loss[i] = run_input_loss(&key, to, wanted, o->loss);
+            if (run->teacher.engine && !other)
+                run_teacher_show(run, omp_get_thread_num(), to,
+                                 wanted + (size_t)o->batch * targets);
             continue;
         }
 #pragma omp critical
@@ -78,16 +81,21 @@ static SlbStatus backward(Run *run, const SlbBatch *batch, double *loss, SlbErro
 {
     const SlbTrainOptions *o = run->options;
     SlbPatchKey form = run_patch_form(run);
-    double samples = (double)slb_patch_targets(&form) * o->batch;
+    size_t targets = slb_patch_targets(&form) * (size_t)o->batch;
     const float *target = run->pictures + (size_t)o->batch * slb_patch_inputs(&form);
+    const SlbAim aim = {.loss = o->loss,
+                        .samples = (double)targets,
+                        .target = target,
+                        .teacher = run->teacher.engine ? target + targets : NULL,
+                        .teacher_share = o->teacher_share};
     SlbGrads *part[MAX_BATCH_PARTS];
     slb_reduction_begin(run->reduction);
     for (int p = 0; p < run->parts; p++) {
         SlbStatus s = slb_reduction_part(run->reduction, p, &part[p], err);
         if (s != SLB_OK) return s;
     }
-    *loss = slb_batch_backward(run->engine, run->weights, batch, target, o->loss, samples,
-                               run->moments, part, run->parts);
+    *loss =
+        slb_batch_backward(run->engine, run->weights, batch, &aim, run->moments, part, run->parts);
     for (int p = 0; p < run->parts; p++) slb_reduction_whole(run->reduction, p);
     return SLB_OK;
 }

@@ -23,6 +23,7 @@ static char *recipe_of(const Run *run)
             "%.17g ",
             run->method->name, o->bits, o->batch, o->patch, o->steps, o->warmup,
             (unsigned long long)o->seed, o->rate, o->logit_rate);
+    if (o->teacher) fprintf(f, "teacher %s %.17g ", o->teacher, o->teacher_share);
     if (run->normalized) fprintf(f, "sbn %d ", (int)o->sbn);
     if (o->bits < 32 && run->act_bits != 8) fprintf(f, "activations %d ", run->act_bits);
     fprintf(f, "schedule %d %ld average %.17g ", (int)o->schedule, o->decay_every, o->average);
@@ -223,7 +224,7 @@ static SlbStatus create_engine(Run *run, SlbError *err)
     for (int t = 0; s == SLB_OK && t < run->slots; t++)
         s = slb_slot_create(run->engine, side, side, true, &run->slot[t], err);
     if (s != SLB_OK || !run->normalized) return s;
-    run->pictures = slb_alloc((slb_patch_inputs(&form) + slb_patch_targets(&form)),
+    run->pictures = slb_alloc(slb_patch_inputs(&form) + 2 * slb_patch_targets(&form),
                               (size_t)o->batch * sizeof *run->pictures);
     if (!run->pictures) return slb_fail_memory(err, "the tensors of training");
     return slb_moments_create(run->engine, o->batch, &run->moments, err);
@@ -352,6 +353,7 @@ static SlbStatus set_up(Run *run, SlbError *err)
         return slb_fail_memory(err, "the training run");
     s = create_states(run, err);
     if (s == SLB_OK) s = create_engine(run, err);
+    if (s == SLB_OK) s = run_teacher_create(run, err);
     if (s == SLB_OK && run_leads(run)) s = start(run, err);
     return s == SLB_OK ? create_validation(run, err) : s;
 }
@@ -375,6 +377,7 @@ void run_free(Run *run)
     slb_saver_free(run->saver);
     slb_state_free(&run->now);
     slb_state_free(&run->good);
+    run_teacher_free(run);
     slb_moments_free(run->moments);
     slb_free(run->pictures);
     for (int t = 0; run->slot && t < run->slots; t++) slb_slot_free(run->slot[t]);

@@ -45,6 +45,8 @@ typedef struct SlbTrainOptions {
     const char *net;         /* name or path, for slb_graph_open */
     const char *out;         /* model file; OUT.ckpt and OUT.csv stand beside it */
     const char *init;        /* model to start from, or NULL */
+    const char *teacher;     /* model whose output is a second target, or NULL */
+    double teacher_share;    /* of the loss against the teacher's output, 0..1 */
     const char *val;         /* folder of pictures to validate on, or NULL */
     const char *command;     /* goes into the model file */
     int bits;                /* 32, 4, 2, 1 */

@@ -148,8 +148,8 @@ static double pass(Setup *s, SlbLoss loss)
         slb_weights_set(s->weights, s->engine, c, s->weight[c], s->bias[c]);
     slb_grads_zero(s->grads);
     slb_forward(s->engine, s->weights, s->slot, s->in, WIDTH, HEIGHT);
-    return slb_backward(s->engine, s->weights, s->slot, s->target, loss, (double)s->samples,
-                        s->grads);
+    const SlbAim aim = {.loss = loss, .samples = (double)s->samples, .target = s->target};
+    return slb_backward(s->engine, s->weights, s->slot, &aim, s->grads);
 }
 
 /* (f(x + h) - f(x - h)) / 2h for one parameter. */
@@ -399,8 +399,10 @@ static double norms_pass(Norms *n)
     for (int k = 0; k < 2; k++) slb_weights_set_norm(s->weights, 1 + k, n->gamma[k], n->beta[k]);
     for (int p = 0; p < PARTS; p++) slb_grads_zero(n->part[p]);
     slb_batch_forward(s->engine, s->weights, &n->batch, n->in, false, n->moments);
-    double loss = slb_batch_backward(s->engine, s->weights, &n->batch, n->target, SLB_LOSS_MSE,
-                                     PICTURES * WIDTH * HEIGHT, n->moments, n->part, PARTS);
+    const SlbAim aim = {
+        .loss = SLB_LOSS_MSE, .samples = PICTURES * WIDTH * HEIGHT, .target = n->target};
+    double loss =
+        slb_batch_backward(s->engine, s->weights, &n->batch, &aim, n->moments, n->part, PARTS);
     for (int c = 0; c < s->convs; c++) {
         size_t count;
         float *sum = slb_grads_conv(n->part[0], c, &count);
@@ -480,6 +482,38 @@ static void test_norm_threads(void **state)
         norm += pow((double)grad[0][i], 2);
     }
     assert_true(error < 0.05 * norm);
+}
+
+/* A teacher's output is a second target: the loss is the mean of both, as is the gradient. */
+static void test_teacher(void **state)
+{
+    (void)state;
+    for (int l = SLB_LOSS_MSE; l <= SLB_LOSS_L1; l++) {
+        Setup s;
+        const double share = 0.3;
+        float grad[3][20 * 9], bias[3][20], teacher[WIDTH * HEIGHT];
+        double loss[3];
+        setup(&s, odd_net, SLB_FLOAT32, 32, (SlbCpu){.level = SLB_CPU_C});
+        fill(teacher, WIDTH * HEIGHT, 90, 1.0);
+        pass(&s, SLB_LOSS_MSE);
+        SlbAim aim[3];
+        for (int i = 0; i < 3; i++) {
+            aim[i] = (SlbAim){.loss = (SlbLoss)l,
+                              .samples = (double)s.samples,
+                              .target = i == 1 ? teacher : s.target,
+                              .teacher = i == 2 ? teacher : NULL,
+                              .teacher_share = share};
+            slb_grads_zero(s.grads);
+            loss[i] = slb_backward(s.engine, s.weights, s.slot, &aim[i], s.grads);
+            slb_grads_get(s.grads, s.engine, 0, grad[i], bias[i]);
+        }
+        assert_true(fabs(loss[2] - (1 - share) * loss[0] - share * loss[1]) < 1e-6 * loss[2]);
+        for (int k = 0; k < 20; k++) {
+            double wanted = (1 - share) * (double)bias[0][k] + share * (double)bias[1][k];
+            assert_true(fabs((double)bias[2][k] - wanted) < 1e-5);
+        }
+        teardown(&s);
+    }
 }
 
 /* bf16 against float32: the direction of every layer's gradient must agree, and of the part of
@@ -629,11 +663,11 @@ static void test_smooth_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_norm),         cmocka_unit_test(test_norm_threads),
-        cmocka_unit_test(test_quantizer),    cmocka_unit_test(test_codes),
-        cmocka_unit_test(test_engine_mse),   cmocka_unit_test(test_engine_l1),
-        cmocka_unit_test(test_engine_bf16),  cmocka_unit_test(test_methods),
-        cmocka_unit_test(test_smooth_start),
+        cmocka_unit_test(test_teacher),      cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_norm_threads), cmocka_unit_test(test_quantizer),
+        cmocka_unit_test(test_codes),        cmocka_unit_test(test_engine_mse),
+        cmocka_unit_test(test_engine_l1),    cmocka_unit_test(test_engine_bf16),
+        cmocka_unit_test(test_methods),      cmocka_unit_test(test_smooth_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

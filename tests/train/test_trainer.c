@@ -433,6 +433,38 @@ static double psnr_of(const char *path, const SlbTrainOptions *o)
     return psnr[0];
 }
 
+/* With its own float model for a teacher, alone, a low-bit run learns what that one knows; the same
+ * bytes for any threads; a network with another input cannot teach. */
+static void test_teacher(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("teacher"), 32);
+    o.steps = 60;
+    o.overwrite = true;
+    train(&o, SLB_OK);
+    o.init = o.teacher = o.out;
+    o.teacher_share = 1.0;
+    o.out = in_folder("pupil");
+    o.bits = 4;
+    o.report = keep;
+    for (int sbn = 0; sbn < 2; sbn++) {
+        first_loss = 1;
+        if (sbn) o.net = SLBSR_SOURCE_DIR "/tests/train/tiny-sbn.net";
+        if (sbn) o.init = NULL;
+        train(&o, SLB_OK);
+        SlbTrainOptions more = o;
+        more.out = in_folder("pupil3");
+        more.threads = 3;
+        train(&more, SLB_OK);
+        assert_same_file(o.out, more.out);
+        /* The loss is the distance from the teacher: less than that of bicubic from the truth. */
+        if (!sbn && !(last_loss < 0.2)) fail_msg("%g of the loss of bicubic", last_loss);
+    }
+    o = small_x2(in_folder("pupil"), 2);
+    o.teacher = in_folder("teacher");
+    train(&o, SLB_E_MODEL);
+}
+
 /* State batch normalization: the same bytes for any threads and after a stop, in every form and for
  * float weights; the model computes what was validated. */
 static void test_sbn(void **state)
@@ -532,6 +564,7 @@ int main(void)
         cmocka_unit_test(test_resume_other_recipe),
         cmocka_unit_test(test_model_file),
         cmocka_unit_test(test_activation_bits),
+        cmocka_unit_test(test_teacher),
         cmocka_unit_test(test_sbn),
         cmocka_unit_test(test_sbn_start),
         cmocka_unit_test(test_bad_input),
