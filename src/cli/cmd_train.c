@@ -23,7 +23,7 @@ typedef struct Settings {
         checkpoint_minutes;
     int loss, precision, val_every, val_pictures;
     const char *html;
-    bool restart, overwrite;
+    bool dry_run, restart, overwrite;
 } Settings;
 
 static const Option options[] = {
@@ -112,6 +112,8 @@ static const Option options[] = {
      "save a checkpoint and stop after so long: 90s, 15m, 2h; the same command goes on"},
     {0, "seed", OPTION_INT, offsetof(Settings, seed), "N", NULL, 0, 2147483647, "1", false,
      "of everything random"},
+    {0, "dry-run", OPTION_FLAG, offsetof(Settings, dry_run), NULL, NULL, 0, 0, NULL, false,
+     "tell what the run would cost (parameters, memory, time by a few steps), and write nothing"},
     {0, "restart", OPTION_FLAG, offsetof(Settings, restart), NULL, NULL, 0, 0, NULL, false,
      "begin anew where a checkpoint stands"},
     {'y', "overwrite", OPTION_FLAG, offsetof(Settings, overwrite), NULL, NULL, 0, 0, NULL, false,
@@ -263,6 +265,31 @@ static void speak_once(const SlbComm *comm, SlbStatus s, SlbError *err)
     if (slb_comm_rank(comm) != 0 && !alone) err->message[0] = 0;
 }
 
+static SlbStatus dry_run(const SlbTrainOptions *how, SlbError *err)
+{
+    const double mib = 1 << 20;
+    char whole[32];
+    SlbTrainCost c;
+    SlbStatus s = slb_train_cost(how, &c, err);
+    if (s != SLB_OK || slb_comm_rank(how->comm) > 0) return s;
+    progress_format_seconds(c.step_seconds * (double)how->steps, whole, sizeof whole);
+    printf("network     %s: %d convolutions, %zu parameters\n", how->net, c.convs, c.parameters);
+    if (c.searched)
+        printf("searched    %zu %d-bit weights in %d layers, %d trained %s each\n", c.searched,
+               how->bits, c.low_convs, c.values, c.values == 1 ? "value" : "values");
+    printf("data        %zu pictures, %d patches of %d x %d a step\n", c.pictures, how->batch,
+           how->patch, how->patch);
+    printf("memory      %.0f MiB at most, of which trained values, gradients and moments, with "
+           "copies, %.0f",
+           (double)c.peak_bytes / mib, (double)c.state_bytes / mib);
+    if (c.searched) printf(" (of searched weights %.0f)", (double)c.searched_bytes / mib);
+    printf("\nstep        %.3g s, of which weights, their gradients and the optimizer %.3g s "
+           "(mean of %d)\n",
+           c.step_seconds, c.weight_seconds, c.measured);
+    printf("time        %s for %ld steps, without validations\n", whole, how->steps);
+    return SLB_OK;
+}
+
 static SlbStatus train(const Invocation *invocation, SlbComm *comm, SlbError *err)
 {
     const Settings *set = invocation->settings;
@@ -278,11 +305,12 @@ static SlbStatus train(const Invocation *invocation, SlbComm *comm, SlbError *er
         return slb_fail(err, SLB_E_USAGE, "--stop-after: '%s' is no time; give 90s, 15m or 2h",
                         set->stop_after);
     SlbStatus s = choose_form(&how, err);
-    if (s == SLB_OK && html) s = train_html_check(set->html, set->overwrite, err);
+    if (s == SLB_OK && html && !set->dry_run) s = train_html_check(set->html, set->overwrite, err);
     s = slb_comm_settle(comm, s, err);
     if (s != SLB_OK) return s;
     how.user = &watch;
     how.comm = comm;
+    if (set->dry_run) return dry_run(&how, err);
     s = slb_train(&how, err);
     if (cli_bar_drawn) fputc('\n', stderr);
     cli_bar_drawn = 0;

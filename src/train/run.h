@@ -14,6 +14,9 @@
  * and processes, so that these do not change the result. */
 enum { MAX_BATCH_PARTS = 256 };
 
+/* The state itself, the last good one, and what a checkpoint is written from. */
+enum { SLB_STATE_COPIES = 3 };
+
 /* Steps between the states that checkpoints hold and that a run falls back to. An unbroken run and
  * a resumed one fall back to the same state, since checkpoints are made of these states only. */
 enum { SLB_GOOD_EVERY = 10 };

@@ -102,4 +102,24 @@ typedef struct SlbTrainOptions {
  * checkpoint is written. */
 SLB_MUST_CHECK SlbStatus slb_train(const SlbTrainOptions *options, SlbError *err);
 
+/* What a run costs. */
+typedef struct SlbTrainCost {
+    int convs, low_convs;  /* the second: with searched weights */
+    size_t parameters;     /* of the model */
+    size_t searched;       /* weights that are searched */
+    int values;            /* trained for each of these: logits; 0 without any */
+    size_t state_bytes;    /* of all trained values, with gradients, moments of Adam and copies */
+    size_t searched_bytes; /* of these, those of the searched weights */
+    size_t peak_bytes;     /* memory of this process, its largest so far */
+    size_t pictures;       /* to train on */
+    int measured;          /* steps */
+    double step_seconds;
+    double weight_seconds; /* of these: weights from logits, gradients back, optimizer */
+} SlbTrainCost;
+
+/* Sets a run up, carries out a few steps and forgets it: no file is written, none that stands at
+ * `out` is read. Fails as slb_train does. */
+SLB_MUST_CHECK SlbStatus slb_train_cost(const SlbTrainOptions *options, SlbTrainCost *cost,
+                                        SlbError *err);
+
 #endif

@@ -517,6 +517,30 @@ static void test_sbn_start(void **state)
     if (!(fabs(before - last_psnr) < 0.1)) fail_msg("%g dB, begun with %g", before, last_psnr);
 }
 
+/* Logits are counted as they are, and nothing is left behind. */
+static void test_cost(void **state)
+{
+    (void)state;
+    size_t bytes[2];
+    for (int i = 0; i < 2; i++) {
+        SlbTrainOptions o = small(in_folder("cost"), i ? 4 : 1);
+        SlbTrainCost cost;
+        assert_int_equal(slb_train_cost(&o, &cost, NULL), SLB_OK);
+        assert_int_equal(cost.convs, 4);
+        assert_int_equal(cost.low_convs, 2);
+        assert_int_equal(cost.searched, 2 * 16 * 16 * 9);
+        assert_int_equal(cost.parameters, 2 * 16 * 9 + 17 + 2 * (16 * 16 * 9 + 32));
+        assert_int_equal(cost.values, i ? 16 : 1);
+        assert_int_equal(cost.searched_bytes, 3 * 4 * 4 * cost.searched * (size_t)cost.values);
+        assert_true(cost.state_bytes > cost.searched_bytes);
+        assert_true(cost.measured >= 2 && cost.step_seconds > cost.weight_seconds &&
+                    cost.weight_seconds > 0 && cost.peak_bytes > cost.state_bytes);
+        bytes[i] = cost.searched_bytes;
+    }
+    assert_int_equal(bytes[1], 16 * bytes[0]);
+    assert_false(exists("cost") || exists("cost.ckpt") || exists("cost.csv"));
+}
+
 static void test_bad_input(void **state)
 {
     (void)state;
@@ -565,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_model_file),
         cmocka_unit_test(test_activation_bits),
         cmocka_unit_test(test_teacher),
+        cmocka_unit_test(test_cost),
         cmocka_unit_test(test_sbn),
         cmocka_unit_test(test_sbn_start),
         cmocka_unit_test(test_bad_input),
