@@ -25,6 +25,7 @@ SlbStatus slb_layer_create(SlbLayer *layer, const SlbNode *node, int in_channels
 {
     bool searched = node->low && form->weight_bits < 32, averaged = form->averaged;
     *layer = (SlbLayer){.method = searched ? form->method : &slb_method_float,
+                        .ops = slb_search_ops(form->level),
                         .bits = searched ? form->weight_bits : 32,
                         .out_channels = node->channels,
                         .in_channels = in_channels,

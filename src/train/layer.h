@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/rng.h"
+#include "kern/search.h"
 #include "net/model.h"
 
 /* One array that the optimizer moves. Owned by its layer. */
@@ -34,6 +35,7 @@ struct SlbMethod;
 
 typedef struct SlbLayer {
     const struct SlbMethod *method;
+    const SlbSearchOps *ops;
     int bits; /* of its weights: 32 or those of levels.h */
     int out_channels, in_channels, kernel;
     SlbParam param[SLB_PARAMS];
@@ -62,8 +64,8 @@ typedef struct SlbMethod {
     /* Effective weights at inverse temperature `sharpness` (paper.md: T = 1 / tau), or those of
      * inference when `hard`. */
     void (*weights)(const SlbLayer *layer, double sharpness, bool hard, float *weight);
-    /* Gradients of the parameters from that of the effective weights (added to param[].grad). When
-     * `hard`, the searched values get none. */
+    /* Gradients of the parameters from that of the effective weights: into param[].grad, which are
+     * 0. When `hard`, the searched values get none. */
     void (*backward)(const SlbLayer *layer, double sharpness, bool hard, const float *grad);
     /* The parameters of inference: `conv` has been shaped by slb_model_create. */
     void (*harden)(const SlbLayer *layer, SlbConvParams *conv);
@@ -75,6 +77,7 @@ extern const SlbMethod slb_method_float, slb_method_slb, slb_method_dorefa;
 typedef struct SlbLayerForm {
     const SlbMethod *method; /* of low layers with less than 32 bits */
     int weight_bits;         /* of low layers */
+    SlbCpuLevel level;       /* kernels to use */
     bool steps;              /* low layers learn the step of their input's codes */
     bool averaged;           /* with averages, but for searched values: the other parameters are
                                 trained for the levels as they are */

@@ -104,7 +104,7 @@ static void backward(const SlbLayer *layer, double sharpness, bool hard, const f
             along += (double)grad[i] * unit(layer, all) * v;
             p->grad[i] = scale->value[o] * grad[i];
         }
-        scale->grad[o] += (float)along;
+        scale->grad[o] = (float)along;
     }
     if (layer->bits > 1) through_tanh(p, all, largest);
 }

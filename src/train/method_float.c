@@ -25,8 +25,7 @@ static void backward(const SlbLayer *layer, double sharpness, bool hard, const f
 {
     (void)sharpness;
     (void)hard;
-    float *out = layer->param[SLB_PARAM_WEIGHT].grad;
-    for (size_t i = 0; i < layer->param[SLB_PARAM_WEIGHT].size; i++) out[i] += grad[i];
+    memcpy(layer->param[SLB_PARAM_WEIGHT].grad, grad, slb_layer_weights(layer) * sizeof *grad);
 }
 
 static void harden(const SlbLayer *layer, SlbConvParams *conv)

@@ -2,51 +2,70 @@
 
 #include <math.h>
 
-double slb_grad_norm(const SlbLayer *layers, int count)
+/* Values that a task takes: a fixed number, so that sums do not depend on the threads. */
+enum { CHUNK = 1 << 15 };
+
+/* Squares of a parameter's gradients, chunk after chunk. */
+static double squares(const SlbLayer *layer, const SlbParam *p)
 {
-    double square = 0;
+    double sum = 0;
+    for (size_t from = 0; from < p->size; from += CHUNK) {
+        size_t count = p->size - from < CHUNK ? p->size - from : CHUNK;
+        sum += layer->ops->squares(p->grad + from, count);
+    }
+    return sum;
+}
+
+double slb_grad_norm(const SlbLayer *layers, int count, int threads)
+{
+    double square[SLB_MAX_NODES] = {0}, sum = 0;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int l = 0; l < count; l++)
         for (int i = 0; i < SLB_PARAMS; i++) {
             const SlbParam *p = &layers[l].param[i];
             if (p->rate == 0.0f || i == SLB_PARAM_STEP) continue;
-            for (size_t k = 0; k < p->size; k++) square += (double)p->grad[k] * (double)p->grad[k];
+            square[l] += squares(&layers[l], p);
         }
-    return sqrt(square);
+    for (int l = 0; l < count; l++) sum += square[l];
+    return sqrt(sum);
 }
 
-static void adam(SlbParam *p, const SlbAdam *how)
+static SlbAdamStep step_of(const SlbParam *p, const SlbAdam *how)
 {
-    const float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
     double correct1 = 1.0 - pow(0.9, (double)how->step);
-    float unbias = (float)(1.0 / (1.0 - pow(0.999, (double)how->step)));
-    float factor = (float)how->shrink, size = (float)(how->rate * (double)p->rate / correct1);
-    for (size_t k = 0; k < p->size; k++) {
-        float g = p->grad[k] * factor;
-        p->grad[k] = 0.0f;
-        p->moment1[k] = beta1 * p->moment1[k] + (1.0f - beta1) * g;
-        p->moment2[k] = beta2 * p->moment2[k] + (1.0f - beta2) * g * g;
-        p->value[k] -= size * p->moment1[k] / (sqrtf(p->moment2[k] * unbias) + epsilon);
-    }
+    return (SlbAdamStep){.factor = (float)how->shrink,
+                         .size = (float)(how->rate * (double)p->rate / correct1),
+                         .unbias = (float)(1.0 / (1.0 - pow(0.999, (double)how->step)))};
 }
 
 /* The decay grows with the number of steps, so that the start is forgotten. */
-static void move_average(SlbParam *p, const SlbAdam *how)
+static void move_average(const SlbParam *p, const SlbAdam *how)
 {
     double n = (double)how->step;
     float follow = (float)(1.0 - fmin(how->average, n / (n + 10.0)));
     for (size_t k = 0; k < p->size; k++) p->average[k] += follow * (p->value[k] - p->average[k]);
 }
 
+static void move(const SlbLayer *layer, const SlbParam *p, const SlbAdam *how)
+{
+    const SlbAdamStep step = step_of(p, how);
+#pragma omp taskloop grainsize(1)
+    for (size_t from = 0; from < p->size; from += CHUNK)
+        layer->ops->adam(&step, p->size - from < CHUNK ? p->size - from : CHUNK, p->value + from,
+                         p->grad + from, p->moment1 + from, p->moment2 + from);
+    if (p->average) move_average(p, how);
+}
+
 void slb_adam(SlbLayer *layers, int count, const SlbAdam *how)
 {
-#pragma omp parallel for schedule(static, 1) num_threads(how->threads)
+#pragma omp parallel num_threads(how->threads)
+#pragma omp single
+#pragma omp taskloop grainsize(1)
     for (int l = 0; l < count; l++)
         for (int i = 0; i < SLB_PARAMS; i++) {
-            SlbParam *p = &layers[l].param[i];
+            const SlbParam *p = &layers[l].param[i];
             bool searched = i == SLB_PARAM_WEIGHT && layers[l].bits < 32;
-            if (how->hard && searched) continue;
-            adam(p, how);
-            if (p->average) move_average(p, how);
+            if (p->size && !(how->hard && searched)) move(&layers[l], p, how);
         }
 }
 

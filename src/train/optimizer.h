@@ -7,7 +7,7 @@
 
 /* Euclidean norm of all gradients of `count` layers, summed in a fixed order; without those of
  * steps, each a sum over a whole tensor, which Adam measures by itself. */
-double slb_grad_norm(const SlbLayer *layers, int count);
+double slb_grad_norm(const SlbLayer *layers, int count, int threads);
 
 typedef struct SlbAdam {
     long step; /* of this update, from 1 */

@@ -74,7 +74,9 @@ static void set_layer(const Run *run, const SlbEngine *engine, SlbWeights *weigh
 void run_set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weights, bool hard,
                      bool averaged)
 {
-#pragma omp parallel for schedule(static, 1) num_threads(run->options->threads)
+#pragma omp parallel num_threads(run->options->threads)
+#pragma omp single
+#pragma omp taskloop grainsize(1)
     for (int i = 0; i < run->graph->conv_count; i++) {
         const SlbLayer *now = &run->now.layer[i];
         SlbLayer layer = averaged ? slb_layer_averaged(now) : *now;
@@ -198,7 +200,9 @@ static SlbStatus batch(Run *run, PartResult *part, SlbError *err)
 static void parameter_grads(Run *run, const SlbGrads *total, bool hard)
 {
     double sharpness = run_sharpness(run);
-#pragma omp parallel for schedule(static, 1) num_threads(run->options->threads)
+#pragma omp parallel num_threads(run->options->threads)
+#pragma omp single
+#pragma omp taskloop grainsize(1)
     for (int i = 0; i < run->graph->conv_count; i++) {
         SlbLayer *layer = &run->now.layer[i];
         slb_grads_get(total, run->engine, i, run->effective[i], layer->param[SLB_PARAM_BIAS].grad);
@@ -274,7 +278,7 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
     clock[3] = slb_seconds();
     parameter_grads(run, total, hard);
     clock[4] = slb_seconds();
-    double norm = slb_grad_norm(run->now.layer, run->now.count);
+    double norm = slb_grad_norm(run->now.layer, run->now.count, o->threads);
     run->norm = 0;
     if (astray(run, *loss, *baseline, norm)) {
         for (int i = 0; i < run->now.count; i++) slb_layer_forget_grads(&run->now.layer[i]);

@@ -72,6 +72,7 @@ static SlbStatus create_states(Run *run, SlbError *err)
     SlbTrainState *const states[] = {&run->now, &run->good, &copy}; /* the last to be saved from */
     const SlbLayerForm form = {.method = run->method,
                                .weight_bits = o->bits,
+                               .level = run->cpu.level,
                                .steps = run->act_bits<8, .averaged = o->average> 0};
     for (size_t i = 0; i < (run_leads(run) ? 3 : 2); i++) {
         SlbStatus s = slb_state_create(run->graph, &form, o->logit_rate, states[i], err);

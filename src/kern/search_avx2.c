@@ -1,0 +1,2 @@
+#define NAME slb_search_avx2
+#include "kern/search_tmpl.h"
