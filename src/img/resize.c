@@ -23,9 +23,17 @@ static uint32_t edge_index(int64_t i, uint32_t size, SlbEdge edge)
     return (uint32_t)(m < size ? m : period - 1 - m);
 }
 
+/* What an axis is made by. */
+typedef struct Making {
+    double scale;
+    SlbEdge edge;
+    uint32_t margin;
+} Making;
+
 /* Fills the weights of output `out`, as MATLAB's imresize computes them (0-based coordinates). */
-static void fill_taps(SlbAxis *axis, uint32_t out, double scale, SlbEdge edge)
+static void fill_taps(SlbAxis *axis, uint32_t out, const Making *how)
 {
+    double scale = how->scale;
     double narrow = scale < 1 ? scale : 1; /* shrinking widens the kernel: antialiasing */
     double u = (out + 1) / scale + 0.5 * (1 - 1 / scale);
     double left = floor(u - 4 / narrow / 2), sum = 0;
@@ -33,7 +41,7 @@ static void fill_taps(SlbAxis *axis, uint32_t out, double scale, SlbEdge edge)
     double *weight = axis->weight + (size_t)out * axis->taps;
     for (uint32_t t = 0; t < axis->taps; t++) {
         weight[t] = narrow * cubic(narrow * (u - (left + t)));
-        index[t] = edge_index((int64_t)left + t - 1, axis->in_size, edge);
+        index[t] = edge_index((int64_t)left + t - 1 + how->margin, axis->in_size, how->edge);
         sum += weight[t];
     }
     for (uint32_t t = 0; t < axis->taps; t++) weight[t] /= sum;
@@ -60,6 +68,23 @@ static void trim_taps(SlbAxis *axis)
     }
 }
 
+/* `in` counts the margins. */
+static SlbStatus make_axis(uint32_t in, uint32_t out, const Making *how, SlbAxis *axis,
+                           SlbError *err)
+{
+    double width = 4 / (how->scale < 1 ? how->scale : 1);
+    *axis = (SlbAxis){in, out, (uint32_t)ceil(width) + 2, NULL, NULL};
+    axis->index = slb_alloc(out, axis->taps * sizeof *axis->index);
+    axis->weight = slb_alloc(out, axis->taps * sizeof *axis->weight);
+    if (!axis->index || !axis->weight) {
+        slb_axis_free(axis);
+        return slb_fail_memory(err, "the weights of a resize");
+    }
+    for (uint32_t i = 0; i < axis->out_size; i++) fill_taps(axis, i, how);
+    trim_taps(axis);
+    return SLB_OK;
+}
+
 SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator, uint32_t denominator, SlbEdge edge,
                            SlbAxis *axis, SlbError *err)
 {
@@ -68,20 +93,29 @@ SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator, uint32_t denomi
         return slb_fail(err, SLB_E_USAGE, "a size of %u cannot be scaled by %u/%u", in_size,
                         numerator, denominator);
     uint64_t out = ((uint64_t)in_size * numerator + denominator - 1) / denominator;
-    double scale = (double)numerator / denominator, width = 4 / (scale < 1 ? scale : 1);
-    if (out > INT32_MAX || width > 1e8)
+    Making how = {(double)numerator / denominator, edge, 0};
+    if (out > INT32_MAX || 4 / how.scale > 1e8)
         return slb_fail(err, SLB_E_USAGE, "a size of %u scaled by %u/%u is out of range", in_size,
                         numerator, denominator);
-    *axis = (SlbAxis){in_size, (uint32_t)out, (uint32_t)ceil(width) + 2, NULL, NULL};
-    axis->index = slb_alloc(out, axis->taps * sizeof *axis->index);
-    axis->weight = slb_alloc(out, axis->taps * sizeof *axis->weight);
-    if (!axis->index || !axis->weight) {
-        slb_axis_free(axis);
-        return slb_fail_memory(err, "the weights of a resize");
-    }
-    for (uint32_t i = 0; i < axis->out_size; i++) fill_taps(axis, i, scale, edge);
-    trim_taps(axis);
-    return SLB_OK;
+    return make_axis(in_size, (uint32_t)out, &how, axis, err);
+}
+
+SlbStatus slb_axis_resize(uint32_t in_size, uint32_t out_size, uint32_t margin, SlbAxis *axis,
+                          SlbError *err)
+{
+    *axis = (SlbAxis){0};
+    uint64_t whole = in_size + 2 * (uint64_t)margin;
+    if (!in_size || !out_size || whole > INT32_MAX || out_size > INT32_MAX ||
+        4.0 * in_size / out_size > 1e8)
+        return slb_fail(err, SLB_E_USAGE, "a size of %u cannot become %u", in_size, out_size);
+    Making how = {(double)out_size / in_size, SLB_EDGE_MIRROR, margin};
+    return make_axis((uint32_t)whole, out_size, &how, axis, err);
+}
+
+uint32_t slb_axis_reach(uint32_t in_size, uint32_t out_size)
+{
+    double scale = (double)out_size / in_size;
+    return (uint32_t)ceil(2 / (scale < 1 ? scale : 1)) + 1;
 }
 
 void slb_axis_free(SlbAxis *axis)
@@ -91,10 +125,7 @@ void slb_axis_free(SlbAxis *axis)
     *axis = (SlbAxis){0};
 }
 
-/* One row after the horizontal pass; `channels` interleaved samples in and out. Sums go from the
- * first tap to the last, here and in the vertical pass: the result never depends on the
- * compiler. */
-static void horizontal(const double *row, const SlbAxis *cols, size_t channels, double *out)
+void slb_axis_columns(const SlbAxis *cols, const double *in, size_t channels, double *out)
 {
     const uint32_t *index = cols->index;
     const double *weight = cols->weight;
@@ -102,7 +133,7 @@ static void horizontal(const double *row, const SlbAxis *cols, size_t channels, 
         for (size_t c = 0; c < channels; c++) {
             double sum = 0;
             for (uint32_t t = 0; t < cols->taps; t++)
-                sum += weight[t] * row[index[t] * channels + c];
+                sum += weight[t] * in[index[t] * channels + c];
             *out++ = sum;
         }
 }
@@ -110,6 +141,27 @@ static void horizontal(const double *row, const SlbAxis *cols, size_t channels, 
 static void add_f64(double *restrict sum, const double *restrict in, double weight, size_t n)
 {
     for (size_t i = 0; i < n; i++) sum[i] += weight * in[i];
+}
+
+static void add_f32(double *restrict sum, const float *restrict in, double weight, size_t n)
+{
+    for (size_t i = 0; i < n; i++) sum[i] += weight * (double)in[i];
+}
+
+void slb_axis_row_f64(const SlbAxis *rows, uint32_t output, const double *in, uint32_t first,
+                      size_t n, double *out)
+{
+    memset(out, 0, n * sizeof *out);
+    for (size_t t = (size_t)output * rows->taps; t < ((size_t)output + 1) * rows->taps; t++)
+        add_f64(out, in + (rows->index[t] - first) * n, rows->weight[t], n);
+}
+
+void slb_axis_row_f32(const SlbAxis *rows, uint32_t output, const float *in, uint32_t first,
+                      size_t n, double *out)
+{
+    memset(out, 0, n * sizeof *out);
+    for (size_t t = (size_t)output * rows->taps; t < ((size_t)output + 1) * rows->taps; t++)
+        add_f32(out, in + (rows->index[t] - first) * n, rows->weight[t], n);
 }
 
 static void add_u8(double *restrict sum, const uint8_t *restrict in, double weight, size_t n)
@@ -129,11 +181,8 @@ SlbStatus slb_resize_f64(const double *in, const SlbAxis *rows, const SlbAxis *c
     double *row = slb_alloc(n, sizeof *row);
     if (!row) return slb_fail_memory(err, "a row of a resize");
     for (uint32_t y = 0; y < rows->out_size; y++) {
-        const uint32_t *index = rows->index + (size_t)y * rows->taps;
-        const double *weight = rows->weight + (size_t)y * rows->taps;
-        memset(row, 0, n * sizeof *row);
-        for (uint32_t t = 0; t < rows->taps; t++) add_f64(row, in + index[t] * n, weight[t], n);
-        horizontal(row, cols, 1, out + (size_t)y * cols->out_size);
+        slb_axis_row_f64(rows, y, in, 0, n, row);
+        slb_axis_columns(cols, row, 1, out + (size_t)y * cols->out_size);
     }
     slb_free(row);
     return SLB_OK;
@@ -182,7 +231,7 @@ static SlbStatus resize_rows(const SlbImage *in, const SlbAxis *rows, const SlbA
     for (uint32_t y = 0; status == SLB_OK && y < out->info.height; y++) {
         vertical(in, rows, y, wide);
         round_row(wide, in->info.width * channels, peak);
-        horizontal(wide, cols, channels, done);
+        slb_axis_columns(cols, wide, channels, done);
         round_row(done, out->info.width * channels, peak);
         store_row(out, y, done);
     }

@@ -1,8 +1,9 @@
 /* Bicubic resampling as MATLAB's imresize does it: a = -0.5, antialiased when shrinking, mirrored
- * or replicated border. One axis at a time. */
+ * or replicated border. One axis at a time, and a row at a time where a picture streams by. */
 #ifndef SLBSR_IMG_RESIZE_H
 #define SLBSR_IMG_RESIZE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -24,7 +25,26 @@ typedef struct SlbAxis {
 SLB_MUST_CHECK SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator,
                                           uint32_t denominator, SlbEdge edge, SlbAxis *axis,
                                           SlbError *err);
+
+/* Exactly out_size outputs for the in_size inputs in the middle of an axis that has `margin` more of
+ * them at each end: in_size + 2 * margin in all, of which those within slb_axis_reach are read;
+ * `margin` is at least that, or 0: then the border is mirrored. */
+SLB_MUST_CHECK SlbStatus slb_axis_resize(uint32_t in_size, uint32_t out_size, uint32_t margin,
+                                         SlbAxis *axis, SlbError *err);
+/* How far beyond the ends the outputs of such an axis reach, in inputs. */
+uint32_t slb_axis_reach(uint32_t in_size, uint32_t out_size);
 void slb_axis_free(SlbAxis *axis);
+
+/* One output of a vertical axis, a row: the weighted sum of rows of `n` numbers, of which row i of
+ * the axis is at `in` + (i - first) * n. Sums go from the first tap to the last: results never
+ * depend on the compiler. */
+void slb_axis_row_f64(const SlbAxis *rows, uint32_t output, const double *in, uint32_t first,
+                      size_t n, double *out);
+void slb_axis_row_f32(const SlbAxis *rows, uint32_t output, const float *in, uint32_t first,
+                      size_t n, double *out);
+
+/* One row along a horizontal axis; `channels` interleaved numbers in and out. */
+void slb_axis_columns(const SlbAxis *cols, const double *in, size_t channels, double *out);
 
 /* One plane of doubles [rows->in_size][cols->in_size] to [rows->out_size][cols->out_size],
  * contiguous, rows (the vertical axis) first. */
