@@ -1,7 +1,6 @@
 #include "cli/batch.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <string.h>
 
 enum { SLOTS = 4 }; /* one is written, one worked on, one read, one to spare */
@@ -15,7 +14,6 @@ typedef struct Line {
     uint64_t bytes[SLOTS], in_use;
     size_t read, worked, written; /* so many items have passed the stage */
     size_t end;                   /* no item from here on is begun */
-    bool starved;                 /* memory was out */
 } Line;
 
 /* Waits until `ready`, which is asked under the lock. */
@@ -34,11 +32,10 @@ static void pass(Line *line, size_t *counter)
     pthread_mutex_unlock(&line->lock);
 }
 
-static void end_at(Line *line, size_t end, bool starved)
+static void end_at(Line *line, size_t end)
 {
     pthread_mutex_lock(&line->lock);
     if (end < line->end) line->end = end;
-    line->starved |= starved;
     pthread_cond_broadcast(&line->changed);
     pthread_mutex_unlock(&line->lock);
 }
@@ -97,7 +94,7 @@ static void *reading(void *context)
         if (is_over(line, &line->read)) return NULL;
         void *item = b->stages->open(b->context, line->read, &line->bytes[slot]);
         if (!item) {
-            end_at(line, line->read, true);
+            end_at(line, line->read);
             return NULL;
         }
         wait_until(line, may_read);
@@ -132,17 +129,17 @@ static void working(Line *line)
     const Batch *b = line->batch;
     for (;;) {
         wait_until(line, may_work);
-        if (b->stop && *b->stop) end_at(line, line->worked, false);
+        if (b->stages->stopped(b->context)) end_at(line, line->worked);
         if (is_over(line, &line->worked)) return;
         b->stages->work(b->context, line->slot[line->worked % SLOTS]);
-        if (b->stop && *b->stop)
-            end_at(line, line->worked, false); /* what was cut short is not written */
+        if (b->stages->stopped(b->context))
+            end_at(line, line->worked); /* what was cut short is not written */
         else
             pass(line, &line->worked);
     }
 }
 
-SlbStatus cli_batch_run(const Batch *batch, size_t *ended, SlbError *err)
+SlbStatus cli_batch_run(const Batch *batch, SlbError *err)
 {
     Line line = {.batch = batch,
                  .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -156,15 +153,14 @@ SlbStatus cli_batch_run(const Batch *batch, size_t *ended, SlbError *err)
             working(&line);
             pthread_join(reader, NULL);
         } else {
-            end_at(&line, 0, false);
+            end_at(&line, 0);
         }
         pthread_join(writer, NULL);
     }
     for (size_t i = line.written; i < line.read; i++)
         batch->stages->drop(batch->context, line.slot[i % SLOTS]);
-    *ended = line.written;
     if (why)
         return slb_fail(err, SLB_E_MEMORY, "threads to read and to write cannot be made: %s",
                         strerror(why));
-    return line.starved ? slb_fail_memory(err, "the next picture") : SLB_OK;
+    return SLB_OK;
 }

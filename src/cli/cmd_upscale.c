@@ -15,7 +15,7 @@ typedef struct Settings {
 
 enum { DEFAULT_BITS = 2 };
 
-static const char formats[] = "auto|png|jpg|pnm|pgm|ppm|pam|bmp|tga";
+static const char formats[] = "auto|png|jpg|pnm|pgm|ppm|pam|bmp|tga|y4m";
 
 static const Option options[] = {
     {'s', "scale", OPTION_INT, offsetof(Settings, scale), NULL, "2|3|4", 0, 0, "2", false,
@@ -212,6 +212,10 @@ const Command cmd_upscale = {
         "INPUT may be PNG, JPEG or PNM, told by its content; the format of OUTPUT follows its "
         "extension (png, jpg, pnm, pgm, ppm, pam, bmp, tga). OUTPUT appears whole or not at "
         "all.\n"
+        "INPUT may also be a video without compression, Y4M, as programs pipe it to each other: "
+        "progressive, 8 to 16 bits, 4:2:0, 4:2:2, 4:4:4 or luma alone. Luma goes through the "
+        "network, chroma is enlarged where its samples lie; levels, range, rate, aspect and "
+        "the words of the headers stay.\n"
         "Models with 8-bit activations run on integer kernels, which give the same pixels on "
         "every machine, unless --float is given. SLBSR_CPU=c|sse2|avx2|vnni|amx|neon forces a "
         "kernel level.",
@@ -221,6 +225,7 @@ const Command cmd_upscale = {
                "slbsr upscale -r photos -O large --format png --skip-existing\n"
                "find . -name '*.png' -print0 | slbsr upscale --files-from - -0 -O large\n"
                "slbsr upscale - - --format jpg <small.png >large.jpg\n"
+               "ffmpeg -i in.mp4 -f yuv4mpegpipe - | slbsr upscale - - | ffmpeg -i - out.mp4\n"
                "slbsr upscale photo.png large.png --model my.safetensors",
     .options = options,
     .settings_bytes = sizeof(Settings),

@@ -210,7 +210,7 @@ static Part stem(const char *path, bool cut)
 static bool can_be_written(const char *path)
 {
     SlbImageInfo any = {1, 1, 1, 8};
-    return slb_format_fits(path, NULL, &any);
+    return slb_has_extension(path, "y4m") || slb_format_fits(path, NULL, &any);
 }
 
 /* Appends to a text that may be NULL just to count. */

@@ -1,5 +1,6 @@
 #include "cli/upscale_files.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 #include "cli/json_line.h"
 #include "cli/message.h"
 #include "cli/signals.h"
+#include "cli/video.h"
 #include "infer/upscale.h"
+#include "infer/upscale_video.h"
 
 /* Of pictures that are read, worked on and written at a time; a single one may take more. */
 static const uint64_t batch_memory_bytes = (uint64_t)1 << 30;
@@ -25,6 +28,8 @@ typedef struct Picture {
     const FileEntry *file;
     size_t index;
     SlbReader *reader;
+    SlbVideoReader *video; /* instead of `reader` */
+    uint64_t frames;       /* of it, that were written */
     SlbImageInfo from, to; /* upright; width 0: not known */
     uint64_t bytes;        /* of memory */
     SlbImage in, out;
@@ -41,6 +46,7 @@ typedef struct Run {
     const UpscaleFiles *job;
     Progress progress;
     size_t done, skipped, failed;
+    bool starved;    /* memory was out for one more file */
     SlbError single; /* of the only file */
 } Run;
 
@@ -132,8 +138,6 @@ static uint64_t upscale_bytes(const SlbImageInfo *in, int scale)
 
 static SlbStatus open_picture(const UpscaleFiles *job, Picture *p)
 {
-    SlbStatus s = slb_reader_open(p->file->input, NULL, &p->reader, &p->err);
-    if (s != SLB_OK) return s;
     p->from = *slb_reader_info(p->reader);
     if (slb_reader_orientation(p->reader) >= 5) {
         uint32_t width = p->from.width;
@@ -142,8 +146,43 @@ static SlbStatus open_picture(const UpscaleFiles *job, Picture *p)
     }
     p->bytes = upscale_bytes(&p->from, job->scale);
     choose_format(p);
-    s = check_size(p, job->scale);
+    SlbStatus s = check_size(p, job->scale);
     return s == SLB_OK ? check_output(p) : s;
+}
+
+static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
+{
+    const SlbVideoInfo *info = slb_video_info(p->video);
+    const char *path = p->file->output, *format = p->how.format;
+    p->from = (SlbImageInfo){info->width, info->height, info->planes, info->depth};
+    SlbStatus s = check_size(p, job->scale);
+    if (s != SLB_OK) return s;
+    if (format ? strcmp(format, "y4m") != 0 : !is_standard(path) && !slb_has_extension(path, "y4m"))
+        return slb_fail(&p->err, SLB_E_OUTPUT,
+                        "%s: video is written as Y4M only; use the extension y4m or --format y4m",
+                        output_label(p));
+    SlbVideoInfo large = *info;
+    large.width = p->to.width;
+    large.height = p->to.height;
+    p->bytes = 2 * (slb_frame_bytes(info) + slb_frame_bytes(&large)) +
+               slb_video_upscaler_bytes(info, job->scale);
+    return SLB_OK;
+}
+
+static SlbStatus open_input(const UpscaleFiles *job, Picture *p)
+{
+    const char *path = p->file->input;
+    unsigned char head[SLB_HEAD_BYTES];
+    size_t bytes;
+    FILE *file;
+    SlbStatus s = slb_open_head(path, &file, head, &bytes, &p->err);
+    if (s != SLB_OK) return s;
+    if (bytes == SLB_HEAD_BYTES && memcmp(head, SLB_Y4M_MAGIC, bytes) == 0) {
+        s = slb_video_open(file, path, 0, &p->video, &p->err);
+        return s == SLB_OK ? open_video(job, p) : s;
+    }
+    s = slb_reader_open_file(file, path, NULL, &p->reader, &p->err);
+    return s == SLB_OK ? open_picture(job, p) : s;
 }
 
 static Picture *new_picture(const UpscaleFiles *job, size_t index)
@@ -160,11 +199,12 @@ static Picture *new_picture(const UpscaleFiles *job, size_t index)
 
 static void *stage_open(void *context, size_t index, uint64_t *bytes)
 {
-    const Run *run = context;
+    Run *run = context;
     Picture *p = new_picture(run->job, index);
+    run->starved = !p;
     if (!p) return NULL;
     double start = slb_seconds();
-    if (!p->skipped) p->status = open_picture(run->job, p);
+    if (!p->skipped) p->status = open_input(run->job, p);
     if (!p->skipped && p->status == SLB_OK) p->status = try_output(run->job, p);
     p->seconds += slb_seconds() - start;
     *bytes = p->bytes;
@@ -176,7 +216,7 @@ static void stage_read(void *context, void *item)
     Picture *p = item;
     double start = slb_seconds();
     (void)context;
-    if (p->status == SLB_OK && !p->skipped) {
+    if (p->reader && p->status == SLB_OK) {
         p->status = slb_image_read(p->reader, &p->in, &p->err);
         if (p->status == SLB_OK) note(p, slb_input_name(p->file->input), "%s", p->in.meta.note);
     }
@@ -190,6 +230,28 @@ static int show_progress(void *user, uint64_t done, uint64_t total)
     return progress_update(user, done, total) || cli_stop_number;
 }
 
+static void work_on_picture(Run *run, Picture *p)
+{
+    run->progress.unit = "Mpixel";
+    run->progress.unit_size = 1e6;
+    p->status = slb_upscale(run->job->plan, &p->in, run->job->scale, show_progress, &run->progress,
+                            &p->out, &p->err);
+    slb_image_free(&p->in);
+}
+
+static void work_on_video(Run *run, Picture *p)
+{
+    const VideoJob video = {.plan = run->job->plan,
+                            .scale = run->job->scale,
+                            .reader = p->video,
+                            .output = p->file->output,
+                            .overwrite = p->how.overwrite,
+                            .progress = &run->progress};
+    run->progress.unit = "frame";
+    run->progress.unit_size = 1;
+    p->status = cli_upscale_video(&video, &p->frames, &p->err);
+}
+
 static void stage_work(void *context, void *item)
 {
     Run *run = context;
@@ -197,9 +259,10 @@ static void stage_work(void *context, void *item)
     if (p->status != SLB_OK || p->skipped) return;
     double start = slb_seconds();
     progress_file(&run->progress, p->index, p->file->input);
-    p->status = slb_upscale(run->job->plan, &p->in, run->job->scale, show_progress, &run->progress,
-                            &p->out, &p->err);
-    slb_image_free(&p->in);
+    if (p->video)
+        work_on_video(run, p);
+    else
+        work_on_picture(run, p);
     run->progress.finished++;
     p->seconds += slb_seconds() - start;
 }
@@ -209,10 +272,16 @@ static void stage_write(void *context, void *item)
     Picture *p = item;
     double start = slb_seconds();
     (void)context;
-    if (p->status == SLB_OK && !p->skipped)
+    if (p->out.data && p->status == SLB_OK)
         p->status = slb_image_save(p->file->output, &p->out, &p->how, &p->err);
     slb_image_free(&p->out);
     p->seconds += slb_seconds() - start;
+}
+
+static bool stage_stopped(void *context)
+{
+    (void)context;
+    return cli_stop_number;
 }
 
 static void stage_drop(void *context, void *item)
@@ -220,6 +289,7 @@ static void stage_drop(void *context, void *item)
     Picture *p = item;
     (void)context;
     slb_reader_close(p->reader);
+    slb_video_close(p->video);
     slb_image_free(&p->in);
     slb_image_free(&p->out);
     for (int i = 0; i < p->notes; i++) free(p->note[i]);
@@ -269,11 +339,15 @@ static void stage_done(void *context, void *item)
     else
         run->done++;
     if (job->verbose && p->skipped) cli_message("%s: exists, skipped", p->file->output);
-    if (job->verbose && !p->skipped && p->status == SLB_OK)
-        cli_message("%s -> %s: %ux%u to %ux%u in %.2f s", p->file->input, p->file->output,
+    if (job->verbose && !p->skipped && p->status == SLB_OK) {
+        char frames[40] = "";
+        if (p->video) snprintf(frames, sizeof frames, "%" PRIu64 " frames ", p->frames);
+        cli_message("%s -> %s: %s%ux%u to %ux%u in %.2f s", p->file->input, p->file->output, frames,
                     p->from.width, p->from.height, p->to.width, p->to.height, p->seconds);
+    }
     if (job->json) {
         cJSON *line = result_of(job, p, status);
+        if (p->video) cJSON_AddNumberToObject(line, "frames", (double)p->frames);
         cJSON_AddNumberToObject(line, "seconds", p->seconds);
         (void)!cli_json_print(line, stdout); /* main asks stdout at the end */
     }
@@ -305,22 +379,24 @@ static SlbStatus conclude(const Run *run, SlbError *err)
 
 SlbStatus cli_upscale_files(const UpscaleFiles *job, SlbError *err)
 {
-    static const BatchStages stages = {stage_open,  stage_read, stage_work,
-                                       stage_write, stage_done, stage_drop};
+    static const BatchStages stages = {.open = stage_open,
+                                       .read = stage_read,
+                                       .work = stage_work,
+                                       .write = stage_write,
+                                       .done = stage_done,
+                                       .drop = stage_drop,
+                                       .stopped = stage_stopped};
     Run run = {.job = job};
     const Batch batch = {.stages = &stages,
                          .context = &run,
                          .count = job->files->count,
-                         .memory_bytes = batch_memory_bytes,
-                         .stop = &cli_stop_number};
-    size_t ended;
+                         .memory_bytes = batch_memory_bytes};
     progress_start(&run.progress, "upscaling", job->progress);
-    run.progress.unit = "Mpixel";
-    run.progress.unit_size = 1e6;
     run.progress.count = batch.count;
     if (batch.count > 1) cli_signals_ask_first();
-    SlbStatus s = cli_batch_run(&batch, &ended, err);
+    SlbStatus s = cli_batch_run(&batch, err);
     progress_end(&run.progress);
+    if (s == SLB_OK && run.starved) s = slb_fail_memory(err, "the next picture");
     if (s != SLB_OK) return s;
     if (batch.count > 1) return conclude(&run, err);
     if (run.failed) *err = run.single;
@@ -362,7 +438,8 @@ static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_se
                                                     : "planned");
         if (p->status == SLB_OK && !p->skipped) {
             cJSON_AddNumberToObject(line, "memory_bytes", (double)p->bytes);
-            cJSON_AddNumberToObject(line, "estimated_seconds", seconds);
+            cJSON_AddNumberToObject(
+                line, p->video ? "estimated_seconds_per_frame" : "estimated_seconds", seconds);
         }
         (void)!cli_json_print(line, stdout);
     } else if (p->skipped) {
@@ -372,8 +449,9 @@ static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_se
         cli_print_clean(p->file->input);
         fputs(" -> ", stdout);
         cli_print_clean(p->file->output);
-        printf(": %ux%u to %ux%u, %.0f MiB, about %.2g s\n", p->from.width, p->from.height,
-               p->to.width, p->to.height, ceil((double)p->bytes / (1 << 20)), seconds);
+        printf(": %ux%u to %ux%u, %.0f MiB, about %.2g s%s\n", p->from.width, p->from.height,
+               p->to.width, p->to.height, ceil((double)p->bytes / (1 << 20)), seconds,
+               p->video ? " a frame" : "");
     }
 }
 
@@ -382,7 +460,7 @@ static SlbStatus plan_picture(const UpscaleFiles *job, Picture *p)
 {
     struct stat st;
     if (p->skipped) return SLB_OK;
-    SlbStatus s = open_picture(job, p);
+    SlbStatus s = open_input(job, p);
     if (s != SLB_OK || job->how.overwrite || is_standard(p->file->output)) return s;
     if (lstat(p->file->output, &st) != 0) return SLB_OK;
     return slb_fail(&p->err, SLB_E_OUTPUT, "%s: already exists; give -y to overwrite it",

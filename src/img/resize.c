@@ -28,6 +28,7 @@ typedef struct Making {
     double scale;
     SlbEdge edge;
     uint32_t margin;
+    double site; /* where samples lie, in samples from the border on: 0.5 in MATLAB's pictures */
 } Making;
 
 /* Fills the weights of output `out`, as MATLAB's imresize computes them (0-based coordinates). */
@@ -35,7 +36,7 @@ static void fill_taps(SlbAxis *axis, uint32_t out, const Making *how)
 {
     double scale = how->scale;
     double narrow = scale < 1 ? scale : 1; /* shrinking widens the kernel: antialiasing */
-    double u = (out + 1) / scale + 0.5 * (1 - 1 / scale);
+    double u = (out + 1) / scale + (1 - how->site) * (1 - 1 / scale);
     double left = floor(u - 4 / narrow / 2), sum = 0;
     uint32_t *index = axis->index + (size_t)out * axis->taps;
     double *weight = axis->weight + (size_t)out * axis->taps;
@@ -93,7 +94,7 @@ SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator, uint32_t denomi
         return slb_fail(err, SLB_E_USAGE, "a size of %u cannot be scaled by %u/%u", in_size,
                         numerator, denominator);
     uint64_t out = ((uint64_t)in_size * numerator + denominator - 1) / denominator;
-    Making how = {(double)numerator / denominator, edge, 0};
+    Making how = {(double)numerator / denominator, edge, 0, 0.5};
     if (out > INT32_MAX || 4 / how.scale > 1e8)
         return slb_fail(err, SLB_E_USAGE, "a size of %u scaled by %u/%u is out of range", in_size,
                         numerator, denominator);
@@ -108,8 +109,18 @@ SlbStatus slb_axis_resize(uint32_t in_size, uint32_t out_size, uint32_t margin, 
     if (!in_size || !out_size || whole > INT32_MAX || out_size > INT32_MAX ||
         4.0 * in_size / out_size > 1e8)
         return slb_fail(err, SLB_E_USAGE, "a size of %u cannot become %u", in_size, out_size);
-    Making how = {(double)out_size / in_size, SLB_EDGE_MIRROR, margin};
+    Making how = {(double)out_size / in_size, SLB_EDGE_MIRROR, margin, 0.5};
     return make_axis((uint32_t)whole, out_size, &how, axis, err);
+}
+
+SlbStatus slb_axis_sited(uint32_t in_size, uint32_t out_size, double scale, double site,
+                         SlbAxis *axis, SlbError *err)
+{
+    *axis = (SlbAxis){0};
+    if (!in_size || !out_size || in_size > INT32_MAX || out_size > INT32_MAX || !(scale > 4e-8))
+        return slb_fail(err, SLB_E_USAGE, "a size of %u cannot become %u", in_size, out_size);
+    const Making how = {scale, SLB_EDGE_MIRROR, 0, site};
+    return make_axis(in_size, out_size, &how, axis, err);
 }
 
 uint32_t slb_axis_reach(uint32_t in_size, uint32_t out_size)

@@ -26,13 +26,19 @@ SLB_MUST_CHECK SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator,
                                           uint32_t denominator, SlbEdge edge, SlbAxis *axis,
                                           SlbError *err);
 
-/* Exactly out_size outputs for the in_size inputs in the middle of an axis that has `margin` more of
- * them at each end: in_size + 2 * margin in all, of which those within slb_axis_reach are read;
+/* Exactly out_size outputs for the in_size inputs in the middle of an axis that has `margin` more
+ * of them at each end: in_size + 2 * margin in all, of which those within slb_axis_reach are read;
  * `margin` is at least that, or 0: then the border is mirrored. */
 SLB_MUST_CHECK SlbStatus slb_axis_resize(uint32_t in_size, uint32_t out_size, uint32_t margin,
                                          SlbAxis *axis, SlbError *err);
 /* How far beyond the ends the outputs of such an axis reach, in inputs. */
 uint32_t slb_axis_reach(uint32_t in_size, uint32_t out_size);
+
+/* `out_size` samples of what in_size samples become when their plane is enlarged by `scale` and
+ * samples lie at site, 1 + site, 2 + site, ... of both planes: chroma of video, which goes with
+ * luma (img/y4m.h). Mirrored border. */
+SLB_MUST_CHECK SlbStatus slb_axis_sited(uint32_t in_size, uint32_t out_size, double scale,
+                                        double site, SlbAxis *axis, SlbError *err);
 void slb_axis_free(SlbAxis *axis);
 
 /* One output of a vertical axis, a row: the weighted sum of rows of `n` numbers, of which row i of
