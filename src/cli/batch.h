@@ -33,8 +33,8 @@ typedef struct Batch {
 } Batch;
 
 /* At most two items are between `open` and the end of `work`, and two between its begin and the end
- * of `write`. SLB_E_MEMORY when threads cannot be made; else SLB_OK, and what became of the items is
- * the stages' to know. */
+ * of `write`. SLB_E_MEMORY when threads cannot be made; else SLB_OK, and what became of the items
+ * is the stages' to know. */
 SLB_MUST_CHECK SlbStatus cli_batch_run(const Batch *batch, SlbError *err);
 
 #endif

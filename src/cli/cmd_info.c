@@ -8,6 +8,7 @@
 #include "cli/message.h"
 #include "cli/model_choice.h"
 #include "img/codec.h"
+#include "img/y4m.h"
 #include "infer/builtin.h"
 #include "train/comm.h"
 
@@ -134,16 +135,43 @@ static SlbStatus info_network(const char *name, SlbError *err)
     return s;
 }
 
+static SlbStatus info_video(FILE *file, const char *path, SlbError *err)
+{
+    SlbVideoReader *reader;
+    SlbStatus s = slb_video_open(file, path, 0, &reader, err);
+    if (s != SLB_OK) return s;
+    const SlbVideoInfo *info = slb_video_info(reader);
+    const char *kind = info->planes == 1 ? "luma alone"
+                       : info->shift_y   ? "4:2:0"
+                       : info->shift_x   ? "4:2:2"
+                                         : "4:4:4";
+    const char *site = !info->shift_y        ? ""
+                       : info->site_x == 0.5 ? ", chroma in the middle"
+                       : info->site_y == 0.5 ? ", chroma at the left"
+                                             : ", chroma at the top left";
+    cli_print_clean(slb_input_name(path));
+    printf(": video, %ux%u, %s%s, %d bits a sample, %s range\n", info->width, info->height, kind,
+           site, info->depth, info->full_range ? "full" : "limited");
+    slb_video_close(reader);
+    return SLB_OK;
+}
+
 static SlbStatus info_picture(const char *path, SlbError *err)
 {
     static const char *const kinds[] = {"", "grey", "grey + alpha", "RGB", "RGB + alpha"};
+    unsigned char head[SLB_HEAD_BYTES];
+    size_t bytes;
+    FILE *file;
     SlbReader *reader;
-    SlbStatus s = slb_reader_open(path, NULL, &reader, err);
+    SlbStatus s = slb_open_head(path, &file, head, &bytes, err);
+    if (s != SLB_OK) return s;
+    if (slb_is_y4m(head, bytes)) return info_video(file, path, err);
+    s = slb_reader_open_file(file, path, NULL, &reader, err);
     if (s != SLB_OK) return s;
     const SlbImageInfo *info = slb_reader_info(reader);
     const SlbMeta *meta = slb_reader_meta(reader);
     bool turned = slb_reader_orientation(reader) >= 5; /* by 90 degrees: as it is shown */
-    cli_print_clean(path);
+    cli_print_clean(slb_input_name(path));
     printf(": picture, %ux%u, %s, %d bits a sample", turned ? info->height : info->width,
            turned ? info->width : info->height, kinds[info->channels], info->depth);
     if (meta->icc.data) printf(", ICC profile of %zu bytes", meta->icc.bytes);
@@ -234,10 +262,12 @@ const Command cmd_info = {
     .name = "info",
     .operands = "[FILE|MODEL|NET]",
     .max_operands = 1,
+    .standard_io = true,
     .summary = "Tell about a model, a network, a picture or this program",
     .notes = "A model: its bits, parameters, work, receptive field, where it comes from and its "
-             "layers. A network: its layers and its text. A picture: its size and depth. Nothing: "
-             "the version, the kernel levels of this machine and what is built in.",
+             "layers. A network: its layers and its text. A picture or a Y4M video: its size and "
+             "depth and what it brings along; '-' reads one from standard input. Nothing: the "
+             "version, the kernel levels of this machine and what is built in.",
     .example = "slbsr info\n"
                "slbsr info photo.png\n"
                "slbsr info my.safetensors --kernels",

@@ -177,7 +177,7 @@ static SlbStatus open_input(const UpscaleFiles *job, Picture *p)
     FILE *file;
     SlbStatus s = slb_open_head(path, &file, head, &bytes, &p->err);
     if (s != SLB_OK) return s;
-    if (bytes == SLB_HEAD_BYTES && memcmp(head, SLB_Y4M_MAGIC, bytes) == 0) {
+    if (slb_is_y4m(head, bytes)) {
         s = slb_video_open(file, path, 0, &p->video, &p->err);
         return s == SLB_OK ? open_video(job, p) : s;
     }

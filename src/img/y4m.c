@@ -23,6 +23,13 @@ struct SlbVideoWriter {
     unsigned char *row; /* of the widest plane, as it is in the file; above 8 bits */
 };
 
+static const char magic[] = "YUV4MPEG2";
+
+bool slb_is_y4m(const unsigned char *head, size_t bytes)
+{
+    return bytes >= SLB_HEAD_BYTES && memcmp(head, magic, SLB_HEAD_BYTES) == 0;
+}
+
 /* ---- Frames ---- */
 
 static size_t sample_bytes(const SlbVideoInfo *info)
@@ -159,7 +166,6 @@ static SlbStatus take_word(SlbVideoReader *r, const char *word, SlbError *err)
 
 static SlbStatus read_header(SlbVideoReader *r, uint64_t max_pixels, SlbError *err)
 {
-    static const char magic[] = "YUV4MPEG2";
     char line[SLB_Y4M_LINE], *at = line, *save = NULL;
     bool end;
     SlbStatus s = read_line(r, line, &end, err);
@@ -250,12 +256,12 @@ static SlbStatus cut_short(const SlbVideoReader *r, SlbError *err)
 
 SlbStatus slb_video_read(SlbVideoReader *reader, SlbFrame *frame, bool *end, SlbError *err)
 {
-    static const char magic[] = "FRAME";
+    static const char mark[] = "FRAME";
     char line[SLB_Y4M_LINE];
     const SlbVideoInfo *info = &reader->info;
     SlbStatus s = read_line(reader, line, end, err);
     if (s != SLB_OK || *end) return s;
-    if (strncmp(line, magic, sizeof magic - 1) != 0 || (line[5] && line[5] != ' '))
+    if (strncmp(line, mark, sizeof mark - 1) != 0 || (line[5] && line[5] != ' '))
         return damaged(reader, "what should be a frame is none", err);
     snprintf(frame->parameters, sizeof frame->parameters, "%s", line + 5);
     for (int p = 0; p < info->planes; p++) {
@@ -291,7 +297,7 @@ SlbStatus slb_video_create(const char *path, bool overwrite, const SlbVideoReade
         s = strcmp(path, "-") == 0 ? slb_output_stdout(&w->output, err)
                                    : slb_output_open(&w->output, path, overwrite, err);
     if (s == SLB_OK &&
-        fprintf(w->output.file, "YUV4MPEG2 W%u H%u%s\n", width, height, like->header) < 0)
+        fprintf(w->output.file, "%s W%u H%u%s\n", magic, width, height, like->header) < 0)
         s = write_failed(w, err);
     if (s != SLB_OK)
         slb_video_abort(w);

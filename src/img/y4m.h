@@ -4,13 +4,14 @@
 #define SLBSR_IMG_Y4M_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "base/status.h"
 
-/* The format's first bytes. */
-#define SLB_Y4M_MAGIC "YUV4MPEG"
+/* True when a file that begins with these bytes, 8 of them or more, is such a video. */
+bool slb_is_y4m(const unsigned char *head, size_t bytes);
 
 enum { SLB_Y4M_LINE = 1024 }; /* most bytes of a header line, its newline among them */
 
