@@ -147,9 +147,10 @@ static void tell_model(const ModelChoice *choice, const SlbModel *model, const c
 {
     SlbCpu cpu;
     (void)slb_cpu_detect(&cpu);
-    cli_message("model %s: %d-bit weights, %s arithmetic, %s kernels, %d threads", name,
+    int threads = slb_plan_threads(plan);
+    cli_message("model %s: %d-bit weights, %s arithmetic, %s kernels, %d thread%s", name,
                 model->weight_bits, cli_runs_packed(choice, model) ? "integer" : "float",
-                slb_cpu_level_name(cpu.level), slb_plan_threads(plan));
+                slb_cpu_level_name(cpu.level), threads, threads == 1 ? "" : "s");
 }
 
 static SlbStatus run(const Invocation *invocation, SlbError *err)

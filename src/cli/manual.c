@@ -133,7 +133,7 @@ static void put_examples(const char *lines, FILE *out)
 static void put_command(const Command *command, FILE *out)
 {
     fputs(".SH SYNOPSIS\n", out);
-    fprintf(out, ".B slbsr %s\n[\\fIOPTION\\fR...]\n", command->name);
+    fprintf(out, ".B slbsr %s\n[\\fIOPTION\\fR...]\\&\n", command->name);
     if (*command->operands) {
         fputs("\\fI", out);
         put_text(command->operands, strlen(command->operands), out);

@@ -81,6 +81,17 @@ static const char *rate_and_left(const Progress *p, const State *state, const ch
     return text;
 }
 
+/* "45 %"; "7 frames" where the end is not known. */
+static const char *how_much(const Progress *p, const State *state, uint64_t done, char text[80])
+{
+    if (state->part >= 0)
+        snprintf(text, 80, "%d %%", (int)(state->part * 100.0));
+    else
+        snprintf(text, 80, "%llu %s%s", (unsigned long long)done, p->unit ? p->unit : "",
+                 p->unit && done != 1 ? "s" : "");
+    return text;
+}
+
 /* "upscaling", "upscaling 3/12". */
 static const char *heading(const Progress *p, char text[80])
 {
@@ -95,7 +106,7 @@ static void draw_bar(const Progress *p, const State *state, uint64_t done)
 {
     enum { CELLS = 20 };
     static const char full[] = "####################", none[] = "....................";
-    char head[80], tail[80];
+    char head[80], tail[80], much[80];
     heading(p, head);
     rate_and_left(p, state, "  ", tail);
     cli_lock_stderr();
@@ -106,7 +117,7 @@ static void draw_bar(const Progress *p, const State *state, uint64_t done)
                 filled, full, p->colour ? "\033[0m" : "", CELLS - filled, none,
                 (int)(state->part * 100.0), tail);
     } else {
-        fprintf(stderr, "\r%s %llu%s\033[K", head, (unsigned long long)done, tail);
+        fprintf(stderr, "\r%s %s%s\033[K", head, how_much(p, state, done, much), tail);
     }
     fflush(stderr);
     cli_unlock_stderr();
@@ -114,12 +125,9 @@ static void draw_bar(const Progress *p, const State *state, uint64_t done)
 
 static void print_line(const Progress *p, const State *state, uint64_t done)
 {
-    char head[80], tail[80], much[32];
-    if (state->part >= 0)
-        snprintf(much, sizeof much, "%d %%", (int)(state->part * 100.0));
-    else
-        snprintf(much, sizeof much, "%llu", (unsigned long long)done);
-    cli_message("%s: %s%s", heading(p, head), much, rate_and_left(p, state, ", ", tail));
+    char head[80], tail[80], much[80];
+    cli_message("%s: %s%s", heading(p, head), how_much(p, state, done, much),
+                rate_and_left(p, state, ", ", tail));
 }
 
 static void print_json(const Progress *p, const State *state, double now, uint64_t done,

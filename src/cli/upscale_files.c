@@ -341,9 +341,12 @@ static void stage_done(void *context, void *item)
     if (job->verbose && p->skipped) cli_message("%s: exists, skipped", p->file->output);
     if (job->verbose && !p->skipped && p->status == SLB_OK) {
         char frames[40] = "";
-        if (p->video) snprintf(frames, sizeof frames, "%" PRIu64 " frames ", p->frames);
-        cli_message("%s -> %s: %s%ux%u to %ux%u in %.2f s", p->file->input, p->file->output, frames,
-                    p->from.width, p->from.height, p->to.width, p->to.height, p->seconds);
+        if (p->video)
+            snprintf(frames, sizeof frames, "%" PRIu64 " frame%s ", p->frames,
+                     p->frames == 1 ? "" : "s");
+        cli_message("%s -> %s: %s%ux%u to %ux%u in %.2f s", slb_input_name(p->file->input),
+                    output_label(p), frames, p->from.width, p->from.height, p->to.width,
+                    p->to.height, p->seconds);
     }
     if (job->json) {
         cJSON *line = result_of(job, p, status);
@@ -446,9 +449,9 @@ static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_se
         cli_print_clean(p->file->output);
         puts(": exists, would be skipped");
     } else if (p->status == SLB_OK) {
-        cli_print_clean(p->file->input);
+        cli_print_clean(slb_input_name(p->file->input));
         fputs(" -> ", stdout);
-        cli_print_clean(p->file->output);
+        cli_print_clean(output_label(p));
         printf(": %ux%u to %ux%u, %.0f MiB, about %.2g s%s\n", p->from.width, p->from.height,
                p->to.width, p->to.height, ceil((double)p->bytes / (1 << 20)), seconds,
                p->video ? " a frame" : "");
