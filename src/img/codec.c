@@ -78,9 +78,11 @@ SlbStatus slb_read_exif(SlbReader *reader, const void *exif, size_t bytes, SlbEr
     return slb_block_set(&reader->meta.exif, exif, bytes, err);
 }
 
+/* On failure *file is NULL. */
 static SlbStatus open_input(const char *path, FILE **file, SlbError *err)
 {
     struct stat st;
+    *file = NULL;
     bool standard = strcmp(path, "-") == 0;
     if (standard && isatty(STDIN_FILENO))
         return slb_fail(err, SLB_E_INPUT,

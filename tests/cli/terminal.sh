@@ -16,8 +16,8 @@ import os, pty, subprocess, sys
 ends, words = sys.argv[1], sys.argv[2:]
 master, slave = pty.openpty()
 def end(name, other): return slave if name in ends.split(",") else other
-child = subprocess.Popen(words, stdin=end("in", subprocess.DEVNULL), stdout=end("out", subprocess.DEVNULL),
-                         stderr=end("err", subprocess.DEVNULL))
+child = subprocess.Popen(["timeout", "--foreground", "120"] + words, stdin=end("in", subprocess.DEVNULL),
+                         stdout=end("out", subprocess.DEVNULL), stderr=end("err", subprocess.DEVNULL))
 os.close(slave)
 seen = b""
 while True:

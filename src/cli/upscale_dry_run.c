@@ -1,0 +1,91 @@
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/json_line.h"
+#include "cli/message.h"
+#include "cli/upscale_picture.h"
+
+/* Seconds that the network takes for a pixel of the result, by a small plane. */
+static SlbStatus measure(const SlbPlan *plan, double *seconds, SlbError *err)
+{
+    enum { SIDE = 192, TIMES = 3 };
+    float *in = slb_calloc((size_t)SIDE * SIDE, 2 * sizeof *in);
+    if (!in) return slb_fail_memory(err, "the plane to measure with");
+    SlbStatus s = SLB_OK;
+    *seconds = 1e9;
+    for (int i = 0; s == SLB_OK && i < TIMES; i++) { /* the best: the first one warms up */
+        double start = slb_seconds();
+        s = slb_plan_run(plan, in, in + SIDE * SIDE, SIDE, SIDE, NULL, NULL, err);
+        double taken = (slb_seconds() - start) / (SIDE * SIDE);
+        if (taken < *seconds) *seconds = taken;
+    }
+    slb_free(in);
+    return s;
+}
+
+static double pixels(const SlbImageInfo *info)
+{
+    return (double)info->width * (double)info->height;
+}
+
+static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_seconds)
+{
+    double seconds = pixels(&p->to) * pixel_seconds;
+    if (job->json) {
+        cJSON *line = picture_result(job, p,
+                                     p->status != SLB_OK ? "failed"
+                                     : p->skipped        ? "skipped"
+                                                         : "planned");
+        if (p->status == SLB_OK && !p->skipped) {
+            cJSON_AddNumberToObject(line, "memory_bytes", (double)p->bytes);
+            cJSON_AddNumberToObject(
+                line, p->video ? "estimated_seconds_per_frame" : "estimated_seconds", seconds);
+        }
+        (void)!cli_json_print(line, stdout);
+    } else if (p->skipped) {
+        cli_print_clean(p->file->output);
+        puts(": exists, would be skipped");
+    } else if (p->status == SLB_OK) {
+        cli_print_clean(slb_input_name(p->file->input));
+        fputs(" -> ", stdout);
+        cli_print_clean(picture_output(p));
+        printf(": %ux%u to %ux%u, %.0f MiB, about %.2g s%s\n", p->from.width, p->from.height,
+               p->to.width, p->to.height, ceil((double)p->bytes / (1 << 20)), seconds,
+               p->video ? " a frame" : "");
+    }
+}
+
+/* An existing output counts as an error here, too. */
+static SlbStatus plan_picture(const UpscaleFiles *job, Picture *p)
+{
+    struct stat st;
+    if (p->skipped) return SLB_OK;
+    SlbStatus s = picture_open(job, p);
+    if (s != SLB_OK || job->how.overwrite || picture_is_piped(p)) return s;
+    if (lstat(p->file->output, &st) != 0) return SLB_OK;
+    return slb_fail(&p->err, SLB_E_OUTPUT, "%s: already exists; give -y to overwrite it",
+                    p->file->output);
+}
+
+SlbStatus cli_upscale_dry_run(const UpscaleFiles *job, SlbError *err)
+{
+    size_t failed = 0;
+    double pixel_seconds = 0;
+    SlbStatus s = measure(job->plan, &pixel_seconds, err);
+    for (size_t i = 0; s == SLB_OK && i < job->files->count; i++) {
+        Picture *p = picture_create(job, i);
+        if (!p) return slb_fail_memory(err, "the next picture");
+        p->status = plan_picture(job, p);
+        picture_tell(job, p);
+        tell_plan(job, p, pixel_seconds);
+        if (p->status != SLB_OK) failed++, *err = p->err;
+        picture_free(p);
+    }
+    if (s != SLB_OK || !failed) return s;
+    if (job->files->count > 1)
+        return slb_fail(err, SLB_PARTIAL, "%zu files: %zu would fail", job->files->count, failed);
+    return err->status;
+}
