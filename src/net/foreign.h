@@ -38,6 +38,17 @@ SLB_MUST_CHECK SlbStatus slb_foreign_load(const char *path, const SlbGraph *net,
                                           const SlbNameMap *map, SlbModel **model,
                                           SlbForeignMatch **matches, SlbError *err);
 
+/* For a network that was trained on (v - mean) * range, v being the values of 0..1 that slbsr gives
+ * and takes, as EDSR is on 255 and the mean of its training set: changes its first and last
+ * convolutions so that it does the same on v. mean: one number a channel. Exact but for pixels
+ * whose receptive field leaves the picture, unless the mean is 0: the zeros beyond its border then
+ * stand for black and no longer for the mean.
+ *
+ * SLB_E_MODEL when the input goes anywhere but into convolutions and a last `add input`, or when
+ * the output is not that of a convolution without relu, that sum, or a shuffle of one. */
+SLB_MUST_CHECK SlbStatus slb_foreign_rescale(SlbModel *model, double range, const double *mean,
+                                             SlbError *err);
+
 /* Writes the float weights that `model` means, low-bit layers too (slb_conv_effective), under the
  * names of `map`, where it has none as "conv03.weight" and "conv03.bias". */
 SLB_MUST_CHECK SlbStatus slb_foreign_save(const SlbModel *model, const SlbNameMap *map,
