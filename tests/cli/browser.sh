@@ -52,26 +52,28 @@ zoom() {
 width=$(grep -o 'class="pair" style="[^"]*width: [0-9]*' used | grep -o '[0-9]*$')
 [ "$width" = $((96 * $(zoom used))) ] || fail "the crop is $width wide at zoom $(zoom used)"
 
-# In a sandboxed frame scripts do not run.
-printf '<!doctype html><body style="margin:0"><iframe sandbox src="page.html" style="width:100%%;height:1200px;border:0">' \
-    >without.html
+# Draws page $1.html at width $2: $3 bytes at least. Under heavy load a picture is taken before the page is drawn, now and
+# then: three tries.
+shoot() {
+    for try in 1 2 3; do
+        browse --window-size="$2",1200 --screenshot="$work/$1$2.png" "file://$work/$1.html" >/dev/null
+        [ -e "$1$2.png" ] && [ "$(wc -c <"$1$2.png")" -gt "$3" ] && return
+    done
+    fail "$1 at $2: an empty screenshot after $try tries"
+}
+sed "s/script-src 'unsafe-inline'/script-src 'none'/" page.html >without.html
+cmp -s page.html without.html && fail "scripts are not switched off"
 for page in page without; do
     for width in 1200 400; do
-        browse --window-size=$width,1200 --screenshot="$work/$page$width.png" "file://$work/$page.html" >/dev/null
-        "$program" info "$page$width.png" | grep -q "picture, ${width}x" || fail "$page at $width: no screenshot"
-        # A page without its pictures takes a tenth of this.
-        [ "$(wc -c <"$page$width.png")" -gt 60000 ] || fail "$page at $width: an empty screenshot"
+        shoot $page $width 60000 # a page without its pictures takes a tenth of this
+        "$program" info $page$width.png | grep -q "picture, ${width}x" || fail "$page at $width: no screenshot"
     done
 done
 cmp -s page1200.png without1200.png && fail "the script changes nothing"
 
-# The curves of a training run. They need no script, so there is no difference.
+# The curves of a training run.
 printf 'input y bicubic\nconv 4 3x3 full relu\nconv 4 3x3 low norm relu\nconv 1 3x3 full\nadd input\n' >tiny.net
 "$program" train --data set --val set --net tiny.net --scale 2 --bits 1 --steps 12 --val-every 4 --batch 2 --patch 24 \
     -j 1 --out run.safetensors --html run.html 2>/dev/null || fail "training"
-sed 's/page.html/run.html/' without.html >run-without.html
-for page in run run-without; do
-    browse --window-size=1200,1200 --screenshot="$work/$page.png" "file://$work/$page.html" >/dev/null
-    [ "$(wc -c <$page.png)" -gt 25000 ] || fail "$page: an empty screenshot"
-done
-"$program" compare run.png run-without.png --min-psnr 40 >/dev/null || fail "the curves need a script"
+grep -q '<script' run.html && fail "the curves need a script"
+shoot run 1200 25000
