@@ -49,12 +49,12 @@ static size_t per_channel(const SlbLayer *layer)
 }
 
 /* W_c (or W_q) of output channel o into `out`; returns mean |W|. `probability` as of soft. */
-static double channel(const SlbLayer *layer, int o, double sharpness, bool hard, float *out,
+static double channel(const SlbLayer *layer, size_t o, double sharpness, bool hard, float *out,
                       float *probability)
 {
     const SlbLevels *levels = slb_levels(layer->bits);
     size_t n = per_channel(layer), each = (size_t)values(layer->bits);
-    const float *logit = layer->param[SLB_PARAM_WEIGHT].value + (size_t)o * n * each;
+    const float *logit = layer->param[SLB_PARAM_WEIGHT].value + o * n * each;
     double sum = 0;
     if (!hard) soft(layer, logit, n, sharpness, out, probability);
     for (size_t j = 0; hard && j < n; j++)
@@ -68,8 +68,8 @@ static void weights(const SlbLayer *layer, double sharpness, bool hard, float *w
 {
     size_t n = per_channel(layer);
 #pragma omp taskloop grainsize(8)
-    for (int o = 0; o < layer->out_channels; o++) {
-        float *w = weight + (size_t)o * n;
+    for (size_t o = 0; o < (size_t)layer->out_channels; o++) {
+        float *w = weight + o * n;
         double mean = channel(layer, o, sharpness, hard, w, NULL);
         float gain = (float)((double)layer->param[SLB_PARAM_SCALE].value[o] / mean);
         for (size_t j = 0; j < n; j++) w[j] *= gain;
@@ -79,13 +79,13 @@ static void weights(const SlbLayer *layer, double sharpness, bool hard, float *w
 /* With C = W_c, m = mean |C| over n weights, s the scale and g the gradient of the effective weight
  * s C / m:  dL/ds = sum g C / m, and dL/dC_j = s/m (g_j - sign(C_j) dL/ds / n). The probabilities
  * wait for dL/dC where the gradients of their logits will be. */
-static void channel_backward(const SlbLayer *layer, int o, double sharpness, bool hard,
+static void channel_backward(const SlbLayer *layer, size_t o, double sharpness, bool hard,
                              const float *grad)
 {
     float w[MAX_WEIGHTS], dw[MAX_WEIGHTS];
     size_t n = per_channel(layer), each = (size_t)values(layer->bits);
     const SlbParam *scale = &layer->param[SLB_PARAM_SCALE];
-    float *slope = layer->param[SLB_PARAM_WEIGHT].grad + (size_t)o * n * each;
+    float *slope = layer->param[SLB_PARAM_WEIGHT].grad + o * n * each;
     double mean = channel(layer, o, sharpness, hard, w, slope), along = 0;
     for (size_t j = 0; j < n; j++) along += (double)grad[j] * (double)w[j];
     along /= mean; /* dL/ds */
@@ -107,8 +107,8 @@ static void backward(const SlbLayer *layer, double sharpness, bool hard, const f
 {
     size_t n = per_channel(layer);
 #pragma omp taskloop grainsize(8)
-    for (int o = 0; o < layer->out_channels; o++)
-        channel_backward(layer, o, sharpness, hard, grad + (size_t)o * n);
+    for (size_t o = 0; o < (size_t)layer->out_channels; o++)
+        channel_backward(layer, o, sharpness, hard, grad + o * n);
 }
 
 /* Logits whose softmax at T = 1 has the mean u: A_k = (2 c v_k - v_k^2) / (2 d^2), a bell of width

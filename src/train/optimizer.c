@@ -61,7 +61,7 @@ void slb_adam(SlbLayer *layers, int count, const SlbAdam *how)
 #pragma omp parallel num_threads(how->threads)
 #pragma omp single
 #pragma omp taskloop grainsize(1)
-    for (int l = 0; l < count; l++)
+    for (size_t l = 0; l < (size_t)count; l++)
         for (int i = 0; i < SLB_PARAMS; i++) {
             const SlbParam *p = &layers[l].param[i];
             bool searched = i == SLB_PARAM_WEIGHT && layers[l].bits < 32;

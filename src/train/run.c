@@ -77,7 +77,8 @@ void run_set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weight
 #pragma omp parallel num_threads(run->options->threads)
 #pragma omp single
 #pragma omp taskloop grainsize(1)
-    for (int i = 0; i < run->graph->conv_count; i++) {
+    for (size_t l = 0; l < (size_t)run->graph->conv_count; l++) {
+        int i = (int)l;
         const SlbLayer *now = &run->now.layer[i];
         SlbLayer layer = averaged ? slb_layer_averaged(now) : *now;
         set_layer(run, engine, weights, i, &layer, hard);
@@ -203,7 +204,8 @@ static void parameter_grads(Run *run, const SlbGrads *total, bool hard)
 #pragma omp parallel num_threads(run->options->threads)
 #pragma omp single
 #pragma omp taskloop grainsize(1)
-    for (int i = 0; i < run->graph->conv_count; i++) {
+    for (size_t l = 0; l < (size_t)run->graph->conv_count; l++) {
+        int i = (int)l;
         SlbLayer *layer = &run->now.layer[i];
         slb_grads_get(total, run->engine, i, run->effective[i], layer->param[SLB_PARAM_BIAS].grad);
         layer->method->backward(layer, sharpness, hard, run->effective[i]);
