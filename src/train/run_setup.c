@@ -102,15 +102,40 @@ static float start_gain(const SlbGraph *g, int node)
     int end = node; /* what becomes of it by itself, up to a sum */
     for (int i = node + 1; i < g->node_count; i++) {
         if (g->nodes[i].source[0] != end) continue;
-        if (g->nodes[i].op == SLB_OP_ADD) return 0.1f;
+        bool last = i + 1 == g->node_count && !g->enlarged; /* of whole brightness, not of detail */
+        if (g->nodes[i].op == SLB_OP_ADD) return last ? 0.01f : 0.1f;
         if (g->nodes[i].op != SLB_OP_CONV && g->nodes[end].consumers == 1) end = i;
     }
     const SlbNode *from = &g->nodes[g->nodes[node].source[0]];
     return g->enlarged || from->relu ? 1.0f : 0.7f;
 }
 
-/* Fresh parameters. The first layer of a network that mends an enlarged picture starts without an
- * answer to brightness, which would otherwise drown the detail. */
+/* The factor of the shuffle by which a convolution of the input alone enlarges it, where that is
+ * what a sum adds something to; else 0. */
+static int base_factor(const SlbGraph *g, int node)
+{
+    const SlbNode *conv = &g->nodes[node], *large = conv + 1;
+    bool last = node + 1 == g->node_count;
+    if (conv->source[0] != 0 || conv->relu || last || large->op != SLB_OP_SHUFFLE) return 0;
+    if (large->source[0] != node || large->channels != g->nodes[0].channels) return 0;
+    for (int i = node + 2; i < g->node_count; i++)
+        if (g->nodes[i].op == SLB_OP_ADD && g->nodes[i].source[1] == node + 1) return large->factor;
+    return 0;
+}
+
+/* Weights that enlarge by the nearest pixel. */
+static void start_as_nearest(const SlbLayer *layer, int factor, float *weight)
+{
+    int taps = layer->kernel * layer->kernel;
+    for (int o = 0; o < layer->out_channels; o++)
+        for (int i = 0; i < layer->in_channels; i++)
+            for (int t = 0; t < taps; t++)
+                *weight++ = t == taps / 2 && i == o / (factor * factor) ? 1.0f : 0.0f;
+}
+
+/* Fresh parameters. What a network adds to an enlarged picture of its own begins with that. The
+ * first layer of a network that mends an enlarged picture starts without an answer to brightness,
+ * which would otherwise drown the detail. */
 static void init_random(Run *run)
 {
     for (int n = 0; n < run->graph->node_count; n++) {
@@ -119,6 +144,8 @@ static void init_random(Run *run)
         SlbLayer *layer = &run->now.layer[i];
         slb_layer_random(layer, run->options->seed, i, start_gain(run->graph, n),
                          run->effective[i]);
+        int factor = base_factor(run->graph, n);
+        if (factor) start_as_nearest(layer, factor, run->effective[i]);
         if (i == 0 && run->graph->enlarged) slb_layer_centre(layer, run->effective[i]);
         layer->method->init(layer, run->effective[i]);
         SlbParam *gamma = &layer->param[SLB_PARAM_GAMMA]; /* a normalization takes the gain out */

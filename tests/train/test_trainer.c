@@ -517,6 +517,23 @@ static void test_sbn_start(void **state)
     if (!(fabs(before - last_psnr) < 0.1)) fail_msg("%g dB, begun with %g", before, last_psnr);
 }
 
+/* A network with a base of its own begins as the nearest pixel, nearly. */
+static void test_base(void **state)
+{
+    (void)state;
+    double gain = -100;
+    SlbTrainOptions o = small_x2(in_folder("base"), 32);
+    o.net = "light-x2";
+    o.steps = 1;
+    o.rate = 1e-9;
+    o.val = data[0];
+    o.val_pictures = 1;
+    o.report = keep_report;
+    o.user = &gain;
+    train(&o, SLB_OK);
+    if (!(gain > -5)) fail_msg("%g dB over bicubic", gain);
+}
+
 /* Logits are counted as they are, and nothing is left behind. */
 static void test_cost(void **state)
 {
@@ -589,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_model_file),
         cmocka_unit_test(test_activation_bits),
         cmocka_unit_test(test_teacher),
+        cmocka_unit_test(test_base),
         cmocka_unit_test(test_cost),
         cmocka_unit_test(test_sbn),
         cmocka_unit_test(test_sbn_start),
