@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { SLOTS = 4 }; /* one is written, one worked on, one read, one to spare */
+enum { SLOTS = 4 }; /* two that are read or wait for work, two that are worked on or written */
 
 typedef struct Line {
     const Batch *batch;
