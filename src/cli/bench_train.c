@@ -25,6 +25,8 @@ typedef enum Kernel {
     GRAD_F32,
     FORWARD_WINOGRAD,
     GRAD_WINOGRAD,
+    FORWARD_MIXED,
+    GRAD_MIXED,
     FORWARD_BF16,
     GRAD_BF16,
     KERNELS
@@ -114,10 +116,12 @@ static void run_winograd(const Bed *bed, Kernel k, const SlbCpu *cpu)
                             .height = side,
                             .grad = bed->grad,
                             .scratch = bed->float_scratch};
-    if (k == FORWARD_WINOGRAD)
-        slb_winograd(cpu->level)->conv(&forward);
+    const SlbWinogradKernels *kernels =
+        k >= FORWARD_MIXED ? slb_winograd_mixed(cpu) : slb_winograd(cpu->level);
+    if (k == FORWARD_WINOGRAD || k == FORWARD_MIXED)
+        kernels->conv(&forward);
     else
-        slb_winograd(cpu->level)->grad(&grad);
+        kernels->grad(&grad);
 }
 
 static void run_bf16(const Bed *bed, Kernel k, const SlbBf16Kernels *half)
@@ -146,7 +150,7 @@ static void run_kernel(const Bed *bed, Kernel k, const SlbCpu *cpu, const SlbBf1
 {
     if (k == FORWARD_F32 || k == GRAD_F32)
         run_f32(bed, k, cpu);
-    else if (k == FORWARD_WINOGRAD || k == GRAD_WINOGRAD)
+    else if (k < FORWARD_BF16)
         run_winograd(bed, k, cpu);
     else
         run_bf16(bed, k, half);
@@ -183,7 +187,7 @@ static SlbStatus kernels(const BenchOptions *how, SlbError *err)
 {
     cJSON *list = how->json ? cJSON_AddArrayToObject(how->json, "kernels_3x3_64_64") : NULL;
     for (int k = 0; k < KERNELS; k++) {
-        bool half = k >= FORWARD_BF16;
+        bool half = k >= FORWARD_MIXED;
         if (half && !how->cpu.bf16) continue;
         double rate = 0, most = how->peak[half ? SLB_PEAK_BF16 : SLB_PEAK_F32];
         SlbStatus s = time_kernel(how, (Kernel)k, &rate, err);
@@ -235,7 +239,9 @@ static void tell_step(const BenchOptions *how, const Run *run, int bits, double 
     const RunTimes *t = &run->times;
     double n = (double)run->now.step, flops = 6.0 * bench_macs(run->graph) * run->options->patch *
                                               run->options->patch * run->options->batch;
-    const char *precision = run->options->precision == SLB_BFLOAT16 ? "bf16" : "float32";
+    static const char *const names[] = {
+        [SLB_FLOAT32] = "float32", [SLB_BFLOAT16] = "bf16", [SLB_MIXED] = "mixed"};
+    const char *precision = names[run->options->precision];
     const struct {
         const char *name;
         double seconds;
@@ -329,13 +335,19 @@ static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision preci
     return s;
 }
 
+/* Float weights in all precisions, then the searches in the one that is fastest here. */
 SlbStatus bench_train(const BenchOptions *how, SlbError *err)
 {
-    static const int bits[] = {32, 1, 2, 4};
+    static const int bits[] = {1, 2, 4};
+    double float_peak = how->peak[SLB_PEAK_F32], half_peak = how->peak[SLB_PEAK_BF16];
+    bool half = how->cpu.bf16, amx = how->cpu.level == SLB_CPU_AMX;
+    SlbPrecision best = amx ? SLB_BFLOAT16 : half ? SLB_MIXED : SLB_FLOAT32;
     SlbStatus s = kernels(how, err);
     if (how->json) cJSON_AddArrayToObject(how->json, "steps");
-    if (s == SLB_OK) s = time_step(how, 32, SLB_FLOAT32, how->peak[SLB_PEAK_F32], err);
-    for (size_t i = 0; how->cpu.bf16 && s == SLB_OK && i < sizeof bits / sizeof *bits; i++)
-        s = time_step(how, bits[i], SLB_BFLOAT16, how->peak[SLB_PEAK_BF16], err);
+    if (s == SLB_OK) s = time_step(how, 32, SLB_FLOAT32, float_peak, err);
+    if (s == SLB_OK && half) s = time_step(how, 32, SLB_MIXED, half_peak, err);
+    if (s == SLB_OK && half) s = time_step(how, 32, SLB_BFLOAT16, half_peak, err);
+    for (size_t i = 0; s == SLB_OK && i < sizeof bits / sizeof *bits; i++)
+        s = time_step(how, bits[i], best, half ? half_peak : float_peak, err);
     return s;
 }

@@ -4,8 +4,12 @@
 #define LANES 4
 #define ROWS 3
 #define VECTORS 4
+#define SUM_GRAD slb_grad_f32_c
 #define NAME slb_winograd_c
-#define MULTIPLY_GRAD slb_grad_f32_c
+#include "kern/winograd_points.h"
+
+#include "kern/winograd_f32.h"
+
 #include "kern/winograd_tmpl.h"
 
 const SlbWinogradKernels *slb_winograd(SlbCpuLevel level)
@@ -20,18 +24,30 @@ const SlbWinogradKernels *slb_winograd(SlbCpuLevel level)
     return &slb_winograd_c;
 }
 
-size_t slb_winograd_block(int in_channels, int out_channels)
+const SlbWinogradKernels *slb_winograd_mixed(const SlbCpu *cpu)
 {
-    enum { BYTES = 1 << 19, LEAST = 6 };
-    size_t tile = SLB_WINOGRAD_POINTS * sizeof(float) * (size_t)(in_channels + out_channels);
-    return BYTES / tile > LEAST ? BYTES / tile : LEAST;
+#if defined(__x86_64__)
+    if (cpu->bf16) return &slb_winograd_avx512bf16;
+#endif
+    (void)cpu;
+    return NULL;
+}
+
+/* Bytes that the tiles of a block may take, and how many there are at least. */
+enum { BLOCK_BYTES = 1 << 19, LEAST_TILES = 6 };
+
+size_t slb_winograd_tiles(size_t tile_bytes)
+{
+    return BLOCK_BYTES / tile_bytes > LEAST_TILES ? BLOCK_BYTES / tile_bytes : LEAST_TILES;
 }
 
 size_t slb_winograd_scratch(int in_channels, int out_channels)
 {
-    size_t tiles = slb_winograd_block(in_channels, out_channels);
-    return SLB_WINOGRAD_POINTS *
-           (slb_winograd_step(tiles, in_channels) + slb_winograd_step(tiles, out_channels));
+    size_t tile = SLB_WINOGRAD_POINTS * sizeof(float) * (size_t)(in_channels + out_channels);
+    size_t least = LEAST_TILES * tile, room = BLOCK_BYTES > least ? BLOCK_BYTES : least;
+    size_t gaps =
+        2 * SLB_WINOGRAD_POINTS * 64; /* between the points; a tile more makes them even */
+    return (room + tile + gaps) / sizeof(float);
 }
 
 size_t slb_winograd_grad_scratch(int in_channels, int out_channels)

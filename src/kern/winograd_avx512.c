@@ -1,6 +1,10 @@
 #define LANES 16
 #define ROWS 6
 #define VECTORS 4
+#define SUM_GRAD slb_grad_f32_avx512
 #define NAME slb_winograd_avx512
-#define MULTIPLY_GRAD slb_grad_f32_avx512
+#include "kern/winograd_points.h"
+
+#include "kern/winograd_f32.h"
+
 #include "kern/winograd_tmpl.h"

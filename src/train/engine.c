@@ -87,7 +87,7 @@ static void keep_tensors(SlbEngine *e)
     for (int i = 0; i < e->graph->node_count; i++) { /* its reader can close the gate in passing */
         const SlbNode *n = &e->graph->nodes[i];
         const SlbNode *source = n->op == SLB_OP_CONV ? &e->graph->nodes[n->source[0]] : NULL;
-        bool same = source && (e->form.precision == SLB_FLOAT32 || e->kept[n->source[0]].half);
+        bool same = source && (e->form.precision != SLB_BFLOAT16 || e->kept[n->source[0]].half);
         if ((int)n->op == OP_QUANTIZE) { /* its range begins above 0 */
             source = &e->graph->nodes[n->source[0]];
             same = true;
@@ -103,6 +103,10 @@ SlbStatus slb_engine_create(const SlbGraph *graph, const SlbEngineForm *form, co
     if (precision == SLB_BFLOAT16 && !slb_bf16_kernels(cpu))
         return slb_fail(err, SLB_E_UNBUILT,
                         "training in bf16 needs a processor with AVX512-BF16 or AMX; give "
+                        "--precision float32");
+    if (precision == SLB_MIXED && !slb_winograd_mixed(cpu))
+        return slb_fail(err, SLB_E_UNBUILT,
+                        "training in mixed precision needs a processor with AVX512-BF16; give "
                         "--precision float32");
     for (int i = 0; precision == SLB_BFLOAT16 && i < graph->node_count; i++)
         if (graph->nodes[i].channels > SLB_GRAD_MAX_CHANNELS)
@@ -120,7 +124,7 @@ SlbStatus slb_engine_create(const SlbGraph *graph, const SlbEngineForm *form, co
     graph = e->graph;
     e->conv = slb_conv_f32(cpu->level);
     e->grad = slb_grad_f32(cpu->level);
-    e->winograd = slb_winograd(cpu->level);
+    e->winograd = precision == SLB_MIXED ? slb_winograd_mixed(cpu) : slb_winograd(cpu->level);
     e->half = precision == SLB_BFLOAT16 ? slb_bf16_kernels(cpu) : NULL;
     e->ops = slb_tensor_ops(cpu->level);
     e->kept = slb_calloc((size_t)graph->node_count, sizeof *e->kept);

@@ -19,6 +19,8 @@ typedef enum SlbPrecision {
     SLB_FLOAT32,
     SLB_BFLOAT16, /* activations, gradients and weights of the inner layers; input and output stay
                      float32 */
+    SLB_MIXED, /* float32, but that the products of 3x3 convolutions are those of points rounded to
+                  bf16: kern/winograd.h */
 } SlbPrecision;
 
 /* Weights of all convolutions as the kernels want them. */
@@ -37,7 +39,8 @@ typedef struct SlbEngineForm {
     bool normalize;
 } SlbEngineForm;
 
-/* `graph` need not outlive the engine. SLB_E_UNBUILT for bf16 on a processor without it. */
+/* `graph` need not outlive the engine. SLB_E_UNBUILT for bf16 and mixed on a processor without it.
+ */
 SLB_MUST_CHECK SlbStatus slb_engine_create(const SlbGraph *graph, const SlbEngineForm *form,
                                            const SlbCpu *cpu, SlbEngine **engine, SlbError *err);
 void slb_engine_free(SlbEngine *engine);

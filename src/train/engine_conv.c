@@ -55,7 +55,7 @@ static void run_winograd(const SlbEngine *e, const SlbSlot *slot, const Kept *fr
 {
     a->width = slot->width * (uint32_t)from->scale;
     a->height = slot->height * (uint32_t)from->scale;
-    a->scratch = (float *)(void *)slot->scratch;
+    a->scratch = slot->scratch;
     e->winograd->conv(a);
 }
 
@@ -159,7 +159,7 @@ static void weights_winograd(const SlbEngine *engine, const SlbSlot *slot, const
                          .width = slot->width * (uint32_t)from->scale,
                          .height = slot->height * (uint32_t)from->scale,
                          .grad = grad,
-                         .scratch = (float *)(void *)slot->scratch};
+                         .scratch = slot->scratch};
     engine->winograd->grad(&a);
 }
 

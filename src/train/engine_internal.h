@@ -135,10 +135,11 @@ static inline void *tensor(const SlbEngine *engine, const SlbSlot *slot, int nod
     return pixels_in(slot, slot->buffer[kept->buffer], kept);
 }
 
-/* Float32 convolutions that Winograd's way serves: 3x3 on a tensor that a kernel has padded. */
+/* Convolutions on float32 tensors that Winograd's way serves: 3x3 on a tensor that a kernel has
+ * padded. */
 static inline bool is_winograd(const SlbEngine *engine, const SlbNode *node)
 {
-    return node->kernel == 3 && engine->form.precision == SLB_FLOAT32 &&
+    return node->kernel == 3 && engine->form.precision != SLB_BFLOAT16 &&
            engine->graph->nodes[node->source[0]].op != SLB_OP_INPUT;
 }
 /* The graph that an engine runs, owned by the caller; NULL when memory is out. */

@@ -135,14 +135,12 @@ void slb_weights_set(SlbWeights *weights, const SlbEngine *engine, int conv, con
     float *forward = c->forward && !c->winograd ? c->forward : c->scratch;
     slb_pack_f32(weight, node->channels, c->in, node->kernel, forward);
     widen(c, forward);
-    if (c->winograd)
-        engine->winograd->weights(forward, (size_t)c->rows * (size_t)c->out, c->forward);
+    if (c->winograd) engine->winograd->weights(forward, c->rows, c->out, c->forward);
     if (c->forward_half) engine->half->pack(forward, c->taps, c->in, c->out, c->forward_half);
     if (!c->backward && !c->backward_half) return;
     float *backward = c->backward && !c->winograd ? c->backward : c->scratch;
     turn(weight, node, c->in, c, backward);
-    if (c->winograd)
-        engine->winograd->weights(backward, (size_t)c->back_in * (size_t)c->back_out, c->backward);
+    if (c->winograd) engine->winograd->weights(backward, c->back_in, c->back_out, c->backward);
     if (c->backward_half)
         engine->half->pack(backward, c->taps, c->back_in, c->back_out, c->backward_half);
 }

@@ -87,7 +87,7 @@ static double sum_of(const Case *c, const SlbPlane *in, const float *taps, int64
     return sum;
 }
 
-static void check_conv(const SlbWinogradKernels *kernels, const Case *c, int at_end)
+static void check_conv(const SlbWinogradKernels *kernels, const Case *c, int at_end, double bound)
 {
     size_t filters = (size_t)c->in * (size_t)c->out;
     Field in = field(c, c->in, c->in_stride, at_end, 1);
@@ -106,7 +106,7 @@ static void check_conv(const SlbWinogradKernels *kernels, const Case *c, int at_
                      .relu = c->relu,
                      .add = c->add,
                      .scratch = floats(slb_winograd_scratch(c->in, c->out), 7, NAN)};
-    kernels->weights(taps, filters, points);
+    kernels->weights(taps, c->in, c->out, points);
     kernels->conv(&a);
     for (size_t y = 0; y < c->height; y++)
         for (size_t x = 0; x < out.plane.row && (x < c->width || y + 1 < c->height); x++)
@@ -122,7 +122,7 @@ static void check_conv(const SlbWinogradKernels *kernels, const Case *c, int at_
                 if (c->relu && v < 0) v = 0;
                 if (c->gate && !(gate.plane.pixels[at] > 0)) v = 0;
                 if (c->add) v += was;
-                if (!(fabs(v - is) < 1e-4)) fail_msg("(%zu, %zu) %d: %g, not %g", x, y, o, is, v);
+                if (!(fabs(v - is) < bound)) fail_msg("(%zu, %zu) %d: %g, not %g", x, y, o, is, v);
             }
     slb_free(a.scratch);
     slb_free(points);
@@ -134,7 +134,7 @@ static void check_conv(const SlbWinogradKernels *kernels, const Case *c, int at_
     guarded_free(&gate.memory);
 }
 
-static void check_grad(const SlbWinogradKernels *kernels, const Case *c, int at_end)
+static void check_grad(const SlbWinogradKernels *kernels, const Case *c, int at_end, double bound)
 {
     size_t filters = (size_t)c->in * (size_t)c->out;
     Field in = field(c, c->in, c->in_stride, at_end, 1);
@@ -147,7 +147,7 @@ static void check_grad(const SlbWinogradKernels *kernels, const Case *c, int at_
                          .grad = grad,
                          .scratch = floats(slb_winograd_grad_scratch(c->in, c->out), 7, NAN)};
     kernels->grad(&a);
-    double bound = 2e-5 * sqrt((double)c->width * c->height) + 1e-5;
+    bound *= 0.3 * sqrt((double)c->width * c->height) + 0.3;
     for (size_t k = 0; k < 9 * filters; k += 7) { /* 7 divides no number of channels */
         int t = (int)(k / filters), i = (int)(k % filters) / c->out,
             o = (int)(k % filters) % c->out;
@@ -166,14 +166,24 @@ static void check_grad(const SlbWinogradKernels *kernels, const Case *c, int at_
     guarded_free(&delta.memory);
 }
 
-static void each(void (*check)(const SlbWinogradKernels *kernels, const Case *c, int at_end))
+typedef void Check(const SlbWinogradKernels *kernels, const Case *c, int at_end, double bound);
+
+static void every_case(Check *check, const SlbWinogradKernels *kernels, double bound)
 {
-    for (int level = 0; level < SLB_CPU_LEVELS; level++) {
-        if (!slb_cpu_has((SlbCpuLevel)level)) continue;
-        for (size_t i = 0; i < CASES; i++)
-            for (int at_end = 0; at_end < 2; at_end++)
-                check(slb_winograd((SlbCpuLevel)level), &cases[i], at_end);
-    }
+    for (size_t i = 0; i < CASES; i++)
+        for (int at_end = 0; at_end < 2; at_end++) check(kernels, &cases[i], at_end, bound);
+}
+
+/* In float32 on every level, then with points of 8 bits of precision. Outputs are about 1, sums of
+ * n products about sqrt(n) in size. */
+static void each(Check *check)
+{
+    SlbCpu cpu;
+    for (int level = 0; level < SLB_CPU_LEVELS; level++)
+        if (slb_cpu_has((SlbCpuLevel)level))
+            every_case(check, slb_winograd((SlbCpuLevel)level), 1e-4);
+    (void)slb_cpu_detect(&cpu);
+    if (slb_winograd_mixed(&cpu)) every_case(check, slb_winograd_mixed(&cpu), 0.4);
 }
 
 static void test_conv(void **state)
@@ -188,11 +198,71 @@ static void test_grad(void **state)
     each(check_grad);
 }
 
+static double distance(const float *a, const float *b, size_t count)
+{
+    double error = 0, square = 0;
+    for (size_t i = 0; i < count; i++) {
+        double d = (double)a[i] - (double)b[i];
+        error += d * d;
+        square += (double)a[i] * (double)a[i];
+    }
+    return sqrt(error / square);
+}
+
+/* Errors of mixed precision are as small as its products allow: root mean square, as a share of
+ * that of the results. */
+static void test_mixed_errors(void **state)
+{
+    (void)state;
+    SlbCpu cpu;
+    (void)slb_cpu_detect(&cpu);
+    const SlbWinogradKernels *mixed = slb_winograd_mixed(&cpu), *exact = slb_winograd(SLB_CPU_C);
+    if (!mixed) skip();
+    const Case c = {64, 64, 24, 24, 64, 64, 0, false, false, false, false};
+    enum { FILTERS = 64 * 64, OUTPUTS = 24 * 24 * 64 };
+    Field in = field(&c, 64, 64, 0, 1), delta = field(&c, 64, 64, 0, 2);
+    Field out[2] = {field(&c, 64, 64, 0, 3), field(&c, 64, 64, 0, 3)};
+    float *taps = floats(9 * FILTERS, 4, sqrt(1.0 / (9 * 64))), *scratch[2], *points[2], *grad[2];
+    for (int k = 0; k < 2; k++) {
+        const SlbWinogradKernels *kernels = k ? mixed : exact;
+        scratch[k] = floats(slb_winograd_grad_scratch(64, 64), 7, 0);
+        points[k] = floats(SLB_WINOGRAD_POINTS * FILTERS, 6, 0);
+        grad[k] = floats(9 * FILTERS, 8, 0);
+        SlbWinograd a = {.in = in.plane,
+                         .out = out[k].plane,
+                         .width = 24,
+                         .height = 24,
+                         .weight = points[k],
+                         .scratch = scratch[k]};
+        SlbWinogradGrad b = {.in = in.plane,
+                             .delta = delta.plane,
+                             .width = 24,
+                             .height = 24,
+                             .grad = grad[k],
+                             .scratch = scratch[k]};
+        kernels->weights(taps, 64, 64, points[k]);
+        kernels->conv(&a);
+        kernels->grad(&b);
+    }
+    assert_true(distance(out[0].plane.pixels, out[1].plane.pixels, OUTPUTS) < 0.015);
+    assert_true(distance(grad[0], grad[1], 9 * FILTERS) < 0.015);
+    for (int k = 0; k < 2; k++) {
+        slb_free(scratch[k]);
+        slb_free(points[k]);
+        slb_free(grad[k]);
+        guarded_free(&out[k].memory);
+    }
+    slb_free(taps);
+    guarded_free(&in.memory);
+    guarded_free(&delta.memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv),
         cmocka_unit_test(test_grad),
+        cmocka_unit_test(test_mixed_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -516,13 +516,14 @@ static void test_teacher(void **state)
     }
 }
 
-/* bf16 against float32: the direction of every layer's gradient must agree, and of the part of
- * every input channel. */
-static void compare_bf16(const char *net_text, int act_bits, const SlbCpu *cpu)
+/* bf16 and mixed precision against float32: the direction of every layer's gradient must agree, and
+ * of the part of every input channel. */
+static void compare_half(const char *net_text, SlbPrecision precision, int act_bits,
+                         const SlbCpu *cpu)
 {
     Setup exact, half;
     setup(&exact, net_text, SLB_FLOAT32, act_bits, *cpu);
-    setup(&half, net_text, SLB_BFLOAT16, act_bits, *cpu);
+    setup(&half, net_text, precision, act_bits, *cpu);
     double a = pass(&exact, SLB_LOSS_MSE), b = pass(&half, SLB_LOSS_MSE);
     assert_true(fabs(a - b) < 0.02 * a);
     for (int c = 0; c < exact.convs; c++) {
@@ -560,11 +561,14 @@ static void test_engine_bf16(void **state)
         print_message("skipped: no AVX512-BF16 and no AMX here\n");
         skip();
     }
-    compare_bf16(odd_net, 32, &cpu);
-    compare_bf16(wide_net, 32, &cpu);
-    compare_bf16(large_net, 32, &cpu);
-    compare_bf16(odd_net, 8, &cpu);
-    compare_bf16(large_net, 8, &cpu);
+    static const SlbPrecision precisions[] = {SLB_BFLOAT16, SLB_MIXED};
+    for (int i = 0; i < 2; i++) {
+        compare_half(odd_net, precisions[i], 32, &cpu);
+        compare_half(wide_net, precisions[i], 32, &cpu);
+        compare_half(large_net, precisions[i], 32, &cpu);
+        compare_half(odd_net, precisions[i], 8, &cpu);
+        compare_half(large_net, precisions[i], 8, &cpu);
+    }
     static const char too_wide[] = "input y bicubic\nconv 592 1x1 full relu\n"
                                    "conv 1 3x3 full\nadd input\n";
     assert_int_equal(slb_graph_parse(too_wide, strlen(too_wide), "test", &graph, NULL), SLB_OK);

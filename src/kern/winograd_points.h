@@ -1,0 +1,221 @@
+/* What Winograd's kernels of one vector width share: the matrices, and tiles one vector of channels
+ * at a time. The including file defines LANES (floats in a vector). Written with the compiler's
+ * vector extensions, so that one text serves every instruction set. */
+#include <string.h>
+
+#include "kern/winograd.h"
+
+typedef float Vec __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
+typedef int32_t Mask __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
+
+enum { POINTS = SLB_WINOGRAD_POINTS, SIDE = SLB_WINOGRAD_SIDE, REACH = 6, MOST_CHANNELS = 1024 };
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* What is read beyond the picture. */
+static const float zeroes[MOST_CHANNELS] __attribute__((aligned(64)));
+
+/* -- the matrices of the points 0, A, -A, B, -B and infinity -- */
+
+/* These points give about half the rounding errors of the usual 1 and 2. With N(x) = x (x^2 - A^2)
+ * (x^2 - B^2), a row of B^T has the coefficients of N(x) / (x - p), one of G 1, p, p^2 divided by
+ * N'(p), a column of A^T 1, p, p^2, p^3. */
+#define A 0.75f
+#define B 1.5f
+#define A2 (A * A)
+#define B2 (B * B)
+#define NEAR (1.0f / (2.0f * A2 * (A2 - B2))) /* 1 / N'(A) = 1 / N'(-A) */
+#define FAR (1.0f / (2.0f * B2 * (B2 - A2)))
+
+/* B^T: 6 inputs. */
+ALWAYS_INLINE void input_points(const Vec d[6], Vec out[6])
+{
+    Vec near = d[4] - B2 * d[2], near_odd = A * (d[3] - B2 * d[1]);
+    Vec far = d[4] - A2 * d[2], far_odd = B * (d[3] - A2 * d[1]);
+    out[0] = A2 * B2 * d[0] - (A2 + B2) * d[2] + d[4];
+    out[1] = near + near_odd;
+    out[2] = near - near_odd;
+    out[3] = far + far_odd;
+    out[4] = far - far_odd;
+    out[5] = A2 * B2 * d[1] - (A2 + B2) * d[3] + d[5];
+}
+
+/* G: 3 taps. */
+ALWAYS_INLINE void tap_points(const Vec g[3], Vec out[6])
+{
+    Vec near = NEAR * (g[0] + A2 * g[2]), near_odd = NEAR * A * g[1];
+    Vec far = FAR * (g[0] + B2 * g[2]), far_odd = FAR * B * g[1];
+    out[0] = g[0] * (1.0f / (A2 * B2));
+    out[1] = near + near_odd;
+    out[2] = near - near_odd;
+    out[3] = far + far_odd;
+    out[4] = far - far_odd;
+    out[5] = g[2];
+}
+
+/* A^T: 6 points to 4 outputs. */
+ALWAYS_INLINE void outputs_of(const Vec m[6], Vec out[4])
+{
+    Vec near = m[1] + m[2], near_odd = A * (m[1] - m[2]);
+    Vec far = m[3] + m[4], far_odd = B * (m[3] - m[4]);
+    out[0] = m[0] + near + far;
+    out[1] = near_odd + far_odd;
+    out[2] = A2 * near + B2 * far;
+    out[3] = A2 * near_odd + B2 * far_odd + m[5];
+}
+
+/* A: 4 gradients of outputs. */
+ALWAYS_INLINE void delta_points(const Vec y[4], Vec out[6])
+{
+    Vec near = y[0] + A2 * y[2], near_odd = A * (y[1] + A2 * y[3]);
+    Vec far = y[0] + B2 * y[2], far_odd = B * (y[1] + B2 * y[3]);
+    out[0] = y[0];
+    out[1] = near + near_odd;
+    out[2] = near - near_odd;
+    out[3] = far + far_odd;
+    out[4] = far - far_odd;
+    out[5] = y[3];
+}
+
+/* G^T: 6 points to the gradients of 3 taps. */
+ALWAYS_INLINE void taps_of(const Vec s[6], Vec out[3])
+{
+    Vec near = NEAR * (s[1] + s[2]), near_odd = NEAR * A * (s[1] - s[2]);
+    Vec far = FAR * (s[3] + s[4]), far_odd = FAR * B * (s[3] - s[4]);
+    out[0] = s[0] * (1.0f / (A2 * B2)) + near + far;
+    out[1] = near_odd + far_odd;
+    out[2] = A2 * near + B2 * far + s[5];
+}
+
+/* -- tiles -- */
+
+/* The addresses of side x side pixels from (x, y) on, row by row. */
+static void addresses(const SlbPlane *plane, uint32_t width, uint32_t height, int64_t x, int64_t y,
+                      int side, const float **address)
+{
+    for (int i = 0; i < side; i++)
+        for (int j = 0; j < side; j++) {
+            bool inside = y + i >= 0 && y + i < height && x + j >= 0 && x + j < width;
+            int64_t at = (y + i) * (int64_t)plane->row + x + j;
+            *address++ = inside ? plane->pixels + at * (int64_t)plane->stride : zeroes;
+        }
+}
+
+/* B^T d B of a vector of channels from c on: `address` of the tile's 6x6 pixels; point k to out + k
+ * * step. */
+ALWAYS_INLINE void input_vector(const float *const *address, int c, float *out, size_t step)
+{
+    Vec half[REACH][REACH], d[REACH], p[REACH];
+#pragma GCC unroll 6
+    for (int j = 0; j < REACH; j++) {
+#pragma GCC unroll 6
+        for (int i = 0; i < REACH; i++) d[i] = *(const Vec *)(address[i * REACH + j] + c);
+        input_points(d, p);
+#pragma GCC unroll 6
+        for (int i = 0; i < REACH; i++) half[i][j] = p[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < REACH; i++) {
+        input_points(half[i], p);
+#pragma GCC unroll 6
+        for (int j = 0; j < REACH; j++) *(Vec *)(out + (size_t)(i * REACH + j) * step) = p[j];
+    }
+}
+
+/* A dy A^T likewise: `address` of the tile's 4x4 pixels. */
+ALWAYS_INLINE void delta_vector(const float *const *address, int c, float *out, size_t step)
+{
+    Vec half[REACH][SIDE], d[SIDE], p[REACH];
+#pragma GCC unroll 4
+    for (int j = 0; j < SIDE; j++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < SIDE; i++) d[i] = *(const Vec *)(address[i * SIDE + j] + c);
+        delta_points(d, p);
+#pragma GCC unroll 6
+        for (int i = 0; i < REACH; i++) half[i][j] = p[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < REACH; i++) {
+        delta_points(half[i], p);
+#pragma GCC unroll 6
+        for (int j = 0; j < REACH; j++) *(Vec *)(out + (size_t)(i * REACH + j) * step) = p[j];
+    }
+}
+
+/* Bias, ReLU, gate and sum of one vector of outputs at `at` floats from the start of `out`. */
+ALWAYS_INLINE void put(const SlbWinograd *a, size_t at, int c, Vec v)
+{
+    const Vec zero = {0};
+    if (a->bias) v += *(const Vec *)(a->bias + c);
+    if (a->relu) v = (Vec)((Mask)v & ~(v < zero)); /* NaN stays NaN */
+    if (a->gate) v = (Vec)((Mask)v & (*(const Vec *)(a->gate + at) > zero));
+    Vec *out = (Vec *)(a->out.pixels + at);
+    *out = a->add ? *out + v : v;
+}
+
+/* A^T m A of a tile at pixel (x, y) of the output: point k from m + k * step. */
+static void output_tile(const SlbWinograd *a, const float *m, size_t step, size_t x, size_t y)
+{
+    size_t across = a->width - x < SIDE ? a->width - x : SIDE;
+    size_t down = a->height - y < SIDE ? a->height - y : SIDE;
+    for (int c = 0; c < a->out.channels; c += LANES) {
+        Vec half[SIDE][REACH], column[REACH], out[SIDE];
+#pragma GCC unroll 6
+        for (int j = 0; j < REACH; j++) {
+#pragma GCC unroll 6
+            for (int i = 0; i < REACH; i++)
+                column[i] = *(const Vec *)(m + (size_t)(i * REACH + j) * step + c);
+            outputs_of(column, out);
+#pragma GCC unroll 4
+            for (int i = 0; i < SIDE; i++) half[i][j] = out[i];
+        }
+        for (size_t i = 0; i < down; i++) {
+            outputs_of(half[i], out);
+            for (size_t j = 0; j < across; j++)
+                put(a, ((y + i) * a->out.row + x + j) * a->out.stride + (size_t)c, c, out[j]);
+        }
+    }
+}
+
+/* G g G^T of a vector of filters: tap t from taps + t * count, point k to points + k * step. */
+ALWAYS_INLINE void filter_vector(const float *taps, size_t count, float *points, size_t step)
+{
+    Vec half[REACH][3], g[3], p[REACH];
+#pragma GCC unroll 3
+    for (int j = 0; j < 3; j++) {
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; i++) g[i] = *(const Vec *)(taps + (size_t)(3 * i + j) * count);
+        tap_points(g, p);
+#pragma GCC unroll 6
+        for (int i = 0; i < REACH; i++) half[i][j] = p[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < REACH; i++) {
+        tap_points(half[i], p);
+#pragma GCC unroll 6
+        for (int j = 0; j < REACH; j++) *(Vec *)(points + (size_t)(i * REACH + j) * step) = p[j];
+    }
+}
+
+/* G^T s G of `count` sums, [36][count], added to [9][count]. */
+static void add_taps(const float *sums, size_t count, float *grad)
+{
+    for (size_t c = 0; c < count; c += LANES) {
+        Vec half[3][REACH], column[REACH], out[3];
+#pragma GCC unroll 6
+        for (int j = 0; j < REACH; j++) {
+#pragma GCC unroll 6
+            for (int i = 0; i < REACH; i++)
+                column[i] = *(const Vec *)(sums + (size_t)(i * REACH + j) * count + c);
+            taps_of(column, out);
+#pragma GCC unroll 3
+            for (int i = 0; i < 3; i++) half[i][j] = out[i];
+        }
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; i++) {
+            taps_of(half[i], out);
+#pragma GCC unroll 3
+            for (int j = 0; j < 3; j++) *(Vec *)(grad + (size_t)(3 * i + j) * count + c) += out[j];
+        }
+    }
+}
