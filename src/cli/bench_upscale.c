@@ -11,9 +11,9 @@
 
 /* One result: a table row or an element of "upscale". */
 static void tell(const BenchOptions *how, const char *name, const char *run, double seconds,
-                 double macs, double peak)
+                 double pixels, double macs, double peak)
 {
-    double pixels = (double)how->size * how->size, rate = 2.0 * macs * pixels / seconds;
+    double rate = 2.0 * macs * pixels / seconds;
     if (!how->json) {
         printf("%-16s %-7s %9.1f ms %8.2f Mpixel/s %8.1f GOP/s", name, run, seconds * 1e3,
                pixels / seconds / 1e6, rate / 1e9);
@@ -32,20 +32,21 @@ static void tell(const BenchOptions *how, const char *name, const char *run, dou
     cJSON_AddItemToArray(cJSON_GetObjectItem(how->json, "upscale"), row);
 }
 
-static SlbStatus time_plan(const BenchOptions *how, const SlbPlan *plan, double *seconds,
-                           SlbError *err)
+/* `side`: of the square input, in pixels. */
+static SlbStatus time_plan(const BenchOptions *how, const SlbPlan *plan, uint32_t side,
+                           double *seconds, SlbError *err)
 {
     double taken[BENCH_MAX_REPEATS];
-    size_t pixels = (size_t)how->size * (size_t)how->size;
-    float *in = slb_alloc(pixels, 2 * sizeof *in);
+    size_t scale = (size_t)slb_plan_scale(plan);
+    size_t count = (size_t)side * side * (size_t)slb_plan_channels(plan);
+    float *in = slb_alloc(count, (1 + scale * scale) * sizeof *in);
     if (!in) return slb_fail_memory(err, "the picture to measure with");
     SlbRng rng = slb_rng(1, 0, 0);
-    for (size_t i = 0; i < pixels; i++) in[i] = (float)slb_rng_uniform(&rng);
+    for (size_t i = 0; i < count; i++) in[i] = (float)slb_rng_uniform(&rng);
     SlbStatus s = SLB_OK;
     for (int i = -1; s == SLB_OK && i < how->repeats; i++) { /* one to warm up */
         double start = slb_seconds();
-        s = slb_plan_run(plan, in, in + pixels, (uint32_t)how->size, (uint32_t)how->size, NULL,
-                         NULL, err);
+        s = slb_plan_run(plan, in, in + count, side, side, NULL, NULL, err);
         if (i >= 0) taken[i] = slb_seconds() - start;
     }
     slb_free(in);
@@ -62,10 +63,12 @@ static SlbStatus one_run(const BenchOptions *how, const char *name, const SlbMod
     double seconds = 0;
     SlbStatus s = slb_plan_create(model, &options, &plan, err);
     if (s != SLB_OK) return s;
-    s = time_plan(how, plan, &seconds, err);
+    int scale = slb_plan_scale(plan), side = (how->size + scale - 1) / scale;
+    double pixels = (double)(side * scale) * (side * scale);
+    s = time_plan(how, plan, (uint32_t)side, &seconds, err);
     slb_plan_free(plan);
     if (s == SLB_OK)
-        tell(how, name, packed ? "packed" : "float", seconds, bench_macs(model->graph),
+        tell(how, name, packed ? "packed" : "float", seconds, pixels, bench_macs(model->graph),
              how->peak[packed ? SLB_PEAK_INT8 : SLB_PEAK_F32]);
     return s;
 }
@@ -75,7 +78,7 @@ static SlbStatus one_model(const BenchOptions *how, const char *name, SlbError *
     SlbModel *model;
     SlbStatus s = slb_model_open(name, NULL, &model, err);
     if (s != SLB_OK) return s;
-    if (model->act_bits == 8) s = one_run(how, name, model, true, err);
+    if (model->act_bits < 32) s = one_run(how, name, model, true, err);
     if (s == SLB_OK) s = one_run(how, name, model, false, err);
     slb_model_free(model);
     return s;

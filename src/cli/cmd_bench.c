@@ -148,8 +148,8 @@ const Command cmd_bench = {
     .operands = "[train|MODEL]",
     .max_operands = 1,
     .summary = "Measure how fast this machine upscales and trains",
-    .notes = "Without an operand, all built-in models: the network on a luma plane of --size by "
-             "--size pixels, in integers where the model has 8-bit activations and in float32. "
+    .notes = "Without an operand, all built-in models: the network with an output of --size by "
+             "--size pixels, in integers where the model has codes for activations and in float32. "
              "'peak' is what the arithmetic units give in loops without memory, taken in the same "
              "run. Measure on a machine that does nothing else.",
     .example = "slbsr bench -j 1\n"

@@ -36,26 +36,32 @@ static const SlbBuiltin *find_builtin(const char *name)
     return NULL;
 }
 
-/* Multiplications for one pixel of output. */
-static size_t conv_macs(const SlbConvParams *conv)
+/* Multiplications of convolution `index` for one pixel of the network's output. */
+static double conv_macs(const SlbGraph *graph, int index)
 {
-    return (size_t)conv->out_channels * (size_t)conv->in_channels *
-           (size_t)(conv->kernel * conv->kernel);
+    const SlbNode *node = graph->nodes;
+    while (node->conv != index) node++;
+    double area = (double)(node->scale * node->scale) / (graph->scale * graph->scale);
+    return area * node->channels * graph->nodes[node->source[0]].channels *
+           (node->kernel * node->kernel);
 }
 
-static void print_layers(const SlbConvParams *conv, int count, const SlbPlan *plan)
+/* `conv`: [graph->conv_count]; `act_bits`: of those that have an in_step. */
+static void print_layers(const SlbGraph *graph, const SlbConvParams *conv, int act_bits,
+                         const SlbPlan *plan)
 {
     printf("\n%-8s %-12s %-6s %6s %6s %11s %10s%s\n", "layer", "channels", "kernel", "bits",
            "input", "parameters", "MAC/pixel", plan ? "  runs as" : "");
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < graph->conv_count; i++) {
         const SlbConvParams *c = &conv[i];
-        char name[16], channels[32], kernel[16];
+        char name[16], channels[32], kernel[16], input[16] = "float";
+        if (c->in_step > 0.0f) snprintf(input, sizeof input, "%d bit", act_bits);
         snprintf(name, sizeof name, "conv%02d", i);
         snprintf(channels, sizeof channels, "%d -> %d", c->in_channels, c->out_channels);
         snprintf(kernel, sizeof kernel, "%dx%d", c->kernel, c->kernel);
-        printf("%-8s %-12s %-6s %6d %6s %11zu %10zu%s%s\n", name, channels, kernel, c->bits,
-               c->in_step > 0.0f ? "8 bit" : "float", slb_conv_parameters(c), conv_macs(c),
-               plan ? "  " : "", plan ? slb_plan_kernel(plan, i) : "");
+        printf("%-8s %-12s %-6s %6d %6s %11zu %10.0f%s%s\n", name, channels, kernel, c->bits, input,
+               slb_conv_parameters(c), conv_macs(graph, i), plan ? "  " : "",
+               plan ? slb_plan_kernel(plan, i) : "");
     }
 }
 
@@ -69,23 +75,23 @@ static void print_text(const char *label, const char *text)
 
 static void print_model(const char *name, size_t bytes, const SlbModel *model, const SlbPlan *plan)
 {
-    size_t macs = 0;
+    double macs = 0;
     int radius = slb_graph_radius(model->graph);
-    for (int i = 0; i < model->graph->conv_count; i++) macs += conv_macs(&model->conv[i]);
+    for (int i = 0; i < model->graph->conv_count; i++) macs += conv_macs(model->graph, i);
     print_text("model", name);
     printf("%-16s %d bit%s\n", "weights", model->weight_bits, model->weight_bits == 1 ? "" : "s");
-    if (model->act_bits == 8)
-        printf("%-16s 8 bits\n", "activations");
+    if (model->act_bits < 32)
+        printf("%-16s %d bit%s\n", "activations", model->act_bits, model->act_bits == 1 ? "" : "s");
     else
         printf("%-16s float\n", "activations");
     print_text("scales", model->scales);
     printf("%-16s %zu\n", "parameters", slb_model_parameters(model));
-    printf("%-16s %zu\n", "MAC per pixel", macs);
+    printf("%-16s %.0f\n", "MAC per pixel", macs);
     printf("%-16s %dx%d pixels\n", "receptive field", 2 * radius + 1, 2 * radius + 1);
     printf("%-16s %zu\n", "bytes", bytes);
     print_text("figures", model->figures);
     print_text("made by", model->command);
-    print_layers(model->conv, model->graph->conv_count, plan);
+    print_layers(model->graph, model->conv, model->act_bits, plan);
 }
 
 static SlbStatus info_model(const Settings *set, const char *name, SlbError *err)
@@ -125,7 +131,7 @@ static SlbStatus info_network(const char *name, SlbError *err)
         }
         print_text("network", name);
         printf("%-16s %dx%d pixels\n", "receptive field", 2 * radius + 1, 2 * radius + 1);
-        print_layers(shapes, graph->conv_count, NULL);
+        print_layers(graph, shapes, 32, NULL);
         printf("\n%s", graph->text);
     } else {
         s = slb_fail_memory(err, name);
@@ -221,8 +227,11 @@ static SlbStatus list_models(const Settings *set, SlbError *err)
         SlbModel *model;
         SlbStatus s = slb_model_open(all[i].name, NULL, &model, err);
         if (s != SLB_OK) return s;
+        char activations[16] = "float";
+        if (model->act_bits < 32)
+            snprintf(activations, sizeof activations, "%d-bit", model->act_bits);
         printf("%-16s %s: %d-bit weights, %s activations, scales %s, %zu bytes\n", "model",
-               all[i].name, model->weight_bits, model->act_bits == 8 ? "8-bit" : "float",
+               all[i].name, model->weight_bits, activations,
                model->scales ? model->scales : "not told", all[i].bytes);
         slb_model_free(model);
     }

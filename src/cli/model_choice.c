@@ -30,7 +30,7 @@ SlbStatus cli_open_model(const ModelChoice *choice, int scale, SlbModel **model,
 
 bool cli_runs_packed(const ModelChoice *choice, const SlbModel *model)
 {
-    return model->act_bits == 8 && !choice->use_float;
+    return model->act_bits < 32 && !choice->use_float;
 }
 
 SlbStatus cli_make_plan(const ModelChoice *choice, const SlbModel *model, SlbPlan **plan,

@@ -22,15 +22,25 @@ static bool is_packed(const Maker *m, const SlbNode *node)
 }
 
 /* Adds a step that is free of owned memory yet; the caller fills it in place. */
-static Step *append(Maker *m, StepKind kind, int channels)
+static Step *append(Maker *m, StepKind kind, const SlbNode *node)
 {
     Step *s = &m->plan->steps[m->plan->step_count++];
     *s = (Step){.kind = kind,
                 .source = {-1, -1},
-                .channels = channels,
-                .stride = (size_t)slb_out_padded(channels),
+                .channels = node->channels,
+                .stride = (size_t)slb_out_padded(node->channels),
+                .scale = node->scale,
+                .every = m->model->graph->scale / node->scale,
+                .factor = node->factor,
                 .conv = -1};
     return s;
+}
+
+static void write_codes(Step *s, SlbCodes code, float step)
+{
+    s->codes = true;
+    s->code = code;
+    s->inverse_step = (float)(1.0 / (double)step);
 }
 
 /* When only one packed convolution reads the node, its tensor can be codes of that convolution's
@@ -93,7 +103,8 @@ static SlbStatus fill_packed(Maker *m, Step *s, const SlbConvParams *c, float ou
 {
     size_t channels = (size_t)c->out_channels, padded = (size_t)slb_out_padded(c->out_channels);
     SlbRequant r;
-    SlbStatus status = slb_requant_create(c, 0, out_step, &r, m->err);
+    int in_zero = m->plan->steps[s->source[0]].code.zero;
+    SlbStatus status = slb_requant_create(c, in_zero, out_step, &r, m->err);
     if (status != SLB_OK) return status;
     s->int_bias = slb_calloc(padded, sizeof *s->int_bias);
     s->multiplier = slb_calloc(padded, sizeof *s->multiplier);
@@ -109,22 +120,16 @@ static SlbStatus fill_packed(Maker *m, Step *s, const SlbConvParams *c, float ou
 }
 
 /* The step that gives the codes a packed convolution reads. */
-static SlbStatus source_codes(Maker *m, const SlbNode *node, int *source)
+static int source_codes(Maker *m, const SlbNode *node)
 {
     const SlbNode *from = &m->model->graph->nodes[node->source[0]];
-    if (from->op != SLB_OP_CONV || !from->relu)
-        return slb_fail(m->err, SLB_E_MODEL,
-                        "conv%02d: low-bit layers on 8-bit codes must follow a conv with relu; run "
-                        "this network in float",
-                        node->conv);
-    *source = m->step_of[node->source[0]];
-    if (m->plan->steps[*source].codes) return SLB_OK;
-    Step *s = append(m, STEP_QUANTIZE, from->channels);
-    s->source[0] = *source;
-    s->codes = true;
-    s->inverse_step = (float)(1.0 / (double)m->model->conv[node->conv].in_step);
-    *source = (int)(s - m->plan->steps);
-    return SLB_OK;
+    int source = m->step_of[node->source[0]];
+    if (m->plan->steps[source].codes) return source;
+    Step *s = append(m, STEP_QUANTIZE, from);
+    s->source[0] = source;
+    write_codes(s, slb_codes(m->model->act_bits, from->positive),
+                m->model->conv[node->conv].in_step);
+    return (int)(s - m->plan->steps);
 }
 
 static SlbStatus add_conv(Maker *m, int index)
@@ -133,13 +138,10 @@ static SlbStatus add_conv(Maker *m, int index)
     const SlbConvParams *c = &m->model->conv[node->conv];
     const SlbPlanOptions *options = &m->plan->options;
     bool packed = is_packed(m, node);
-    int source = m->step_of[node->source[0]];
-    SlbStatus status = packed ? source_codes(m, node, &source) : SLB_OK;
-    if (status != SLB_OK) return status;
-
-    bool edge = options->packed || c->in_channels == 1 || c->out_channels == 1;
-    StepKind kind = packed ? STEP_CONV_U8 : edge ? STEP_EDGE : STEP_CONV_F32;
-    Step *s = append(m, kind, node->channels);
+    int source = packed ? source_codes(m, node) : m->step_of[node->source[0]];
+    bool few = c->in_channels <= SLB_EDGE_FEW || c->out_channels <= SLB_EDGE_FEW;
+    StepKind kind = packed ? STEP_CONV_U8 : options->packed || few ? STEP_EDGE : STEP_CONV_F32;
+    Step *s = append(m, kind, node);
     m->step_of[index] = (int)(s - m->plan->steps);
     s->source[0] = source;
     s->conv = node->conv;
@@ -147,8 +149,7 @@ static SlbStatus add_conv(Maker *m, int index)
     s->kernel = c->kernel;
     s->relu = node->relu;
     float out_step = node->relu ? code_step(m, index) : 0.0f;
-    s->codes = out_step > 0.0f;
-    if (s->codes) s->inverse_step = (float)(1.0 / (double)out_step);
+    if (out_step > 0.0f) write_codes(s, slb_codes(m->model->act_bits, true), out_step);
     s->run_f32 = slb_conv_f32(options->level);
     s->u8 = slb_conv_u8(options->level);
     return packed ? fill_packed(m, s, c, out_step) : fill_float(m, s, c);
@@ -158,34 +159,56 @@ static SlbStatus add_node(Maker *m, int index)
 {
     const SlbNode *node = &m->model->graph->nodes[index];
     if (node->op == SLB_OP_CONV) return add_conv(m, index);
-    Step *s = append(m, node->op == SLB_OP_ADD ? STEP_ADD : STEP_INPUT, node->channels);
-    if (node->channels == 1) s->stride = 1;
+    static const StepKind kinds[SLB_OPS] = {[SLB_OP_INPUT] = STEP_INPUT,
+                                            [SLB_OP_ADD] = STEP_ADD,
+                                            [SLB_OP_LRELU] = STEP_LRELU,
+                                            [SLB_OP_SHUFFLE] = STEP_SHUFFLE};
+    Step *s = append(m, kinds[node->op], node);
+    if (node->channels <= SLB_EDGE_FEW) s->stride = (size_t)node->channels; /* as the picture is */
     for (int i = 0; i < 2; i++)
         if (node->source[i] >= 0) s->source[i] = m->step_of[node->source[i]];
     m->step_of[index] = (int)(s - m->plan->steps);
     return SLB_OK;
 }
 
-/* At tick t a step makes row t + halo of its tensor. A reader is halo - reader's halo rows behind
- * and reaches `reach` rows further back: so many rows, and the newest, must be there. */
+/* Pixels of a source that a step needs beyond those of its own range of pixels; a shuffle's source
+ * has fewer, larger ones. */
+static int source_halo(const Step *s)
+{
+    if (s->kind == STEP_SHUFFLE) return (s->halo + s->factor - 1) / s->factor;
+    return s->halo + step_reach(s);
+}
+
+/* A tick is a row of the output. At tick t, those steps of which `every` divides t make row t /
+ * every + halo of their tensors, in the order of the network. What they read is there by then:
+ *
+ * A source at the same resolution makes a row at the same ticks, and is `reach` or more rows ahead.
+ * The reader is source's halo - its own halo rows behind and reaches `reach` rows further back: so
+ * many rows, and the newest, must be kept.
+ *
+ * A shuffle by R at t / every = a R + b, 0 <= b < R, reads row (a R + b + halo) / R, rounded
+ * down, which is at most a + halo / R, rounded up; there are rows up to a + source's halo. It is at
+ * least a + halo / R, rounded down: so many rows must be kept. */
 static void lay_out(SlbPlan *plan)
 {
     for (int i = plan->step_count - 1; i >= 0; i--) {
         const Step *s = &plan->steps[i];
-        if (s->halo > plan->radius) plan->radius = s->halo;
+        if (s->halo * s->every > plan->lead) plan->lead = s->halo * s->every;
         for (int k = 0; k < 2; k++) {
             if (s->source[k] < 0) continue;
             Step *from = &plan->steps[s->source[k]];
-            if (from->halo < s->halo + step_reach(s)) from->halo = s->halo + step_reach(s);
+            if (from->halo < source_halo(s)) from->halo = source_halo(s);
         }
     }
+    plan->radius = plan->steps[0].halo;
     for (int i = plan->step_count - 1; i >= 0; i--) {
         Step *s = &plan->steps[i];
         if (s->ring == 0) s->ring = 1; /* the output */
         for (int k = 0; k < 2; k++) {
             if (s->source[k] < 0) continue;
             Step *from = &plan->steps[s->source[k]];
-            int rows = from->halo - s->halo + step_reach(s) + 1;
+            int behind = s->kind == STEP_SHUFFLE ? s->halo / s->factor : s->halo - step_reach(s);
+            int rows = from->halo - behind + 1;
             if (from->ring < rows) from->ring = rows;
         }
     }
@@ -197,9 +220,9 @@ static SlbStatus check(const SlbModel *model, const SlbPlanOptions *options, Slb
     if (!slb_cpu_has(options->level))
         return slb_fail(err, SLB_E_USAGE, "this machine has no kernels of level '%s'",
                         slb_cpu_level_name(options->level));
-    if (!options->packed || model->act_bits == 8) return SLB_OK;
+    if (!options->packed || model->act_bits < 32) return SLB_OK;
     return slb_fail(err, SLB_E_MODEL,
-                    "the model has no steps for 8-bit activations; run it in float");
+                    "the model has no steps for integer activations; run it in float");
 }
 
 SlbStatus slb_plan_create(const SlbModel *model, const SlbPlanOptions *options, SlbPlan **plan,
@@ -212,10 +235,13 @@ SlbStatus slb_plan_create(const SlbModel *model, const SlbPlanOptions *options, 
     m.plan = slb_calloc(1, sizeof *m.plan);
     m.step_of = slb_calloc(nodes, sizeof *m.step_of);
     if (m.plan) m.plan->steps = slb_calloc(2 * nodes, sizeof *m.plan->steps);
-    if (m.plan && m.plan->steps && m.step_of)
+    if (m.plan && m.plan->steps && m.step_of) {
         m.plan->options = *options;
-    else
+        m.plan->channels = model->graph->nodes[0].channels;
+        m.plan->scale = model->graph->scale;
+    } else {
         status = slb_fail_memory(err, "a plan");
+    }
     for (int i = 0; status == SLB_OK && i < model->graph->node_count; i++) status = add_node(&m, i);
     slb_free(m.step_of);
     if (status != SLB_OK) {
@@ -243,6 +269,16 @@ void slb_plan_free(SlbPlan *plan)
 int slb_plan_threads(const SlbPlan *plan)
 {
     return plan->options.threads;
+}
+
+int slb_plan_channels(const SlbPlan *plan)
+{
+    return plan->channels;
+}
+
+int slb_plan_scale(const SlbPlan *plan)
+{
+    return plan->scale;
 }
 
 const char *slb_plan_kernel(const SlbPlan *plan, int conv)

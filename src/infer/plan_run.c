@@ -3,9 +3,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "infer/plan_steps.h"
-#include "kern/edge.h"
-#include "quant/requant.h"
+#include "infer/plan_task.h"
 
 enum {
     ROW_ALIGN = SLB_ALIGN,
@@ -13,39 +11,6 @@ enum {
     MIN_BAND = 16,    /* rows */
     MAX_BANDS = 64,
 };
-
-/* The picture is cut into strips of columns and these into bands of rows: a task each. */
-typedef struct Run {
-    const SlbPlan *plan;
-    const float *in;
-    float *out;
-    uint32_t width, height;
-    uint32_t strip, band; /* pixels, rows; the last ones may be smaller */
-    uint64_t strips, bands;
-    size_t arena_bytes;
-    SlbProgress progress;
-    void *user;
-    uint64_t done; /* pixels */
-    int cancelled;
-} Run;
-
-/* What a task holds of one tensor: columns x0..x1 of rows y0..y1 of the picture, the last `ring` of
- * those rows at a time, with one zero pixel to the left and one to the right. A neighbour beyond x0
- * or x1 is read only where that is the border of the picture, since a tensor is as much wider than
- * its reader as that reaches. */
-typedef struct View {
-    unsigned char *rows;
-    size_t row_bytes, pixel_bytes;
-    int64_t x0, x1, y0, y1;
-    int ring;
-} View;
-
-typedef struct Task {
-    const Run *run;
-    View *views;                 /* [step_count] */
-    const unsigned char *zeroes; /* a row of zero pixels, as long as the longest */
-    int64_t y0, y1;              /* rows of the output */
-} Task;
 
 /* -- memory -- */
 
@@ -58,8 +23,9 @@ static size_t row_bytes(const Step *s, uint64_t columns)
 /* Columns of a step's tensor in the widest task. */
 static uint64_t widest(const Run *r, const Step *s)
 {
-    uint64_t columns = (uint64_t)r->strip + 2 * (uint64_t)s->halo;
-    return columns < r->width ? columns : r->width;
+    uint64_t scale = (uint64_t)s->scale;
+    uint64_t columns = r->strip * scale + 2 * (uint64_t)s->halo;
+    return columns < r->width * scale ? columns : r->width * scale;
 }
 
 static size_t views_bytes(const SlbPlan *plan)
@@ -68,19 +34,29 @@ static size_t views_bytes(const SlbPlan *plan)
     return (bytes + ROW_ALIGN - 1) / ROW_ALIGN * ROW_ALIGN;
 }
 
-/* An arena: the views, the zero row, the rings. SIZE_MAX when that is no number. */
+/* The longest row of all tensors. */
+static size_t outside_bytes(const Run *r)
+{
+    size_t longest = 0;
+    for (int i = 0; i < r->plan->step_count; i++) {
+        size_t row = row_bytes(&r->plan->steps[i], widest(r, &r->plan->steps[i]));
+        if (row > longest) longest = row;
+    }
+    return longest;
+}
+
+/* An arena: the views, two rows beyond the picture, the rings. SIZE_MAX when that is no number. */
 static size_t arena_bytes(const Run *r)
 {
-    size_t sum = views_bytes(r->plan), longest = 0;
+    size_t sum = views_bytes(r->plan), outside = outside_bytes(r);
     for (int i = 0; i < r->plan->step_count; i++) {
         const Step *s = &r->plan->steps[i];
-        size_t row = row_bytes(s, widest(r, s)), ring;
-        if (row > longest) longest = row;
-        if (__builtin_mul_overflow(row, (size_t)s->ring, &ring) ||
+        size_t ring;
+        if (__builtin_mul_overflow(row_bytes(s, widest(r, s)), (size_t)s->ring, &ring) ||
             __builtin_add_overflow(sum, ring, &sum))
             return SIZE_MAX;
     }
-    return __builtin_add_overflow(sum, longest, &sum) ? SIZE_MAX : sum;
+    return __builtin_add_overflow(sum, 2 * outside, &sum) ? SIZE_MAX : sum;
 }
 
 static int64_t clip(int64_t value, int64_t high)
@@ -88,170 +64,47 @@ static int64_t clip(int64_t value, int64_t high)
     return value < 0 ? 0 : value < high ? value : high;
 }
 
-/* Cuts the arena up for task `index`; all its bytes become zero, among them the pixels beside the
- * rows. */
+/* The part of a tensor that belongs to these rows and columns of the input. */
+static View make_view(const Run *r, const Step *s, int64_t x0, int64_t x1, int64_t y0, int64_t y1)
+{
+    int64_t width = (int64_t)r->width * s->scale, height = (int64_t)r->height * s->scale;
+    View v = {.pixel_bytes = s->stride * step_element_bytes(s),
+              .x0 = clip(x0 * s->scale - s->halo, width),
+              .x1 = clip(x1 * s->scale + s->halo, width),
+              .y0 = clip(y0 * s->scale - s->halo, height),
+              .y1 = clip(y1 * s->scale + s->halo, height),
+              .height = height,
+              .ring = s->ring};
+    v.row_bytes = row_bytes(s, (uint64_t)(v.x1 - v.x0));
+    return v;
+}
+
+/* Cuts the arena up for task `index`; every byte that no step writes becomes part of a 0: in
+ * floats, in codes without a sign, in codes with one. */
 static Task make_task(const Run *r, unsigned char *arena, uint64_t index)
 {
     memset(arena, 0, r->arena_bytes);
     int64_t x0 = (int64_t)(index % r->strips * r->strip);
-    int64_t y0 = (int64_t)(index / r->strips * r->band);
-    int64_t x1 = clip(x0 + r->strip, r->width), y1 = clip(y0 + r->band, r->height);
-    Task t = {.run = r, .views = (View *)arena, .y0 = y0, .y1 = y1};
-    unsigned char *next = arena + views_bytes(r->plan);
+    int64_t y0 = r->first + (int64_t)(index / r->strips * r->band);
+    int64_t x1 = clip(x0 + r->strip, r->width), y1 = clip(y0 + r->band, r->end);
+    Task t = {.run = r, .views = (View *)arena};
+    unsigned char *zeroes = arena + views_bytes(r->plan), *middles = zeroes + outside_bytes(r);
+    unsigned char *next = middles + outside_bytes(r);
     for (int i = 0; i < r->plan->step_count; i++) {
         const Step *s = &r->plan->steps[i];
         View *v = &t.views[i];
-        *v = (View){.rows = next,
-                    .pixel_bytes = s->stride * step_element_bytes(s),
-                    .x0 = clip(x0 - s->halo, r->width),
-                    .x1 = clip(x1 + s->halo, r->width),
-                    .y0 = clip(y0 - s->halo, r->height),
-                    .y1 = clip(y1 + s->halo, r->height),
-                    .ring = s->ring};
-        v->row_bytes = row_bytes(s, (uint64_t)(v->x1 - v->x0));
+        *v = make_view(r, s, x0, x1, y0, y1);
+        v->rows = next;
+        v->outside = s->code.zero ? middles : zeroes;
         next += v->row_bytes * (size_t)s->ring;
+        if (s->code.zero == 0) continue;
+        memset(v->rows, s->code.zero, v->row_bytes * (size_t)s->ring);
+        memset(middles, s->code.zero, v->row_bytes); /* the same for all steps of a plan */
     }
-    t.zeroes = next; /* behind the rings there is at least the longest row */
+    int64_t scale = r->plan->scale;
+    t.y0 = y0 * scale > r->out_y0 ? y0 * scale : r->out_y0;
+    t.y1 = y1 * scale < r->out_y1 ? y1 * scale : r->out_y1;
     return t;
-}
-
-/* -- one row of one step -- */
-
-/* The pixel (x, y) of a tensor: x may be one beyond the columns held, y outside the picture. */
-static const void *pixel(const Task *t, int step, int64_t x, int64_t y)
-{
-    const View *v = &t->views[step];
-    bool inside = y >= 0 && y < (int64_t)t->run->height;
-    const unsigned char *row =
-        inside ? v->rows + (size_t)((y - v->y0) % v->ring) * v->row_bytes : t->zeroes;
-    return row + (size_t)(x - v->x0 + 1) * v->pixel_bytes;
-}
-
-static void *output_row(const Task *t, int step, int64_t y)
-{
-    return (void *)pixel(t, step, t->views[step].x0, y);
-}
-
-static size_t columns(const Task *t, int step)
-{
-    return (size_t)(t->views[step].x1 - t->views[step].x0);
-}
-
-/* Address of tap `tap` for the first pixel of the step's row y. */
-static const void *tap_address(const Task *t, int step, int64_t y, int tap)
-{
-    const Step *s = &t->run->plan->steps[step];
-    int reach = step_reach(s);
-    return pixel(t, s->source[0], t->views[step].x0 + tap % s->kernel - reach,
-                 y + tap / s->kernel - reach);
-}
-
-static void run_f32(const Task *t, int step, int64_t y)
-{
-    const Step *s = &t->run->plan->steps[step];
-    SlbConvF32 a = {.taps = s->kernel * s->kernel,
-                    .in_channels = s->in_channels,
-                    .in_stride = t->run->plan->steps[s->source[0]].stride,
-                    .out = output_row(t, step, y),
-                    .out_channels = slb_out_padded(s->channels),
-                    .out_stride = s->stride,
-                    .pixels = columns(t, step),
-                    .weight = s->weight,
-                    .bias = s->bias,
-                    .relu = s->relu};
-    for (int k = 0; k < a.taps; k++) a.in[k] = tap_address(t, step, y, k);
-    s->run_f32(&a);
-}
-
-static void run_edge(const Task *t, int step, int64_t y)
-{
-    const Step *s = &t->run->plan->steps[step];
-    void *out = output_row(t, step, y);
-    SlbConvEdge a = {.taps = s->kernel * s->kernel,
-                     .in_channels = s->in_channels,
-                     .in_stride = t->run->plan->steps[s->source[0]].stride,
-                     .pixels = columns(t, step),
-                     .out_channels = s->channels,
-                     .weight = s->weight,
-                     .bias = s->bias,
-                     .relu = s->relu,
-                     .out_f32 = s->codes ? NULL : out,
-                     .out_u8 = s->codes ? out : NULL,
-                     .inverse_step = s->inverse_step,
-                     .code_max = 255.0f,
-                     .out_stride = s->stride};
-    for (int k = 0; k < a.taps; k++) a.in[k] = tap_address(t, step, y, k);
-    slb_conv_edge(t->run->plan->options.level)(&a);
-}
-
-static void run_u8(const Task *t, int step, int64_t y)
-{
-    const Step *s = &t->run->plan->steps[step];
-    void *out = output_row(t, step, y);
-    SlbConvU8 a = {.taps = s->kernel * s->kernel,
-                   .in_channels = s->in_channels,
-                   .in_stride = t->run->plan->steps[s->source[0]].stride,
-                   .pixels = columns(t, step),
-                   .out_channels = slb_out_padded(s->channels),
-                   .weight = s->weight,
-                   .bias = s->int_bias,
-                   .multiplier = s->multiplier,
-                   .out_u8 = s->codes ? out : NULL,
-                   .out_f32 = s->codes ? NULL : out,
-                   .code_max = 255.0f,
-                   .out_stride = s->stride,
-                   .relu = s->relu};
-    for (int k = 0; k < a.taps; k++) a.in[k] = tap_address(t, step, y, k);
-    s->u8->run(&a);
-}
-
-static void run_add(const Task *t, int step, int64_t y)
-{
-    const Step *s = &t->run->plan->steps[step];
-    int64_t x0 = t->views[step].x0;
-    const float *a = pixel(t, s->source[0], x0, y), *b = pixel(t, s->source[1], x0, y);
-    size_t a_stride = t->run->plan->steps[s->source[0]].stride;
-    size_t b_stride = t->run->plan->steps[s->source[1]].stride;
-    float *out = output_row(t, step, y);
-    for (size_t p = 0; p < columns(t, step); p++)
-        for (int c = 0; c < s->channels; c++)
-            out[p * s->stride + (size_t)c] =
-                a[p * a_stride + (size_t)c] + b[p * b_stride + (size_t)c];
-}
-
-static void run_quantize(const Task *t, int step, int64_t y)
-{
-    const Step *s = &t->run->plan->steps[step];
-    const float *in = pixel(t, s->source[0], t->views[step].x0, y);
-    uint8_t *out = output_row(t, step, y);
-    size_t count = columns(t, step) * s->stride; /* both have the same stride */
-    for (size_t i = 0; i < count; i++) out[i] = slb_quantize_u8(in[i], s->inverse_step, 255.0f);
-}
-
-static void run_row(const Task *t, int step, int64_t y)
-{
-    const Run *r = t->run;
-    switch (r->plan->steps[step].kind) {
-    case STEP_INPUT:
-        memcpy(output_row(t, step, y), r->in + (size_t)y * r->width + t->views[step].x0,
-               columns(t, step) * sizeof(float));
-        break;
-    case STEP_CONV_F32: run_f32(t, step, y); break;
-    case STEP_EDGE: run_edge(t, step, y); break;
-    case STEP_CONV_U8: run_u8(t, step, y); break;
-    case STEP_ADD: run_add(t, step, y); break;
-    case STEP_QUANTIZE: run_quantize(t, step, y); break;
-    }
-}
-
-static void write_row(const Task *t, int64_t y)
-{
-    const Run *r = t->run;
-    int last = r->plan->step_count - 1;
-    size_t stride = r->plan->steps[last].stride;
-    const float *row = pixel(t, last, t->views[last].x0, y);
-    float *out = r->out + (size_t)y * r->width + t->views[last].x0;
-    for (size_t p = 0; p < columns(t, last); p++) out[p] = row[p * stride];
 }
 
 /* -- tasks -- */
@@ -264,30 +117,38 @@ static bool report(Run *r, uint64_t pixels)
     {
         r->done += pixels;
         if (!r->cancelled && r->progress)
-            r->cancelled = r->progress(r->user, r->done, (uint64_t)r->width * r->height) != 0;
+            r->cancelled = r->progress(r->user, r->done, r->total) != 0;
         go_on = !r->cancelled;
     }
     return go_on;
 }
 
-/* At tick y every step makes row y + halo of its tensor, if the task has that row; so all that a
- * step reads is there already (plan.c, lay_out). Its first row is y0 - halo: hence twice the
- * radius. */
+/* The rows that are due at tick `tick` (plan.c, lay_out), as far as the task has them. */
+static void run_tick(const Task *t, int64_t tick)
+{
+    const SlbPlan *plan = t->run->plan;
+    for (int i = 0; i < plan->step_count; i++) {
+        const Step *s = &plan->steps[i];
+        if (tick % s->every != 0) continue;
+        int64_t row = tick / s->every + s->halo;
+        if (row >= t->views[i].y0 && row < t->views[i].y1) slb_task_row(t, i, row);
+    }
+}
+
+/* The first row of a step is `halo` before those of the output, and it is made `halo` rows early:
+ * hence twice the lead. */
 static void run_task(Run *r, unsigned char *arena, uint64_t index)
 {
     if (!report(r, 0)) return;
     Task t = make_task(r, arena, index);
     int last = r->plan->step_count - 1;
     uint64_t fresh = 0; /* rows not yet reported */
-    for (int64_t y = t.y0 - 2 * (int64_t)r->plan->radius; y < t.y1; y++) {
-        for (int i = 0; i <= last; i++) {
-            int64_t row = y + r->plan->steps[i].halo;
-            if (row >= t.views[i].y0 && row < t.views[i].y1) run_row(&t, i, row);
-        }
+    for (int64_t y = t.views[last].y0 - 2 * (int64_t)r->plan->lead; y < t.y1; y++) {
+        run_tick(&t, y);
         if (y < t.y0) continue;
-        write_row(&t, y);
+        slb_task_write(&t, y);
         if (++fresh < REPORT_ROWS && y + 1 < t.y1) continue;
-        if (!report(r, fresh * columns(&t, last))) return;
+        if (!report(r, fresh * task_columns(&t, last))) return;
         fresh = 0;
     }
 }
@@ -312,7 +173,7 @@ static uint32_t choose_strip(const SlbPlan *plan)
     if (budget < wide) budget = wide;
     for (int i = 0; i < plan->step_count; i++) {
         const Step *s = &plan->steps[i];
-        column += (size_t)s->ring * s->stride * step_element_bytes(s);
+        column += (size_t)(s->ring * s->scale) * s->stride * step_element_bytes(s);
     }
     size_t strip = budget / column, least = 6 * (size_t)plan->radius + 64;
     if (strip < least) strip = least;
@@ -325,9 +186,10 @@ static uint64_t choose_bands(const Run *r)
     uint64_t threads = (uint64_t)r->plan->options.threads, extra = (uint64_t)r->plan->radius;
     uint64_t least = 2 * extra > MIN_BAND ? 2 * extra : MIN_BAND;
     uint64_t best = 1, best_cost = UINT64_MAX;
-    for (uint64_t b = 1; b <= MAX_BANDS && (b == 1 || r->height / b >= least); b++) {
+    uint64_t rows = (uint64_t)(r->end - r->first);
+    for (uint64_t b = 1; b <= MAX_BANDS && (b == 1 || rows / b >= least); b++) {
         uint64_t rounds = divide_up(r->strips * b, threads);
-        uint64_t cost = rounds * (divide_up(r->height, b) + extra);
+        uint64_t cost = rounds * (divide_up(rows, b) + extra);
         if (cost >= best_cost) continue;
         best = b;
         best_cost = cost;
@@ -342,31 +204,78 @@ static void divide(Run *r)
         strip = (uint32_t)divide_up(r->width, divide_up(r->width, choose_strip(r->plan)));
     r->strip = strip < r->width ? strip : r->width;
     r->strips = divide_up(r->width, r->strip);
-    r->band = (uint32_t)divide_up(r->height, choose_bands(r));
-    r->bands = divide_up(r->height, r->band);
+    uint64_t rows = (uint64_t)(r->end - r->first);
+    r->band = (uint32_t)divide_up(rows, choose_bands(r));
+    r->bands = divide_up(rows, r->band);
     r->arena_bytes = arena_bytes(r);
 }
 
-SlbStatus slb_plan_run(const SlbPlan *plan, const float *in, float *out, uint32_t width,
-                       uint32_t height, SlbProgress progress, void *user, SlbError *err)
+static SlbStatus run_all(Run *r, SlbError *err)
 {
-    if (width == 0 || height == 0) return SLB_OK;
+    divide(r);
+    int64_t tasks = (int64_t)(r->strips * r->bands);
+    int threads = r->plan->options.threads;
+    if (tasks < threads) threads = (int)tasks;
+    unsigned char *arenas = slb_alloc((size_t)threads, r->arena_bytes);
+    if (!arenas) return slb_fail_memory(err, "the rows of the network");
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+    for (int64_t i = 0; i < tasks; i++)
+        run_task(r, arenas + (size_t)omp_get_thread_num() * r->arena_bytes, (uint64_t)i);
+    slb_free(arenas);
+    if (r->cancelled) return slb_fail(err, SLB_PARTIAL, "cancelled");
+    return SLB_OK;
+}
+
+/* Rows of the input that lie under rows of the output. */
+static void under(const SlbPlan *plan, SlbRows out, int64_t *first, int64_t *end)
+{
+    int64_t out_end = (int64_t)out.first + out.count;
+    *first = out.first / plan->scale;
+    *end = (out_end + plan->scale - 1) / plan->scale;
+}
+
+SlbRows slb_plan_reads(const SlbPlan *plan, uint32_t height, SlbRows out)
+{
+    int64_t first, end;
+    under(plan, out, &first, &end);
+    first = clip(first - plan->radius, height);
+    end = clip(end + plan->radius, height);
+    return out.count ? (SlbRows){(uint32_t)first, (uint32_t)(end - first)} : (SlbRows){0, 0};
+}
+
+SlbStatus slb_plan_run_rows(const SlbPlan *plan, uint32_t width, uint32_t height, const float *in,
+                            SlbRows in_rows, float *out, SlbRows out_rows, SlbProgress progress,
+                            void *user, SlbError *err)
+{
+    SlbRows needed = slb_plan_reads(plan, height, out_rows);
+    int64_t in_end = (int64_t)in_rows.first + in_rows.count;
+    int64_t out_end = (int64_t)out_rows.first + out_rows.count;
+    if (out_end > (int64_t)height * plan->scale)
+        return slb_fail(err, SLB_E_USAGE, "rows up to %lld of an output that has %lld",
+                        (long long)out_end, (long long)height * plan->scale);
+    if (width == 0 || out_rows.count == 0) return SLB_OK;
+    if (in_rows.first > needed.first || in_end < (int64_t)needed.first + needed.count)
+        return slb_fail(err, SLB_E_USAGE, "rows %u + %u of the input are needed, not %u + %u",
+                        needed.first, needed.count, in_rows.first, in_rows.count);
     Run r = {.plan = plan,
              .in = in,
              .out = out,
              .width = width,
              .height = height,
+             .in_rows = in_rows,
+             .out_y0 = out_rows.first,
+             .out_y1 = out_end,
              .progress = progress,
-             .user = user};
-    divide(&r);
-    int64_t tasks = (int64_t)(r.strips * r.bands);
-    int threads = tasks < plan->options.threads ? (int)tasks : plan->options.threads;
-    unsigned char *arenas = slb_alloc((size_t)threads, r.arena_bytes);
-    if (!arenas) return slb_fail_memory(err, "the rows of the network");
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t i = 0; i < tasks; i++)
-        run_task(&r, arenas + (size_t)omp_get_thread_num() * r.arena_bytes, (uint64_t)i);
-    slb_free(arenas);
-    if (r.cancelled) return slb_fail(err, SLB_PARTIAL, "cancelled");
-    return SLB_OK;
+             .user = user,
+             .total = (uint64_t)width * (uint64_t)plan->scale * out_rows.count};
+    under(plan, out_rows, &r.first, &r.end);
+    return run_all(&r, err);
+}
+
+SlbStatus slb_plan_run(const SlbPlan *plan, const float *in, float *out, uint32_t width,
+                       uint32_t height, SlbProgress progress, void *user, SlbError *err)
+{
+    SlbRows out_rows = {0, height * (uint32_t)plan->scale};
+    return slb_plan_run_rows(plan, width, height, in, (SlbRows){0, height}, out, out_rows, progress,
+                             user, err);
 }

@@ -7,6 +7,7 @@
 #include "infer/plan.h"
 #include "kern/conv_f32.h"
 #include "kern/conv_u8.h"
+#include "quant/requant.h"
 
 typedef enum StepKind {
     STEP_INPUT,    /* a row of the picture */
@@ -14,6 +15,8 @@ typedef enum StepKind {
     STEP_EDGE,     /* the same with one fixed order of sums: kern/edge.h */
     STEP_CONV_U8,  /* low weights on codes: kern/conv_u8.h */
     STEP_ADD,      /* floats plus floats */
+    STEP_LRELU,    /* floats */
+    STEP_SHUFFLE,  /* floats at a higher resolution */
     STEP_QUANTIZE, /* floats to the codes that the next step wants */
 } StepKind;
 
@@ -21,12 +24,18 @@ typedef struct Step {
     StepKind kind;
     int source[2]; /* steps it reads, -1 where there is none */
 
-    /* The tensor it makes. */
+    /* The tensor it makes. Pixels are its own, smaller or as large as those of the output. */
     int channels;
-    size_t stride; /* elements between pixels; those behind the channels are zero */
+    size_t stride; /* elements between pixels; those behind the channels mean nothing to codes, are
+                      zero in floats */
     bool codes;    /* elements are uint8_t, else float */
+    SlbCodes code; /* what they mean */
+    int scale;     /* its width and height are those of the input times this */
+    int every;     /* rows of the output to one of it */
     int halo;      /* pixels beyond those of the output that the steps behind need, on each side */
     int ring;      /* rows that must be kept at a time */
+
+    int factor; /* shuffles */
 
     /* Convolutions. Arrays are owned; bias and multiplier padded to slb_out_padded(channels). */
     int conv; /* its number, -1 for other steps */
@@ -36,7 +45,7 @@ typedef struct Step {
     float *bias;
     int32_t *int_bias;
     float *multiplier;
-    float inverse_step; /* of the codes that STEP_EDGE and STEP_QUANTIZE write */
+    float inverse_step; /* of the codes that it writes: STEP_EDGE, STEP_QUANTIZE */
     SlbConvF32Fn run_f32;
     const SlbConvU8Kernel *u8;
 } Step;
@@ -44,7 +53,10 @@ typedef struct Step {
 struct SlbPlan {
     Step *steps;
     int step_count;
-    int radius; /* largest halo */
+    int channels; /* of the input and of the output */
+    int scale;    /* of the output to the input */
+    int lead;     /* rows of the output that the earliest step is ahead of it */
+    int radius;   /* pixels of the input that the output reaches beyond its own, on each side */
     SlbPlanOptions options;
 };
 

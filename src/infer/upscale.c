@@ -178,6 +178,9 @@ SlbStatus slb_upscale(const SlbPlan *plan, const SlbImage *in, int scale, SlbPro
     *out = (SlbImage){0};
     if (scale < MIN_SCALE || scale > MAX_SCALE)
         return slb_fail(err, SLB_E_USAGE, "a scale of %d: there are 2, 3 and 4", scale);
+    if (slb_plan_scale(plan) != 1)
+        return slb_fail(err, SLB_E_MODEL,
+                        "networks that enlarge by themselves do not run on pictures yet");
     Job job = {.in = in,
                .out = out,
                .threads = slb_plan_threads(plan),

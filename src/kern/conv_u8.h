@@ -21,8 +21,8 @@ typedef struct SlbConvU8 {
     const uint8_t *in[SLB_MAX_TAPS];
     int taps;        /* 9 or 1 */
     int in_channels; /* true ones, at most 1024 */
-    /* Bytes between pixels: slb_out_padded(in_channels) or more. The bytes behind in_channels
-     * are zero up to slb_out_padded(in_channels), so that kernels may read whole blocks. */
+    /* Bytes between pixels: slb_out_padded(in_channels) or more, so that kernels may read whole
+     * blocks. What stands behind in_channels does not matter: its weights are 0. */
     size_t in_stride;
     size_t pixels;
     int out_channels;    /* padded: a multiple of SLB_OUT_BLOCK; the padding is written (zeros) */

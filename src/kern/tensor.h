@@ -1,4 +1,4 @@
-/* Passes over whole tensors that training needs between convolutions, in float32 and bf16. Sizes
+/* Passes over whole tensors or rows of them between convolutions, in float32 and bf16. Sizes
  * are in elements; outputs may be the inputs, element by element, but must not overlap them
  * otherwise. Results are the same on every CPU level. */
 #ifndef SLBSR_KERN_TENSOR_H
@@ -45,6 +45,9 @@ typedef struct SlbTensorOps {
     float (*straight_bf16)(const SlbBf16 *x, const SlbQuantizer *q, size_t count, SlbBf16 *grad);
     void (*to_bf16)(const float *in, size_t count, SlbBf16 *out);
     void (*to_f32)(const SlbBf16 *in, size_t count, float *out);
+    /* out = slb_quantize(x, inverse_step, codes) */
+    void (*quantize)(const float *x, float inverse_step, SlbCodes codes, size_t count,
+                     uint8_t *out);
 } SlbTensorOps;
 
 const SlbTensorOps *slb_tensor_ops(SlbCpuLevel level);

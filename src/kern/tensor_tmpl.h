@@ -161,7 +161,16 @@ static void to_f32(const SlbBf16 *in, size_t count, float *out)
     for (size_t i = 0; i < count; i++) out[i] = slb_from_bf16(in[i]);
 }
 
+static void quantize(const float *x, float inverse_step, SlbCodes codes, size_t count, uint8_t *out)
+{
+    if (codes.sign)
+        for (size_t i = 0; i < count; i++) out[i] = x[i] >= 0.0f ? 2 : 0;
+    else
+        for (size_t i = 0; i < count; i++) out[i] = slb_quantize(x[i], inverse_step, codes);
+}
+
 const SlbTensorOps NAME = {
-    add_f32,  add_bf16,     leak_f32,      leak_bf16,    gate_f32,      gate_bf16, sum_f32,
-    sum_bf16, quantize_f32, quantize_bf16, straight_f32, straight_bf16, to_bf16,   to_f32,
+    add_f32,      add_bf16,      leak_f32, leak_bf16,    gate_f32,
+    gate_bf16,    sum_f32,       sum_bf16, quantize_f32, quantize_bf16,
+    straight_f32, straight_bf16, to_bf16,  to_f32,       quantize,
 };

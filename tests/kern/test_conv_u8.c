@@ -88,7 +88,7 @@ static Setup make(Case c, bool narrow, SlbRng *rng)
     s.row = (c.pixels + 2) * (size_t)s.in_padded;
     s.input = room(3, s.row);
     for (size_t p = 0; p < 3 * (c.pixels + 2); p++)
-        for (int i = 0; i < c.in; i++)
+        for (int i = 0; i < s.in_padded; i++) /* the padding, too, holds anything */
             s.input[p * (size_t)s.in_padded + (size_t)i] =
                 c.extreme ? most : (uint8_t)slb_rng_next(rng) & most;
     s.weight = room((size_t)(c.out * c.in * s.taps), 1);
