@@ -10,6 +10,8 @@ or 4 bits, on the processor: no graphics card is needed, and the pixels do
 not depend on the machine. It also trains such networks, by SLB (searching
 for low-bit weights), and measures them on test sets. The trained models are
 inside the program.")
+# The program alone: a library would be packages of its own.
+set(CPACK_INSTALL_CMAKE_PROJECTS "${CMAKE_BINARY_DIR};slbsr;Unspecified;/")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
     WORLD_READ WORLD_EXECUTE)

@@ -73,6 +73,7 @@ static SlbStatus fill_float(Maker *m, Step *s, const SlbConvParams *c)
         slb_free(oihw);
         return slb_fail_memory(m->err, "the weights of a network");
     }
+    m->plan->weight_bytes += packed * sizeof(float);
     slb_conv_effective(c, oihw);
     if (s->kind == STEP_EDGE)
         slb_pack_edge(oihw, c->out_channels, c->in_channels, c->kernel, s->weight);
@@ -88,7 +89,9 @@ static SlbStatus pack_integers(Maker *m, Step *s, const SlbConvParams *c)
     const SlbLevels *levels = slb_levels(c->bits);
     size_t count = weight_count(c);
     int8_t *oihw = slb_alloc(count, sizeof *oihw);
-    s->weight = slb_alloc(s->u8->packed_bytes(c->out_channels, c->in_channels, c->kernel), 1);
+    size_t bytes = s->u8->packed_bytes(c->out_channels, c->in_channels, c->kernel);
+    s->weight = slb_alloc(bytes, 1);
+    m->plan->weight_bytes += bytes;
     if (!oihw || !s->weight) {
         slb_free(oihw);
         return slb_fail_memory(m->err, "the weights of a network");

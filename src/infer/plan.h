@@ -28,6 +28,11 @@ int slb_plan_threads(const SlbPlan *plan);
 int slb_plan_channels(const SlbPlan *plan); /* of its input and of its output: 1 (Y), 3 (RGB) */
 int slb_plan_scale(const SlbPlan *plan);    /* output to input: 2, 3, 4; 1 behind bicubic */
 
+/* Bytes of memory that it holds and that a run on an input of `width` pixels takes besides its
+ * planes.
+ */
+uint64_t slb_plan_bytes(const SlbPlan *plan, uint32_t width);
+
 /* Called every few finished rows of a strip, by one thread at a time: `done` of `total` pixels.
  * Returning nonzero cancels (the run then returns SLB_PARTIAL, `out` is half done). May be NULL. */
 typedef int (*SlbProgress)(void *user, uint64_t done, uint64_t total);

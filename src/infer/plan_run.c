@@ -112,14 +112,11 @@ static Task make_task(const Run *r, unsigned char *arena, uint64_t index)
 /* Adds to what is done; false when the run is cancelled. */
 static bool report(Run *r, uint64_t pixels)
 {
-    bool go_on;
-#pragma omp critical(slb_plan_report)
-    {
-        r->done += pixels;
-        if (!r->cancelled && r->progress)
-            r->cancelled = r->progress(r->user, r->done, r->total) != 0;
-        go_on = !r->cancelled;
-    }
+    omp_set_lock(&r->lock); /* of this run: what progress calls may run other plans */
+    r->done += pixels;
+    if (!r->cancelled && r->progress) r->cancelled = r->progress(r->user, r->done, r->total) != 0;
+    bool go_on = !r->cancelled;
+    omp_unset_lock(&r->lock);
     return go_on;
 }
 
@@ -218,12 +215,21 @@ static SlbStatus run_all(Run *r, SlbError *err)
     if (tasks < threads) threads = (int)tasks;
     unsigned char *arenas = slb_alloc((size_t)threads, r->arena_bytes);
     if (!arenas) return slb_fail_memory(err, "the rows of the network");
+    omp_init_lock(&r->lock);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int64_t i = 0; i < tasks; i++)
         run_task(r, arenas + (size_t)omp_get_thread_num() * r->arena_bytes, (uint64_t)i);
+    omp_destroy_lock(&r->lock);
     slb_free(arenas);
     if (r->cancelled) return slb_fail(err, SLB_PARTIAL, "cancelled");
     return SLB_OK;
+}
+
+uint64_t slb_plan_bytes(const SlbPlan *plan, uint32_t width)
+{
+    Run r = {.plan = plan, .width = width, .height = 1, .end = 1};
+    divide(&r);
+    return plan->weight_bytes + (uint64_t)plan->options.threads * r.arena_bytes;
 }
 
 /* Rows of the input that lie under rows of the output. */

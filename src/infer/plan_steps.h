@@ -57,6 +57,7 @@ struct SlbPlan {
     int scale;    /* of the output to the input */
     int lead;     /* rows of the output that the earliest step is ahead of it */
     int radius;   /* pixels of the input that the output reaches beyond its own, on each side */
+    uint64_t weight_bytes;
     SlbPlanOptions options;
 };
 

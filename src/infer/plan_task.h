@@ -3,6 +3,8 @@
 #ifndef SLBSR_INFER_PLAN_TASK_H
 #define SLBSR_INFER_PLAN_TASK_H
 
+#include <omp.h>
+
 #include "infer/plan_steps.h"
 
 typedef struct Run {
@@ -21,6 +23,7 @@ typedef struct Run {
     void *user;
     uint64_t done, total; /* pixels of the output */
     int cancelled;
+    omp_lock_t lock; /* of `done` and `cancelled` */
 } Run;
 
 /* What a task holds of one tensor: columns x0..x1 of rows y0..y1, the last `ring` of those rows at

@@ -1,200 +1,200 @@
 #include "infer/upscale.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "img/color.h"
-#include "img/resize.h"
+#include "img/exif.h"
 
-enum {
-    MIN_SCALE = 2,
-    MAX_SCALE = 4,
-    MAX_SIDE = INT32_MAX, /* of the result, pixels */
-    PLANES = 4,
-};
+enum { MIN_SCALE = 2, MAX_SIDE = INT32_MAX };
 
-/* Everything at hand while a picture is made larger. Only the network's input and output are
- * planes of the result's size; the other planes stay small and are enlarged row by row, when a
- * row is put together. */
-typedef struct Job {
-    const SlbImage *in;
-    SlbImage *out;
-    int threads;
-    int colours;           /* 1: Y; 3: Y, Cb, Cr */
-    bool alpha;            /* one plane more */
-    double *small[PLANES]; /* of `in`, 0..255 */
-    SlbAxis rows, cols;
-    float *net_in, *net_out; /* Y / 255 of `out` */
-    double *scratch; /* [threads][scratch_count]: a row of `in`, then PLANES rows of `out` */
-    size_t scratch_count;
-} Job;
+/* ---- Sizes ---- */
 
-static double sample(const unsigned char *row, size_t i, int depth)
+static SlbStatus check_wanted(const SlbWantedSize *wanted, SlbError *err)
 {
-    if (depth == 8) return row[i];
-    uint16_t v;
-    memcpy(&v, row + i * sizeof v, sizeof v);
-    return v / 257.0;
-}
-
-/* To a whole number of 0..255 or 0..65535; what is no number becomes 0. */
-static void put_sample(unsigned char *row, size_t i, int depth, double value)
-{
-    double v = value > 0.0 ? value < 255.0 ? value : 255.0 : 0.0;
-    if (depth == 8) {
-        row[i] = (unsigned char)floor(v + 0.5);
-        return;
+    if (wanted->scale != 0) {
+        if (wanted->scale > 0 && wanted->scale <= SLB_MAX_WANTED_SCALE) return SLB_OK;
+        return slb_fail(err, SLB_E_USAGE, "a scale of %g: it is above 0 and at most %d",
+                        wanted->scale, SLB_MAX_WANTED_SCALE);
     }
-    uint16_t wide = (uint16_t)floor(v * 257.0 + 0.5);
-    memcpy(row + i * sizeof wide, &wide, sizeof wide);
+    if (wanted->width || wanted->height) return SLB_OK;
+    return slb_fail(err, SLB_E_USAGE, "no size is wanted: give a scale or a width or a height");
 }
 
-/* One row of the picture into the small planes. */
-static void split_row(const Job *job, uint32_t y)
+SlbStatus slb_wanted_size(const SlbWantedSize *wanted, const SlbImageInfo *in, SlbImageInfo *info,
+                          SlbError *err)
 {
-    const SlbImageInfo *info = &job->in->info;
-    const unsigned char *row = job->in->data + y * job->in->stride_bytes;
-    size_t channels = (size_t)info->channels;
-    for (size_t x = 0; x < info->width; x++) {
-        size_t at = (size_t)y * info->width + x, i = x * channels;
-        double p[3] = {sample(row, i, info->depth)};
-        if (job->colours == 3)
-            slb_rgb_to_ycbcr(p[0], sample(row, i + 1, info->depth), sample(row, i + 2, info->depth),
-                             p);
-        for (int c = 0; c < job->colours; c++) job->small[c][at] = p[c];
-        if (job->alpha) job->small[job->colours][at] = sample(row, i + channels - 1, info->depth);
-    }
+    SlbStatus s = check_wanted(wanted, err);
+    if (s != SLB_OK) return s;
+    double sx = (double)wanted->width / in->width, sy = (double)wanted->height / in->height;
+    if (wanted->scale != 0)
+        sx = sy = wanted->scale;
+    else if (!wanted->width || (wanted->fit && wanted->height && sy < sx))
+        sx = sy;
+    else if (!wanted->height || wanted->fit)
+        sy = sx;
+    double width = floor(in->width * sx + 0.5), height = floor(in->height * sy + 0.5);
+    if (width > MAX_SIDE || height > MAX_SIDE)
+        return slb_fail(err, SLB_E_INPUT, "%.0f x %.0f pixels are too many; cut the picture", width,
+                        height);
+    info->width = width < 1 ? 1 : (uint32_t)width;
+    info->height = height < 1 ? 1 : (uint32_t)height;
+    return SLB_OK;
 }
 
-/* Row y of the result from a small plane: rows first, as in img/resize.h. `wide` is a row of the
- * input. */
-static void enlarge_row(const Job *job, const double *plane, uint32_t y, double *wide, double *out)
-{
-    const SlbAxis *r = &job->rows, *c = &job->cols;
-    memset(wide, 0, c->in_size * sizeof *wide);
-    for (size_t t = (size_t)y * r->taps; t < ((size_t)y + 1) * r->taps; t++) {
-        const double *from = plane + (size_t)r->index[t] * c->in_size;
-        for (size_t x = 0; x < c->in_size; x++) wide[x] += r->weight[t] * from[x];
-    }
-    for (size_t x = 0, k = 0; x < c->out_size; x++) {
-        double sum = 0.0;
-        for (uint32_t t = 0; t < c->taps; t++, k++) sum += c->weight[k] * wide[c->index[k]];
-        out[x] = sum;
-    }
-}
+/* ---- One picture ---- */
 
-static double *own_scratch(const Job *job)
+/* `out` is allocated and has the result's kind. */
+static SlbStatus run(const SlbPlan *plan, const SlbImage *in, const SlbUpscaleOptions *options,
+                     SlbImage *out, SlbError *err)
 {
-    return job->scratch + (size_t)omp_get_thread_num() * job->scratch_count;
-}
-
-static void input_row(const Job *job, uint32_t y)
-{
-    double *wide = own_scratch(job), *row = wide + job->cols.in_size;
-    float *to = job->net_in + (size_t)y * job->cols.out_size;
-    enlarge_row(job, job->small[0], y, wide, row);
-    for (size_t x = 0; x < job->cols.out_size; x++) to[x] = (float)(row[x] / 255.0);
-}
-
-/* Row y of the result: Y from the network, the rest enlarged here. */
-static void output_row(const Job *job, uint32_t y)
-{
-    const SlbImageInfo *info = &job->out->info;
-    size_t width = info->width, channels = (size_t)info->channels;
-    double *wide = own_scratch(job), *plane[PLANES];
-    for (int c = 0; c < PLANES; c++) plane[c] = wide + job->cols.in_size + (size_t)c * width;
-    for (int c = 1; c < job->colours + job->alpha; c++)
-        enlarge_row(job, job->small[c], y, wide, plane[c]);
-    unsigned char *row = job->out->data + y * job->out->stride_bytes;
-    const float *net = job->net_out + y * width;
-    for (size_t x = 0; x < width; x++) {
-        double p[3] = {(double)net[x] * 255.0};
-        if (job->colours == 3) {
-            const double ycbcr[3] = {p[0], plane[1][x], plane[2][x]};
-            slb_ycbcr_to_rgb(ycbcr, p);
+    SlbUpscaler *up;
+    SlbStatus s = slb_upscaler_create(plan, &in->info, options, &up, err);
+    for (uint32_t row = 0; s == SLB_OK;) {
+        uint32_t wants = slb_upscaler_wants(up), ready = slb_upscaler_ready(up);
+        if (!wants && !ready) break;
+        uint32_t from = slb_upscaler_next_row(up), left = in->info.height - from;
+        if (wants) {
+            if (wants > left) wants = left;
+            slb_upscaler_push(up, in->data + from * in->stride_bytes, in->stride_bytes, wants);
+        } else {
+            s = slb_upscaler_pull(up, out->data + row * out->stride_bytes, out->stride_bytes, ready,
+                                  err);
+            row += ready;
         }
-        for (size_t c = 0; c < (size_t)job->colours; c++)
-            put_sample(row, x * channels + c, info->depth, p[c]);
-        if (job->alpha)
-            put_sample(row, x * channels + channels - 1, info->depth, plane[job->colours][x]);
+    }
+    slb_upscaler_free(up);
+    return s;
+}
+
+/* ---- The mean of eight ---- */
+
+enum { TURNS = 8 };
+
+/* Progress of one of the eight. */
+typedef struct Share {
+    const SlbUpscaleOptions *options;
+    int turn;
+} Share;
+
+static int report(void *user, uint64_t done, uint64_t total)
+{
+    const Share *share = user;
+    return share->options->progress(share->options->user, done + (uint64_t)share->turn * total,
+                                    TURNS * total);
+}
+
+static SlbStatus copy_pixels(const SlbImage *in, SlbImage *out, SlbError *err)
+{
+    SlbStatus s = slb_image_alloc(out, in->info, err);
+    for (uint32_t y = 0; s == SLB_OK && y < in->info.height; y++)
+        memcpy(out->data + y * out->stride_bytes, in->data + y * in->stride_bytes,
+               slb_row_bytes(&in->info));
+    return s;
+}
+
+/* The result for the picture turned as by orientation `turn` + 1, turned back, 16 bits a sample. */
+static SlbStatus turned(const SlbPlan *plan, const SlbImage *in, const SlbUpscaleOptions *options,
+                        int turn, SlbImage *out, SlbError *err)
+{
+    static const int back[TURNS] = {1, 2, 3, 4, 5, 8, 7, 6};
+    SlbImage input = {0};
+    SlbUpscaleOptions o = *options;
+    Share share = {options, turn};
+    *out = (SlbImage){0};
+    if (turn >= 4) { /* the sides change places */
+        o.out.width = options->out.height;
+        o.out.height = options->out.width;
+        o.wrap = (options->wrap & SLB_WRAP_X ? SLB_WRAP_Y : 0u) |
+                 (options->wrap & SLB_WRAP_Y ? SLB_WRAP_X : 0u);
+    }
+    o.out.depth = 16;
+    if (o.progress) o.progress = report;
+    o.user = &share;
+    SlbStatus s = copy_pixels(in, &input, err);
+    if (s == SLB_OK) s = slb_image_orient(&input, turn + 1, err);
+    if (s == SLB_OK) s = slb_image_alloc(out, o.out, err);
+    if (s == SLB_OK) s = run(plan, &input, &o, out, err);
+    if (s == SLB_OK) s = slb_image_orient(out, back[turn], err);
+    slb_image_free(&input);
+    return s;
+}
+
+static void add_samples(const SlbImage *image, uint32_t *sum)
+{
+    size_t n = (size_t)image->info.width * (size_t)image->info.channels;
+    for (size_t y = 0; y < image->info.height; y++) {
+        const uint16_t *row =
+            (const uint16_t *)(const void *)(image->data + y * image->stride_bytes);
+        for (size_t x = 0; x < n; x++) sum[y * n + x] += row[x];
     }
 }
 
-static void each_row(const Job *job, uint32_t rows, void (*work)(const Job *job, uint32_t y))
+static void store_means(const uint32_t *sum, SlbImage *out)
 {
-#pragma omp parallel for schedule(static) num_threads(job->threads)
-    for (uint32_t y = 0; y < rows; y++) work(job, y);
+    size_t n = (size_t)out->info.width * (size_t)out->info.channels;
+    uint32_t unit = out->info.depth == 8 ? TURNS * 257 : TURNS;
+    for (size_t y = 0; y < out->info.height; y++)
+        for (size_t x = 0; x < n; x++) {
+            uint32_t mean = (sum[y * n + x] + unit / 2) / unit;
+            unsigned char *row = out->data + y * out->stride_bytes;
+            if (out->info.depth == 8)
+                row[x] = (unsigned char)mean;
+            else
+                ((uint16_t *)(void *)row)[x] = (uint16_t)mean;
+        }
 }
 
-static SlbStatus allocate(Job *job, SlbImageInfo info, SlbError *err)
+static SlbStatus run_turns(const SlbPlan *plan, const SlbImage *in,
+                           const SlbUpscaleOptions *options, SlbImage *out, SlbError *err)
 {
-    const SlbImageInfo *small = &job->in->info;
-    size_t pixels = (size_t)info.width * info.height;
-    bool ok = true;
-    for (int c = 0; c < job->colours + job->alpha; c++) {
-        job->small[c] = slb_alloc((size_t)small->width * small->height, sizeof **job->small);
-        ok = ok && job->small[c];
+    size_t row = (size_t)out->info.width * (size_t)out->info.channels;
+    uint32_t *sum = slb_calloc(out->info.height, row * sizeof *sum);
+    SlbStatus s = sum ? SLB_OK : slb_fail_memory(err, "the sum of eight pictures");
+    for (int turn = 0; s == SLB_OK && turn < TURNS; turn++) {
+        SlbImage one;
+        s = turned(plan, in, options, turn, &one, err);
+        if (s == SLB_OK) add_samples(&one, sum);
+        slb_image_free(&one);
     }
-    job->net_in = slb_alloc(pixels, sizeof *job->net_in);
-    job->net_out = slb_alloc(pixels, sizeof *job->net_out);
-    job->scratch_count = small->width + PLANES * (size_t)info.width;
-    job->scratch = slb_alloc((size_t)job->threads, job->scratch_count * sizeof *job->scratch);
-    if (!ok || !job->net_in || !job->net_out || !job->scratch)
-        return slb_fail_memory(err, "the planes of a picture");
-    SlbStatus s = slb_image_alloc(job->out, info, err);
-    double scale = (double)info.width / small->width;
-    SlbMetaChange change = {1, scale, scale, info.width, info.height};
-    return s == SLB_OK ? slb_meta_derive(&job->in->meta, &change, &job->out->meta, err) : s;
+    if (s == SLB_OK) store_means(sum, out);
+    slb_free(sum);
+    return s;
 }
 
-static SlbStatus prepare(Job *job, uint32_t scale, SlbError *err)
+SlbStatus slb_upscale_pixels(const SlbPlan *plan, const SlbImage *in,
+                             const SlbUpscaleOptions *options, bool tta, SlbImage *out,
+                             SlbError *err)
 {
-    SlbImageInfo info = job->in->info;
-    if (info.width > MAX_SIDE / scale || info.height > MAX_SIDE / scale)
-        return slb_fail(err, SLB_E_INPUT, "%u x %u pixels times %u are too many; cut the picture",
-                        info.width, info.height, scale);
-    SlbStatus s = slb_axis_bicubic(info.height, scale, 1, SLB_EDGE_MIRROR, &job->rows, err);
-    if (s == SLB_OK) s = slb_axis_bicubic(info.width, scale, 1, SLB_EDGE_MIRROR, &job->cols, err);
-    info.width *= scale;
-    info.height *= scale;
-    return s == SLB_OK ? allocate(job, info, err) : s;
+    return tta ? run_turns(plan, in, options, out, err) : run(plan, in, options, out, err);
 }
 
-static void release(Job *job)
+SlbStatus slb_upscale_image(const SlbPlan *plan, const SlbImage *in,
+                            const SlbUpscaleOptions *options, bool tta, SlbImage *out,
+                            SlbError *err)
 {
-    for (int c = 0; c < PLANES; c++) slb_free(job->small[c]);
-    slb_free(job->net_in);
-    slb_free(job->net_out);
-    slb_free(job->scratch);
-    slb_axis_free(&job->rows);
-    slb_axis_free(&job->cols);
+    *out = (SlbImage){0};
+    SlbMetaChange change = {1, (double)options->out.width / in->info.width,
+                            (double)options->out.height / in->info.height, options->out.width,
+                            options->out.height};
+    SlbStatus s = slb_image_alloc(out, options->out, err);
+    if (s == SLB_OK) s = slb_meta_derive(&in->meta, &change, &out->meta, err);
+    if (s == SLB_OK) s = slb_upscale_pixels(plan, in, options, tta, out, err);
+    if (s != SLB_OK) slb_image_free(out);
+    return s;
 }
 
 SlbStatus slb_upscale(const SlbPlan *plan, const SlbImage *in, int scale, SlbProgress progress,
                       void *user, SlbImage *out, SlbError *err)
 {
+    SlbUpscaleOptions options = {.out = in->info, .progress = progress, .user = user};
     *out = (SlbImage){0};
-    if (scale < MIN_SCALE || scale > MAX_SCALE)
+    if (scale < MIN_SCALE || scale > SLB_MAX_SCALE)
         return slb_fail(err, SLB_E_USAGE, "a scale of %d: there are 2, 3 and 4", scale);
-    if (slb_plan_scale(plan) != 1)
-        return slb_fail(err, SLB_E_MODEL,
-                        "networks that enlarge by themselves do not run on pictures yet");
-    Job job = {.in = in,
-               .out = out,
-               .threads = slb_plan_threads(plan),
-               .colours = in->info.channels < 3 ? 1 : 3,
-               .alpha = in->info.channels % 2 == 0};
-    SlbStatus s = prepare(&job, (uint32_t)scale, err);
-    if (s == SLB_OK) {
-        each_row(&job, in->info.height, split_row);
-        each_row(&job, out->info.height, input_row);
-        s = slb_plan_run(plan, job.net_in, job.net_out, out->info.width, out->info.height, progress,
-                         user, err);
-    }
-    if (s == SLB_OK) each_row(&job, out->info.height, output_row);
-    release(&job);
-    if (s != SLB_OK) slb_image_free(out);
-    return s;
+    if (slb_plan_scale(plan) != 1 && slb_plan_scale(plan) != scale)
+        return slb_fail(err, SLB_E_MODEL, "the network enlarges by %d, not by %d",
+                        slb_plan_scale(plan), scale);
+    SlbWantedSize wanted = {.scale = scale};
+    SlbStatus s = slb_wanted_size(&wanted, &in->info, &options.out, err);
+    return s == SLB_OK ? slb_upscale_image(plan, in, &options, false, out, err) : s;
 }

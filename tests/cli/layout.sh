@@ -17,7 +17,7 @@ img:base:png.h jpeglib.h jerror.h zlib.h stb_image_write.h stb/stb_image_write.h
 net:base quant/levels.h:cjson/cJSON.h zlib.h
 quant:base net/model.h net/graph.h:
 kern:base quant:
-infer:base img net quant kern:
+infer:base img net quant kern slbsr.h:
 train:base img net quant kern:zlib.h mpi.h
 cli:base img net quant kern infer train:cjson/cJSON.h
 '

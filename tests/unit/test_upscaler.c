@@ -1,0 +1,515 @@
+/* Rows in, rows out: the same bytes as a plain reckoning over the whole picture, for any band and
+ * any pieces that rows are pushed and pulled in; any size; alpha; pictures that wrap around. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "img/color.h"
+#include "img/resize.h"
+#include "infer/upscale.h"
+#include "unit/picture.h"
+
+/* A network behind bicubic that sees 3 pixels to each side; two on the picture itself, of which one
+ * is on RGB. */
+static const char bicubic_net[] = "input y bicubic\nconv 5 3x3 full relu\nconv 4 3x3 full relu\n"
+                                  "conv 1 3x3 full\nadd input\n";
+static const char y_net[] = "input y\nconv 6 3x3 full relu\nconv 4 3x3 full\nshuffle 2\n";
+static const char rgb_net[] = "input rgb\nconv 8 3x3 full relu\nconv 27 3x3 full\nshuffle 3\n";
+
+static SlbPlan *make_plan(const char *net, int threads)
+{
+    SlbError err = {0};
+    SlbGraph *graph;
+    SlbModel *model;
+    SlbPlan *plan;
+    SlbPlanOptions options = {.level = SLB_CPU_C, .threads = threads};
+    assert_ok(slb_graph_parse(net, strlen(net), "t", &graph, &err), &err);
+    assert_ok(slb_model_create(graph, 32, &model, &err), &err);
+    uint32_t seed = 9;
+    for (int i = 0; i < graph->conv_count; i++) {
+        SlbConvParams *c = &model->conv[i];
+        int n = c->in_channels * c->out_channels * c->kernel * c->kernel;
+        float gain = 1.0f / (float)(c->in_channels * c->kernel * c->kernel);
+        for (int k = 0; k < n; k++)
+            c->weight[k] = gain * ((float)(next_random(&seed) % 2001) / 1000.0f - 0.6f);
+        for (int k = 0; k < c->out_channels; k++)
+            c->bias[k] = (float)(next_random(&seed) % 100) / 500.0f;
+    }
+    assert_ok(slb_plan_create(model, &options, &plan, &err), &err);
+    slb_model_free(model);
+    slb_graph_free(graph);
+    return plan;
+}
+
+/* ---- The same bytes ---- */
+
+/* What a picture without alpha becomes, put together from the parts of the library that work on
+ * whole planes: bicubic, network, bicubic. For networks behind bicubic, times `scale`. */
+static SlbImage reckon(const SlbPlan *plan, const SlbImage *in, uint32_t scale)
+{
+    SlbError err = {0};
+    SlbAxis rows, cols;
+    SlbImage out = {0};
+    SlbImageInfo info = in->info;
+    int colours = info.channels;
+    size_t small = (size_t)info.width * info.height, n = small * scale * scale;
+    double *p[3], *plane[3];
+    float *net = slb_alloc(2 * n, sizeof *net);
+    assert_ok(slb_axis_bicubic(info.height, scale, 1, SLB_EDGE_MIRROR, &rows, &err), &err);
+    assert_ok(slb_axis_bicubic(info.width, scale, 1, SLB_EDGE_MIRROR, &cols, &err), &err);
+    for (int c = 0; c < colours; c++) {
+        p[c] = slb_alloc(small, sizeof **p);
+        plane[c] = slb_alloc(n, sizeof **plane);
+    }
+    double unit = info.depth == 8 ? 1.0 : 257.0;
+    for (uint32_t i = 0; i < small; i++) {
+        double v[3];
+        for (int c = 0; c < colours; c++)
+            v[c] = sample_of(in, i % info.width, i / info.width, c) / unit;
+        if (colours == 3) slb_rgb_to_ycbcr(v[0], v[1], v[2], v);
+        for (int c = 0; c < colours; c++) p[c][i] = v[c];
+    }
+    for (int c = 0; c < colours; c++)
+        assert_ok(slb_resize_f64(p[c], &rows, &cols, plane[c], &err), &err);
+    info.width *= scale;
+    info.height *= scale;
+    for (size_t i = 0; i < n; i++) net[i] = (float)(plane[0][i] / 255.0);
+    assert_ok(slb_plan_run(plan, net, net + n, info.width, info.height, NULL, NULL, &err), &err);
+    assert_ok(slb_image_alloc(&out, info, &err), &err);
+    for (size_t i = 0; i < n; i++) {
+        double v[3] = {(double)net[n + i] * 255.0};
+        if (colours == 3) slb_ycbcr_to_rgb((const double[3]){v[0], plane[1][i], plane[2][i]}, v);
+        for (int c = 0; c < colours; c++) {
+            double q = floor(fmin(fmax(v[c], 0.0), 255.0) * unit + 0.5);
+            if (info.depth == 8)
+                out.data[i * (size_t)colours + (size_t)c] = (unsigned char)q;
+            else
+                ((uint16_t *)(void *)out.data)[i * (size_t)colours + (size_t)c] = (uint16_t)q;
+        }
+    }
+    for (int c = 0; c < colours; c++) {
+        slb_free(p[c]);
+        slb_free(plane[c]);
+    }
+    slb_free(net);
+    slb_axis_free(&rows);
+    slb_axis_free(&cols);
+    return out;
+}
+
+/* Through an upscaler, in pieces of at most `piece` rows. */
+static SlbImage stream(const SlbPlan *plan, const SlbImage *in, const SlbUpscaleOptions *options,
+                       uint32_t piece)
+{
+    SlbError err = {0};
+    SlbUpscaler *up;
+    SlbImage out = {0};
+    assert_ok(slb_image_alloc(&out, options->out, &err), &err);
+    assert_ok(slb_upscaler_create(plan, &in->info, options, &up, &err), &err);
+    for (uint32_t row = 0;;) {
+        uint32_t wants = slb_upscaler_wants(up), ready = slb_upscaler_ready(up);
+        assert_false(wants && ready);
+        uint32_t next = slb_upscaler_next_row(up), n = wants ? wants : ready;
+        if (!n) break;
+        if (n > piece) n = piece;
+        if (wants) {
+            if (n > in->info.height - next) n = in->info.height - next;
+            slb_upscaler_push(up, in->data + next * in->stride_bytes, in->stride_bytes, n);
+            continue;
+        }
+        assert_ok(
+            slb_upscaler_pull(up, out.data + row * out.stride_bytes, out.stride_bytes, n, &err),
+            &err);
+        row += n;
+        if (row == options->out.height) assert_int_equal(slb_upscaler_ready(up), 0);
+    }
+    slb_upscaler_free(up);
+    return out;
+}
+
+static SlbUpscaleOptions to_size(const SlbImage *in, uint32_t width, uint32_t height)
+{
+    SlbUpscaleOptions options = {.out = in->info};
+    options.out.width = width;
+    options.out.height = height;
+    return options;
+}
+
+static void check_bands(const SlbPlan *plan, const SlbImage *in, SlbUpscaleOptions options,
+                        const SlbImage *want)
+{
+    static const uint32_t bands[] = {1, 5, 16, 31, 1000}, pieces[] = {64, 1, 3, 7, 64};
+    for (size_t b = 0; b < sizeof bands / sizeof *bands; b++) {
+        options.band_rows = bands[b];
+        SlbImage out = stream(plan, in, &options, pieces[b]);
+        assert_same_picture(&out, want);
+        slb_image_free(&out);
+    }
+}
+
+static void test_any_band_gives_the_bytes_of_the_whole_picture(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 3; threads++) {
+        SlbPlan *plan = make_plan(bicubic_net, threads);
+        for (uint32_t scale = 2; scale <= 4; scale++)
+            for (int channels = 1; channels <= 3; channels += 2) {
+                SlbImage in = noise(13, 17, channels, channels == 1 ? 16 : 8, scale);
+                SlbImage want = reckon(plan, &in, scale);
+                check_bands(plan, &in, to_size(&in, 13 * scale, 17 * scale), &want);
+                slb_image_free(&want);
+                slb_image_free(&in);
+            }
+        slb_plan_free(plan);
+    }
+}
+
+/* Every kind of work at once: sizes that no network gives, alpha through the network, wrapping. */
+static void test_any_band_gives_the_same_bytes_at_any_size(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[][2] = {{29, 40}, {13, 17}, {9, 60}, {8, 9}, {100, 2}, {26, 34}};
+    static const char *const nets[] = {bicubic_net, y_net, rgb_net};
+    for (int n = 0; n < 3; n++) {
+        SlbPlan *plan = make_plan(nets[n], 2);
+        for (int s = 0; s < 6; s++)
+            for (unsigned wrap = 0; wrap <= (SLB_WRAP_X | SLB_WRAP_Y); wrap++) {
+                int channels = 1 + (int)(((unsigned)s + wrap) % 4);
+                SlbImage in = noise(13, 17, channels, 8, wrap + 1);
+                SlbUpscaleOptions options = to_size(&in, sizes[s][0], sizes[s][1]);
+                options.alpha = s % 2 ? SLB_ALPHA_NET : SLB_ALPHA_RESIZE;
+                options.wrap = wrap;
+                SlbImage want = stream(plan, &in, &options, 1000);
+                check_bands(plan, &in, options, &want);
+                slb_image_free(&want);
+                slb_image_free(&in);
+            }
+        slb_plan_free(plan);
+    }
+}
+
+static void test_memory_is_kept_to(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbUpscaler *up;
+    SlbPlan *plan = make_plan(bicubic_net, 2);
+    SlbImageInfo in = {1000, 5000, 3, 8};
+    SlbUpscaleOptions options = {.out = {2000, 10000, 3, 8}};
+    assert_ok(slb_upscaler_create(plan, &in, &options, &up, &err), &err);
+    assert_true(slb_upscaler_bytes(up) <= 128 << 20);
+    assert_true(slb_upscaler_bytes(up) > 50 << 20);
+    slb_upscaler_free(up);
+    options.max_bytes = 8 << 20;
+    assert_ok(slb_upscaler_create(plan, &in, &options, &up, &err), &err);
+    assert_true(slb_upscaler_bytes(up) <= 8 << 20);
+    assert_true(slb_upscaler_wants(up) < 200);
+    slb_upscaler_free(up);
+    options.max_bytes = 100000;
+    assert_int_equal(slb_upscaler_create(plan, &in, &options, &up, &err), SLB_E_MEMORY);
+    assert_non_null(strstr(err.message, "4 MiB are needed"));
+    slb_plan_free(plan);
+}
+
+/* ---- Size ---- */
+
+static void check_size(SlbWantedSize wanted, uint32_t width, uint32_t height)
+{
+    SlbError err = {0};
+    SlbImageInfo in = {300, 200, 3, 8}, out = in;
+    assert_ok(slb_wanted_size(&wanted, &in, &out, &err), &err);
+    assert_int_equal(out.width, width);
+    assert_int_equal(out.height, height);
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbImageInfo in = {300, 1, 3, 8}, out = in;
+    check_size((SlbWantedSize){.scale = 2}, 600, 400);
+    check_size((SlbWantedSize){.scale = 1.3345}, 400, 267);
+    check_size((SlbWantedSize){.scale = 0.001}, 1, 1);
+    check_size((SlbWantedSize){.width = 450}, 450, 300);
+    check_size((SlbWantedSize){.height = 50}, 75, 50);
+    check_size((SlbWantedSize){.width = 450, .height = 50}, 450, 50);
+    check_size((SlbWantedSize){.width = 450, .height = 50, .fit = true}, 75, 50);
+    check_size((SlbWantedSize){.width = 450, .height = 5000, .fit = true}, 450, 300);
+    SlbWantedSize none = {0}, negative = {.scale = -1}, huge = {.height = 1 << 30};
+    assert_int_equal(slb_wanted_size(&none, &in, &out, &err), SLB_E_USAGE);
+    assert_int_equal(slb_wanted_size(&negative, &in, &out, &err), SLB_E_USAGE);
+    assert_int_equal(slb_wanted_size(&huge, &in, &out, &err), SLB_E_INPUT);
+}
+
+static void test_the_network_enlarges_as_little_as_is_enough(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t width, height;
+        int factor;
+    } cases[] = {{10, 10, 1}, {4, 3, 1},  {11, 10, 2}, {3, 20, 2},
+                 {10, 21, 3}, {31, 7, 4}, {90, 90, 4}};
+    SlbError err = {0};
+    SlbImageInfo in = {10, 10, 1, 8};
+    SlbPlan *plan = make_plan(bicubic_net, 1), *native = make_plan(y_net, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SlbUpscaleOptions options = {.out = {cases[i].width, cases[i].height, 1, 8}};
+        SlbUpscaler *up;
+        assert_ok(slb_upscaler_create(plan, &in, &options, &up, &err), &err);
+        assert_int_equal(slb_upscaler_factor(up), cases[i].factor);
+        slb_upscaler_free(up);
+        assert_ok(slb_upscaler_create(native, &in, &options, &up, &err), &err);
+        assert_int_equal(slb_upscaler_factor(up), cases[i].factor > 1 ? 2 : 1);
+        slb_upscaler_free(up);
+    }
+    slb_plan_free(plan);
+    slb_plan_free(native);
+}
+
+static void test_its_own_size_is_a_copy(void **state)
+{
+    (void)state;
+    SlbPlan *plan = make_plan(bicubic_net, 2);
+    for (int channels = 1; channels <= 4; channels++)
+        for (int depth = 8; depth <= 16; depth += 8) {
+            SlbImage in = noise(21, 9, channels, depth, 3);
+            SlbUpscaleOptions options = to_size(&in, 21, 9);
+            SlbImage out = stream(plan, &in, &options, 4);
+            assert_same_picture(&out, &in);
+            slb_image_free(&out);
+            slb_image_free(&in);
+        }
+    slb_plan_free(plan);
+}
+
+/* ---- Alpha ---- */
+
+/* A red square on nothing, and garbage where nothing shows. */
+static SlbImage red_square(void)
+{
+    SlbImage in = noise(24, 24, 4, 8, 77);
+    for (size_t y = 0; y < 24; y++)
+        for (size_t x = 0; x < 24; x++) {
+            unsigned char *p = in.data + y * in.stride_bytes + 4 * x;
+            bool inside = x >= 8 && x < 16 && y >= 8 && y < 16;
+            p[3] = inside ? 255 : 0;
+            if (inside) memcpy(p, (const unsigned char[]){255, 0, 0}, 3);
+        }
+    return in;
+}
+
+static void test_hidden_colours_do_not_bleed(void **state)
+{
+    (void)state;
+    SlbPlan *plan = make_plan(bicubic_net, 2);
+    SlbImage in = red_square();
+    SlbUpscaleOptions options = to_size(&in, 23, 23); /* no network: exact */
+    SlbImage out = stream(plan, &in, &options, 100);
+    int partly = 0;
+    for (uint32_t y = 0; y < 23; y++)
+        for (uint32_t x = 0; x < 23; x++) {
+            uint32_t alpha = sample_of(&out, x, y, 3);
+            partly += alpha > 0 && alpha < 255;
+            assert_int_equal(sample_of(&out, x, y, 0), alpha ? 255 : 0);
+            assert_int_equal(sample_of(&out, x, y, 1), 0);
+            assert_int_equal(sample_of(&out, x, y, 2), 0);
+        }
+    assert_true(partly > 20);
+    slb_image_free(&out);
+    slb_image_free(&in);
+    slb_plan_free(plan);
+}
+
+static void test_alpha_goes_as_it_is_asked_to(void **state)
+{
+    (void)state;
+    SlbPlan *plan = make_plan(bicubic_net, 2);
+    SlbImage in = red_square(), grey = noise(24, 24, 1, 8, 5);
+    for (size_t i = 0; i < 24 * 24; i++) grey.data[i] = in.data[4 * i + 3];
+    SlbUpscaleOptions options = to_size(&in, 48, 48);
+    options.alpha = SLB_ALPHA_NET; /* as the grey picture of alpha */
+    SlbImage out = stream(plan, &in, &options, 100), want = reckon(plan, &grey, 2);
+    for (uint32_t y = 0; y < 48; y++)
+        for (uint32_t x = 0; x < 48; x++)
+            assert_int_equal(sample_of(&out, x, y, 3), sample_of(&want, x, y, 0));
+    slb_image_free(&out);
+    slb_image_free(&want);
+    options.alpha = SLB_ALPHA_DROP; /* as the picture without it */
+    options.out.channels = 3;
+    SlbImage rgb = noise(24, 24, 3, 8, 5);
+    for (size_t i = 0; i < 24 * 24; i++) memcpy(rgb.data + 3 * i, in.data + 4 * i, 3);
+    out = stream(plan, &in, &options, 100);
+    want = reckon(plan, &rgb, 2);
+    assert_same_picture(&out, &want);
+    slb_image_free(&out);
+    slb_image_free(&want);
+    slb_image_free(&rgb);
+    slb_image_free(&grey);
+    slb_image_free(&in);
+    slb_plan_free(plan);
+}
+
+static void test_transparency_is_put_on_the_background(void **state)
+{
+    (void)state;
+    SlbPlan *plan = make_plan(bicubic_net, 2);
+    SlbImage in = red_square();
+    SlbUpscaleOptions options = to_size(&in, 24, 24);
+    options.out.channels = 3;
+    memcpy(options.background, (const uint8_t[]){10, 200, 30}, 3);
+    in.data[3] = 51; /* a fifth */
+    memcpy(in.data, (const unsigned char[]){100, 100, 0}, 3);
+    SlbImage out = stream(plan, &in, &options, 7);
+    static const unsigned char corner[] = {28, 180, 24}, outside[] = {10, 200, 30},
+                               inside[] = {255, 0, 0};
+    assert_memory_equal(out.data, corner, 3);
+    assert_memory_equal(out.data + 3, outside, 3);
+    assert_memory_equal(out.data + 12 * out.stride_bytes + 36, inside, 3);
+    slb_image_free(&out);
+    slb_image_free(&in);
+    slb_plan_free(plan);
+}
+
+/* ---- Networks that enlarge by themselves ---- */
+
+static void test_grey_stays_grey_through_rgb(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbPlan *plan = make_plan(rgb_net, 2);
+    SlbImage in = noise(11, 7, 1, 8, 2);
+    SlbUpscaleOptions options = to_size(&in, 33, 21);
+    SlbImage out = stream(plan, &in, &options, 3);
+    float net_in[77 * 3], net_out[77 * 27];
+    for (int i = 0; i < 77; i++)
+        for (int c = 0; c < 3; c++) net_in[3 * i + c] = (float)(in.data[i] / 255.0);
+    assert_ok(slb_plan_run(plan, net_in, net_out, 11, 7, NULL, NULL, &err), &err);
+    for (uint32_t i = 0; i < 33 * 21; i++) {
+        double mean = ((double)net_out[3 * i] + net_out[3 * i + 1] + net_out[3 * i + 2]) / 3;
+        assert_int_equal(out.data[i], floor(fmin(fmax(mean, 0), 1) * 255 + 0.5));
+    }
+    slb_image_free(&out);
+    slb_image_free(&in);
+    slb_plan_free(plan);
+}
+
+static void test_rgb_goes_through_as_it_is(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbPlan *plan = make_plan(rgb_net, 2);
+    for (int depth = 8; depth <= 16; depth += 8) {
+        SlbImage in = noise(11, 7, 3, depth, 2);
+        SlbUpscaleOptions options = to_size(&in, 33, 21);
+        SlbImage out = stream(plan, &in, &options, 3);
+        float net_in[77 * 3], net_out[77 * 27];
+        double peak = depth == 8 ? 255 : 65535;
+        for (uint32_t i = 0; i < 77 * 3; i++)
+            net_in[i] = (float)(sample_of(&in, i / 3 % 11, i / 33, (int)(i % 3)) / peak);
+        assert_ok(slb_plan_run(plan, net_in, net_out, 11, 7, NULL, NULL, &err), &err);
+        for (uint32_t i = 0; i < 77 * 27; i++) {
+            double want = floor(fmin(fmax((double)net_out[i], 0), 1) * peak + 0.5);
+            double is = sample_of(&out, i / 3 % 33, i / 99, (int)(i % 3));
+            assert_true(fabs(is - want) <= (depth == 8 ? 0 : 1));
+        }
+        slb_image_free(&out);
+        slb_image_free(&in);
+    }
+    slb_plan_free(plan);
+}
+
+/* ---- Pictures without borders ---- */
+
+static SlbImage shifted(const SlbImage *in, uint32_t dx, uint32_t dy)
+{
+    SlbImage out = noise(in->info.width, in->info.height, in->info.channels, 8, 1);
+    size_t pixel = (size_t)in->info.channels;
+    for (uint32_t y = 0; y < in->info.height; y++)
+        for (uint32_t x = 0; x < in->info.width; x++)
+            memcpy(out.data + (y + dy) % in->info.height * out.stride_bytes +
+                       (x + dx) % in->info.width * pixel,
+                   in->data + y * in->stride_bytes + x * pixel, pixel);
+    return out;
+}
+
+/* A texture moved around its own ends gives a result moved likewise. */
+static void test_a_wrapped_picture_has_no_borders(void **state)
+{
+    (void)state;
+    static const char *const nets[] = {bicubic_net, y_net};
+    for (int n = 0; n < 2; n++)
+        for (uint32_t size = 12; size <= 48; size += 12) { /* times 1/2, 1, 3/2, 2 */
+            SlbPlan *plan = make_plan(nets[n], 2);
+            SlbImage in = noise(24, 24, 3, 8, 11), moved = shifted(&in, 10, 4);
+            SlbUpscaleOptions options = to_size(&in, size, size);
+            options.wrap = SLB_WRAP_X | SLB_WRAP_Y;
+            SlbImage a = stream(plan, &in, &options, 100), b = stream(plan, &moved, &options, 100);
+            SlbImage want = shifted(&a, 10 * size / 24, 4 * size / 24);
+            assert_same_picture(&b, &want);
+            options.wrap = SLB_WRAP_X; /* then a move up and down shows */
+            slb_image_free(&b);
+            b = stream(plan, &moved, &options, 100);
+            if (size != 24) assert_memory_not_equal(b.data, want.data, b.stride_bytes);
+            slb_image_free(&a);
+            slb_image_free(&b);
+            slb_image_free(&want);
+            slb_image_free(&in);
+            slb_image_free(&moved);
+            slb_plan_free(plan);
+        }
+}
+
+static void test_the_mean_of_eight_does_not_turn(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbPlan *plan = make_plan(bicubic_net, 2);
+    SlbImage in = noise(9, 6, 3, 8, 11), turned = noise(6, 9, 3, 8, 1);
+    for (uint32_t y = 0; y < 9; y++)
+        for (uint32_t x = 0; x < 6; x++)
+            memcpy(turned.data + y * turned.stride_bytes + 3 * x,
+                   in.data + x * in.stride_bytes + 3 * (8 - y), 3);
+    SlbImage a, b, once;
+    SlbUpscaleOptions options = to_size(&in, 27, 15), other = to_size(&turned, 15, 27);
+    assert_ok(slb_upscale_image(plan, &in, &options, true, &a, &err), &err);
+    assert_ok(slb_upscale_image(plan, &turned, &other, true, &b, &err), &err);
+    assert_ok(slb_upscale_image(plan, &in, &options, false, &once, &err), &err);
+    for (uint32_t y = 0; y < 27; y++)
+        for (uint32_t x = 0; x < 15; x++)
+            for (int c = 0; c < 3; c++)
+                assert_int_equal(sample_of(&b, x, y, c), sample_of(&a, 26 - y, x, c));
+    assert_memory_not_equal(a.data, once.data, a.stride_bytes * 15);
+    slb_image_free(&a);
+    slb_image_free(&b);
+    slb_image_free(&once);
+    slb_image_free(&turned);
+    slb_image_free(&in);
+    slb_plan_free(plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_band_gives_the_bytes_of_the_whole_picture),
+        cmocka_unit_test(test_any_band_gives_the_same_bytes_at_any_size),
+        cmocka_unit_test(test_memory_is_kept_to),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_the_network_enlarges_as_little_as_is_enough),
+        cmocka_unit_test(test_its_own_size_is_a_copy),
+        cmocka_unit_test(test_hidden_colours_do_not_bleed),
+        cmocka_unit_test(test_alpha_goes_as_it_is_asked_to),
+        cmocka_unit_test(test_transparency_is_put_on_the_background),
+        cmocka_unit_test(test_grey_stays_grey_through_rgb),
+        cmocka_unit_test(test_rgb_goes_through_as_it_is),
+        cmocka_unit_test(test_a_wrapped_picture_has_no_borders),
+        cmocka_unit_test(test_the_mean_of_eight_does_not_turn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
