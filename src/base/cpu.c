@@ -50,6 +50,12 @@ static bool has_bf16(void)
     return has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16);
 }
 
+bool slb_cpu_has_vpopcnt(void)
+{
+    unsigned a, b, c, d;
+    return has_avx512() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & bit_AVX512VPOPCNTDQ);
+}
+
 #ifdef SLBSR_AMX_EMULATION
 static bool has_amx(void)
 {
@@ -88,6 +94,11 @@ bool slb_cpu_has(SlbCpuLevel level)
 }
 #else
 static bool has_bf16(void)
+{
+    return false;
+}
+
+bool slb_cpu_has_vpopcnt(void)
 {
     return false;
 }

@@ -31,6 +31,9 @@ bool slb_cpu_has(SlbCpuLevel level);
 /* True when `level` includes the kernels of `other` (see above). */
 bool slb_cpu_includes(SlbCpuLevel level, SlbCpuLevel other);
 
+/* AVX512-VPOPCNTDQ beside level "vnni". False on other processors. */
+bool slb_cpu_has_vpopcnt(void);
+
 /* Extensions of NEON, as the operating system tells (AT_HWCAP): SDOT and UDOT; USMMLA. False on
  * other processors. */
 bool slb_cpu_has_dotprod(void);

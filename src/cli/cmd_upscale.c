@@ -217,9 +217,9 @@ const Command cmd_upscale = {
         "progressive, 8 to 16 bits, 4:2:0, 4:2:2, 4:4:4 or luma alone. Luma goes through the "
         "network, chroma is enlarged where its samples lie; levels, range, rate, aspect and "
         "the words of the headers stay.\n"
-        "Models with 8-bit activations run on integer kernels, which give the same pixels on "
-        "every machine, unless --float is given. SLBSR_CPU=c|sse2|avx2|vnni|amx|neon forces a "
-        "kernel level.",
+        "Models with activations of 8 bits or fewer run on integer kernels, which give the same "
+        "pixels on every machine, unless --float is given. SLBSR_CPU=c|sse2|avx2|vnni|amx|neon "
+        "forces a kernel level.",
     .example = "slbsr upscale photo.jpg large.png\n"
                "slbsr upscale photo.png large.png --bits 1 -s 4 -y\n"
                "slbsr upscale *.jpg -O large --name '{name}-{scale}x.{ext}'\n"

@@ -38,7 +38,7 @@ static Step *append(Maker *m, StepKind kind, const SlbNode *node)
 
 static void write_codes(Step *s, SlbCodes code, float step)
 {
-    s->codes = true;
+    s->element = ELEMENT_CODE;
     s->code = code;
     s->inverse_step = (float)(1.0 / (double)step);
 }
@@ -89,7 +89,9 @@ static SlbStatus pack_integers(Maker *m, Step *s, const SlbConvParams *c)
     const SlbLevels *levels = slb_levels(c->bits);
     size_t count = weight_count(c);
     int8_t *oihw = slb_alloc(count, sizeof *oihw);
-    size_t bytes = s->u8->packed_bytes(c->out_channels, c->in_channels, c->kernel);
+    bool xnor = s->kind == STEP_CONV_XNOR;
+    size_t bytes = xnor ? slb_xnor_packed_bytes(c->out_channels, c->in_channels, c->kernel)
+                        : s->u8->packed_bytes(c->out_channels, c->in_channels, c->kernel);
     s->weight = slb_alloc(bytes, 1);
     m->plan->weight_bytes += bytes;
     if (!oihw || !s->weight) {
@@ -97,7 +99,8 @@ static SlbStatus pack_integers(Maker *m, Step *s, const SlbConvParams *c)
         return slb_fail_memory(m->err, "the weights of a network");
     }
     for (size_t i = 0; i < count; i++) oihw[i] = (int8_t)slb_level_integer(levels, c->level[i]);
-    s->u8->pack(oihw, c->out_channels, c->in_channels, c->kernel, s->weight);
+    (xnor ? slb_xnor_pack : s->u8->pack)(oihw, c->out_channels, c->in_channels, c->kernel,
+                                         s->weight);
     slb_free(oihw);
     return SLB_OK;
 }
@@ -122,17 +125,39 @@ static SlbStatus fill_packed(Maker *m, Step *s, const SlbConvParams *c, float ou
     return status;
 }
 
-/* The step that gives the codes a packed convolution reads. */
+/* Whether a packed convolution counts bits. What it reads, then, comes in floats: codes with a sign
+ * are never written by convolutions. */
+static bool counts_bits(const Maker *m, const SlbNode *node)
+{
+    return slb_xnor_serves(m->plan->options.level, m->model->weight_bits, m->model->act_bits,
+                           !m->model->graph->nodes[node->source[0]].positive);
+}
+
+/* The step that gives the codes or signs a packed convolution reads. */
 static int source_codes(Maker *m, const SlbNode *node)
 {
     const SlbNode *from = &m->model->graph->nodes[node->source[0]];
     int source = m->step_of[node->source[0]];
-    if (m->plan->steps[source].codes) return source;
-    Step *s = append(m, STEP_QUANTIZE, from);
+    if (m->plan->steps[source].element == ELEMENT_CODE) return source;
+    bool signs = counts_bits(m, node);
+    Step *s = append(m, signs ? STEP_SIGNS : STEP_QUANTIZE, from);
     s->source[0] = source;
-    write_codes(s, slb_codes(m->model->act_bits, from->positive),
-                m->model->conv[node->conv].in_step);
+    if (signs) {
+        s->element = ELEMENT_SIGN;
+        s->stride = slb_xnor_bytes(from->channels);
+    } else {
+        write_codes(s, slb_codes(m->model->act_bits, from->positive),
+                    m->model->conv[node->conv].in_step);
+    }
     return (int)(s - m->plan->steps);
+}
+
+static StepKind conv_kind(const Maker *m, const SlbNode *node)
+{
+    int in_channels = m->model->conv[node->conv].in_channels;
+    bool few = in_channels <= SLB_EDGE_FEW || node->channels <= SLB_EDGE_FEW;
+    if (is_packed(m, node)) return counts_bits(m, node) ? STEP_CONV_XNOR : STEP_CONV_U8;
+    return m->plan->options.packed || few ? STEP_EDGE : STEP_CONV_F32;
 }
 
 static SlbStatus add_conv(Maker *m, int index)
@@ -142,9 +167,7 @@ static SlbStatus add_conv(Maker *m, int index)
     const SlbPlanOptions *options = &m->plan->options;
     bool packed = is_packed(m, node);
     int source = packed ? source_codes(m, node) : m->step_of[node->source[0]];
-    bool few = c->in_channels <= SLB_EDGE_FEW || c->out_channels <= SLB_EDGE_FEW;
-    StepKind kind = packed ? STEP_CONV_U8 : options->packed || few ? STEP_EDGE : STEP_CONV_F32;
-    Step *s = append(m, kind, node);
+    Step *s = append(m, conv_kind(m, node), node);
     m->step_of[index] = (int)(s - m->plan->steps);
     s->source[0] = source;
     s->conv = node->conv;
@@ -155,6 +178,7 @@ static SlbStatus add_conv(Maker *m, int index)
     if (out_step > 0.0f) write_codes(s, slb_codes(m->model->act_bits, true), out_step);
     s->run_f32 = slb_conv_f32(options->level);
     s->u8 = slb_conv_u8(options->level);
+    s->xnor = slb_conv_xnor(options->level);
     return packed ? fill_packed(m, s, c, out_step) : fill_float(m, s, c);
 }
 
@@ -298,6 +322,7 @@ const char *slb_plan_kernel(const SlbPlan *plan, int conv)
         const Step *s = &plan->steps[i];
         if (s->conv != conv) continue;
         if (s->kind == STEP_CONV_U8) return s->u8->name;
+        if (s->kind == STEP_CONV_XNOR) return s->xnor->name;
         return (s->kind == STEP_EDGE ? edge_names : names)[plan->options.level];
     }
     return "";

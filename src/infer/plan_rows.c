@@ -57,8 +57,8 @@ static void run_edge(const Task *t, int step, int64_t y)
                      .weight = s->weight,
                      .bias = s->bias,
                      .relu = s->relu,
-                     .out_f32 = s->codes ? NULL : out,
-                     .out_u8 = s->codes ? out : NULL,
+                     .out_f32 = s->element == ELEMENT_CODE ? NULL : out,
+                     .out_u8 = s->element == ELEMENT_CODE ? out : NULL,
                      .inverse_step = s->inverse_step,
                      .code_max = (float)s->code.most,
                      .out_stride = s->stride};
@@ -78,13 +78,45 @@ static void run_u8(const Task *t, int step, int64_t y)
                    .weight = s->weight,
                    .bias = s->int_bias,
                    .multiplier = s->multiplier,
-                   .out_u8 = s->codes ? out : NULL,
-                   .out_f32 = s->codes ? NULL : out,
+                   .out_u8 = s->element == ELEMENT_CODE ? out : NULL,
+                   .out_f32 = s->element == ELEMENT_CODE ? NULL : out,
                    .code_max = (float)s->code.most,
                    .out_stride = s->stride,
                    .relu = s->relu};
     for (int k = 0; k < a.taps; k++) a.in[k] = tap_address(t, step, y, k);
     s->u8->run(&a);
+}
+
+/* Those of the nine taps whose pixels lie beyond the picture: around row y; around the first and
+ * the last pixel of a row. Bit t for tap t. */
+enum { TAPS_ABOVE = 0007, TAPS_BELOW = 0700, TAPS_LEFT = 0111, TAPS_RIGHT = 0444 };
+
+static void run_xnor(const Task *t, int step, int64_t y)
+{
+    const Step *s = &t->run->plan->steps[step];
+    const View *v = &t->views[step];
+    void *out = output_row(t, step, y);
+    SlbConvXnor a = {.taps = s->kernel * s->kernel,
+                     .in_channels = s->in_channels,
+                     .in_stride = t->run->plan->steps[s->source[0]].stride,
+                     .pixels = task_columns(t, step),
+                     .out_channels = slb_out_padded(s->channels),
+                     .weight = s->weight,
+                     .bias = s->int_bias,
+                     .multiplier = s->multiplier,
+                     .out_u8 = s->element == ELEMENT_CODE ? out : NULL,
+                     .out_f32 = s->element == ELEMENT_CODE ? NULL : out,
+                     .code_max = (float)s->code.most,
+                     .out_stride = s->stride,
+                     .relu = s->relu};
+    for (int k = 0; k < a.taps; k++) a.in[k] = tap_address(t, step, y, k);
+    if (a.taps == SLB_MAX_TAPS) {
+        if (y == 0) a.outside |= TAPS_ABOVE;
+        if (y + 1 == v->height) a.outside |= TAPS_BELOW;
+        if (v->x0 == 0) a.first_outside = TAPS_LEFT;
+        if (v->x1 == (int64_t)t->run->width * s->scale) a.last_outside = TAPS_RIGHT;
+    }
+    s->xnor->run(&a);
 }
 
 /* The input's row, of which the caller's memory holds a part of the picture. */
@@ -149,6 +181,16 @@ static void run_quantize(const Task *t, int step, int64_t y)
         ops->quantize(in + p * stride, s->inverse_step, s->code, pass.count, out + p * s->stride);
 }
 
+static void run_signs(const Task *t, int step, int64_t y)
+{
+    const Step *s = &t->run->plan->steps[step];
+    const float *in = pixel(t, s->source[0], t->views[step].x0, y);
+    size_t stride = t->run->plan->steps[s->source[0]].stride;
+    slb_tensor_ops(t->run->plan->options.level)
+        ->signs(in, task_columns(t, step), stride, (size_t)s->channels, s->stride,
+                output_row(t, step, y));
+}
+
 /* nets/README.md: channel c R R + i R + j of pixel (x, y) is channel c of (R x + j, R y + i). */
 static void run_shuffle(const Task *t, int step, int64_t y)
 {
@@ -170,10 +212,12 @@ void slb_task_row(const Task *t, int step, int64_t y)
     case STEP_CONV_F32: run_f32(t, step, y); break;
     case STEP_EDGE: run_edge(t, step, y); break;
     case STEP_CONV_U8: run_u8(t, step, y); break;
+    case STEP_CONV_XNOR: run_xnor(t, step, y); break;
     case STEP_ADD: run_add(t, step, y); break;
     case STEP_LRELU: run_lrelu(t, step, y); break;
     case STEP_SHUFFLE: run_shuffle(t, step, y); break;
     case STEP_QUANTIZE: run_quantize(t, step, y); break;
+    case STEP_SIGNS: run_signs(t, step, y); break;
     }
 }
 

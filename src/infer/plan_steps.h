@@ -7,18 +7,27 @@
 #include "infer/plan.h"
 #include "kern/conv_f32.h"
 #include "kern/conv_u8.h"
+#include "kern/conv_xnor.h"
 #include "quant/requant.h"
 
 typedef enum StepKind {
-    STEP_INPUT,    /* a row of the picture */
-    STEP_CONV_F32, /* full or low weights as floats; all-float plans */
-    STEP_EDGE,     /* the same with one fixed order of sums: kern/edge.h */
-    STEP_CONV_U8,  /* low weights on codes: kern/conv_u8.h */
-    STEP_ADD,      /* floats plus floats */
-    STEP_LRELU,    /* floats */
-    STEP_SHUFFLE,  /* floats at a higher resolution */
-    STEP_QUANTIZE, /* floats to the codes that the next step wants */
+    STEP_INPUT,     /* a row of the picture */
+    STEP_CONV_F32,  /* full or low weights as floats; all-float plans */
+    STEP_EDGE,      /* the same with one fixed order of sums: kern/edge.h */
+    STEP_CONV_U8,   /* low weights on codes: kern/conv_u8.h */
+    STEP_CONV_XNOR, /* 1-bit weights on signs: kern/conv_xnor.h */
+    STEP_ADD,       /* floats plus floats */
+    STEP_LRELU,     /* floats */
+    STEP_SHUFFLE,   /* floats at a higher resolution */
+    STEP_QUANTIZE,  /* floats to the codes that the next step wants */
+    STEP_SIGNS,     /* floats to signs */
 } StepKind;
+
+typedef enum Element {
+    ELEMENT_FLOAT,
+    ELEMENT_CODE, /* uint8_t: quant/requant.h */
+    ELEMENT_SIGN, /* uint8_t with the bits of eight channels: kern/conv_xnor.h */
+} Element;
 
 typedef struct Step {
     StepKind kind;
@@ -26,10 +35,10 @@ typedef struct Step {
 
     /* The tensor it makes. Pixels are its own, smaller or as large as those of the output. */
     int channels;
-    size_t stride; /* elements between pixels; those behind the channels mean nothing to codes, are
-                      zero in floats */
-    bool codes;    /* elements are uint8_t, else float */
-    SlbCodes code; /* what they mean */
+    Element element;
+    size_t stride; /* elements between pixels; those behind the channels are zero, but mean nothing
+                      where they are codes */
+    SlbCodes code; /* what codes mean */
     int scale;     /* its width and height are those of the input times this */
     int every;     /* rows of the output to one of it */
     int halo;      /* pixels beyond those of the output that the steps behind need, on each side */
@@ -48,6 +57,7 @@ typedef struct Step {
     float inverse_step; /* of the codes that it writes: STEP_EDGE, STEP_QUANTIZE */
     SlbConvF32Fn run_f32;
     const SlbConvU8Kernel *u8;
+    const SlbConvXnorKernel *xnor;
 } Step;
 
 struct SlbPlan {
@@ -63,7 +73,7 @@ struct SlbPlan {
 
 static inline size_t step_element_bytes(const Step *step)
 {
-    return step->codes ? sizeof(uint8_t) : sizeof(float);
+    return step->element == ELEMENT_FLOAT ? sizeof(float) : sizeof(uint8_t);
 }
 
 /* Pixels that the step reads beyond its own, on each side. */

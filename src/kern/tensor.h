@@ -48,6 +48,10 @@ typedef struct SlbTensorOps {
     /* out = slb_quantize(x, inverse_step, codes) */
     void (*quantize)(const float *x, float inverse_step, SlbCodes codes, size_t count,
                      uint8_t *out);
+    /* bit c % 8 of out[p * out_stride + c / 8] = x[p * stride + c] >= 0 for channels c; only the
+     * bytes of channels are written, bits behind them are clear. NaN counts as below 0. */
+    void (*signs)(const float *x, size_t pixels, size_t stride, size_t channels, size_t out_stride,
+                  uint8_t *out);
 } SlbTensorOps;
 
 const SlbTensorOps *slb_tensor_ops(SlbCpuLevel level);

@@ -4,6 +4,10 @@
 
 #include "kern/tensor.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 /* As slb_to_bf16, but without its branch for NaN: those that training meets are found by the loss
  * (an infinity stays one, a NaN stays NaN or becomes an infinity). */
 static inline SlbBf16 rounded(float value)
@@ -169,8 +173,33 @@ static void quantize(const float *x, float inverse_step, SlbCodes codes, size_t 
         for (size_t i = 0; i < count; i++) out[i] = slb_quantize(x[i], inverse_step, codes);
 }
 
+/* Eight signs. */
+static inline uint8_t eight_signs(const float *x)
+{
+#if defined(__AVX2__)
+    return (uint8_t)_mm256_movemask_ps(
+        _mm256_cmp_ps(_mm256_loadu_ps(x), _mm256_setzero_ps(), _CMP_GE_OQ));
+#else
+    unsigned bits = 0;
+    for (unsigned i = 0; i < 8; i++) bits |= (unsigned)(x[i] >= 0.0f) << i;
+    return (uint8_t)bits;
+#endif
+}
+
+static void signs(const float *x, size_t pixels, size_t stride, size_t channels, size_t out_stride,
+                  uint8_t *out)
+{
+    for (size_t p = 0; p < pixels; p++, x += stride, out += out_stride) {
+        for (size_t c = 0; c + 8 <= channels; c += 8) out[c / 8] = eight_signs(x + c);
+        unsigned bits = 0;
+        for (size_t c = channels / 8 * 8; c < channels; c++)
+            bits |= (unsigned)(x[c] >= 0.0f) << c % 8;
+        if (channels % 8) out[channels / 8] = (uint8_t)bits;
+    }
+}
+
 const SlbTensorOps NAME = {
-    add_f32,      add_bf16,      leak_f32, leak_bf16,    gate_f32,
-    gate_bf16,    sum_f32,       sum_bf16, quantize_f32, quantize_bf16,
-    straight_f32, straight_bf16, to_bf16,  to_f32,       quantize,
+    add_f32, add_bf16, leak_f32,     leak_bf16,     gate_f32,     gate_bf16,
+    sum_f32, sum_bf16, quantize_f32, quantize_bf16, straight_f32, straight_bf16,
+    to_bf16, to_f32,   quantize,     signs,
 };
