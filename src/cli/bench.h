@@ -32,6 +32,9 @@ double bench_macs(const SlbGraph *graph);
 SLB_MUST_CHECK SlbStatus bench_upscale(const BenchOptions *options, const char *name,
                                        SlbError *err);
 
+/* Every kernel that the level in use includes, on one thread. */
+SLB_MUST_CHECK SlbStatus bench_kernels(const BenchOptions *options, SlbError *err);
+
 /* Training: kernels and a step. */
 SLB_MUST_CHECK SlbStatus bench_train(const BenchOptions *options, SlbError *err);
 

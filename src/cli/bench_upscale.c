@@ -8,6 +8,7 @@
 #include "cli/bench.h"
 #include "infer/builtin.h"
 #include "infer/plan.h"
+#include "kern/conv_xnor.h"
 
 /* One result: a table row or an element of "upscale". */
 static void tell(const BenchOptions *how, const char *name, const char *run, double seconds,
@@ -61,6 +62,8 @@ static SlbStatus one_run(const BenchOptions *how, const char *name, const SlbMod
         .packed = packed, .level = how->cpu.level, .threads = how->threads};
     SlbPlan *plan;
     double seconds = 0;
+    bool counts =
+        slb_xnor_serves(how->cpu.level, model->weight_bits, model->act_bits, true); /* bits */
     SlbStatus s = slb_plan_create(model, &options, &plan, err);
     if (s != SLB_OK) return s;
     int scale = slb_plan_scale(plan), side = (how->size + scale - 1) / scale;
@@ -69,7 +72,9 @@ static SlbStatus one_run(const BenchOptions *how, const char *name, const SlbMod
     slb_plan_free(plan);
     if (s == SLB_OK)
         tell(how, name, packed ? "packed" : "float", seconds, pixels, bench_macs(model->graph),
-             how->peak[packed ? SLB_PEAK_INT8 : SLB_PEAK_F32]);
+             how->peak[!packed  ? SLB_PEAK_F32
+                       : counts ? SLB_PEAK_BITS
+                                : SLB_PEAK_INT8]);
     return s;
 }
 

@@ -99,14 +99,17 @@ static void describe_machine(const BenchOptions *how)
 }
 
 /* All that is measured, to standard output: as text line by line, or as JSON at the end. */
-static SlbStatus measure(BenchOptions *how, bool train, const char *model, bool json, SlbError *err)
+static SlbStatus measure(BenchOptions *how, bool train, const char *what, bool json, SlbError *err)
 {
     if (json) how->json = cJSON_CreateObject();
     if (json && !how->json) return slb_fail_memory(err, "the results");
     if (slb_comm_rank(how->comm) != 0) (void)!freopen("/dev/null", "w", stdout);
     measure_peaks(how);
     describe_machine(how);
-    SlbStatus s = train ? bench_train(how, err) : bench_upscale(how, model, err);
+    bool kernels = what && strcmp(what, "kernels") == 0;
+    SlbStatus s = train     ? bench_train(how, err)
+                  : kernels ? bench_kernels(how, err)
+                            : bench_upscale(how, what, err);
     if (s == SLB_OK && how->json) {
         char *text = cJSON_Print(how->json);
         if (text)
@@ -145,15 +148,18 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
 
 const Command cmd_bench = {
     .name = "bench",
-    .operands = "[train|MODEL]",
+    .operands = "[train|kernels|MODEL]",
     .max_operands = 1,
     .summary = "Measure how fast this machine upscales and trains",
     .notes = "Without an operand, all built-in models: the network with an output of --size by "
              "--size pixels, in integers where the model has codes for activations and in float32. "
+             "'kernels': every kernel of the level in use and of those below it, on rows that "
+             "lie in the cache, by one thread. "
              "'peak' is what the arithmetic units give in loops without memory, taken in the same "
              "run. Measure on a machine that does nothing else.",
     .example = "slbsr bench -j 1\n"
-               "slbsr bench train --data pictures --json",
+               "slbsr bench train --data pictures --json\n"
+               "slbsr bench kernels",
     .options = options,
     .settings_bytes = sizeof(Settings),
     .run = run,

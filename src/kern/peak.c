@@ -7,7 +7,7 @@
 
 const char *slb_peak_name(SlbPeak kind)
 {
-    static const char *const names[SLB_PEAKS] = {"float32", "bf16", "int8"};
+    static const char *const names[SLB_PEAKS] = {"float32", "bf16", "int8", "1 bit"};
     return names[kind];
 }
 
@@ -30,6 +30,7 @@ static double run_x86(SlbPeak kind, const SlbCpu *cpu, long rounds)
     case SLB_PEAK_INT8:
         if (tiles) return slb_peak_int8_amx(rounds);
         return wide ? slb_peak_int8_avx512(rounds) : 0;
+    case SLB_PEAK_BITS: return wide && slb_cpu_has_vpopcnt() ? slb_peak_bits_vpopcnt(rounds) : 0;
     default:
         if (wide) return slb_peak_f32_avx512(rounds);
         return cpu->level == SLB_CPU_AVX2 ? slb_peak_f32_avx2(rounds) : slb_peak_f32_c(rounds);

@@ -21,6 +21,18 @@ static inline SlbBf16 rounded(float value)
     return (SlbBf16)(kept >> 16);
 }
 
+/* a where x > 0, else b: by bits, since gcc 12 makes branches of a choice between floats. */
+static inline float where_positive(float x, float a, float b)
+{
+    union {
+        float f;
+        uint32_t u;
+    } yes = {a}, no = {b};
+    uint32_t mask = -(uint32_t)(x > 0.0f);
+    yes.u = (yes.u & mask) | (no.u & ~mask);
+    return yes.f;
+}
+
 static void add_f32(const float *a, const float *b, size_t count, float *out)
 {
     for (size_t i = 0; i < count; i++) out[i] = a[i] + b[i];
@@ -33,33 +45,27 @@ static void add_bf16(const SlbBf16 *a, const SlbBf16 *b, size_t count, SlbBf16 *
 
 static void leak_f32(const float *x, float slope, size_t count, float *out)
 {
-    for (size_t i = 0; i < count; i++) {
-        float leaked = slope * x[i];
-        out[i] = x[i] > 0.0f ? x[i] : leaked;
-    }
+    for (size_t i = 0; i < count; i++) out[i] = where_positive(x[i], x[i], slope * x[i]);
 }
 
 static void leak_bf16(const SlbBf16 *x, float slope, size_t count, SlbBf16 *out)
 {
     for (size_t i = 0; i < count; i++) {
-        float v = slb_from_bf16(x[i]), leaked = slope * v;
-        out[i] = rounded(v > 0.0f ? v : leaked);
+        float v = slb_from_bf16(x[i]);
+        out[i] = rounded(where_positive(v, v, slope * v));
     }
 }
 
 static void gate_f32(const float *y, float slope, size_t count, float *grad)
 {
-    for (size_t i = 0; i < count; i++) {
-        float closed = slope * grad[i];
-        grad[i] = y[i] > 0.0f ? grad[i] : closed;
-    }
+    for (size_t i = 0; i < count; i++) grad[i] = where_positive(y[i], grad[i], slope * grad[i]);
 }
 
 static void gate_bf16(const SlbBf16 *y, float slope, size_t count, SlbBf16 *grad)
 {
     for (size_t i = 0; i < count; i++) {
-        float g = slb_from_bf16(grad[i]), closed = slope * g;
-        grad[i] = rounded(slb_from_bf16(y[i]) > 0.0f ? g : closed);
+        float g = slb_from_bf16(grad[i]);
+        grad[i] = rounded(where_positive(slb_from_bf16(y[i]), g, slope * g));
     }
 }
 

@@ -1,23 +1,8 @@
-/* Every packed convolution kernel of this machine, and that for AMX on emulated tiles, against
- * three plain loops, bytes compared: odd sizes, extreme values, padding kept zero, nothing read or
- * written outside. SLBSR_SEED=N takes other numbers. `test_conv_u8 bench` measures the kernels
- * instead. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
-
-#include "base/mem.h"
-#include "base/rng.h"
+/* Packed convolutions, AMX on emulated tiles too, against three plain loops, bytes compared:
+ * padding kept zero, nothing read or written outside. */
 #include "kern/amx_emulated.h"
+#include "kern/check.h"
 #include "kern/conv_u8.h"
-#include "kern/guarded.h"
 #include "net/graph.h"
 #include "quant/requant.h"
 
@@ -42,19 +27,6 @@ typedef struct Setup {
     float *multiplier;
     int32_t *sums; /* [pixels][out], what is to come out before it is requantized */
 } Setup;
-
-static uint64_t seed(void)
-{
-    const char *text = getenv("SLBSR_SEED");
-    return text ? strtoull(text, NULL, 10) : 20;
-}
-
-static void *room(size_t count, size_t size)
-{
-    void *block = slb_calloc(count, size);
-    assert_non_null(block);
-    return block;
-}
 
 static int32_t reference(const Setup *s, size_t pixel, int o)
 {
@@ -161,7 +133,7 @@ static void wrong(const Setup *s, const SlbConvU8Kernel *k, size_t pixel, int o,
     fail_msg("%s: in %d out %d kernel %d bits %d pixels %zu: pixel %zu output %d is %.9g, not %.9g "
              "(SLBSR_SEED=%llu)",
              k->name, s->c.in, s->c.out, s->c.kernel, s->c.bits, s->c.pixels, pixel, o, is, want,
-             (unsigned long long)seed());
+             (unsigned long long)check_seed());
 }
 
 static void check_codes(const Setup *s, const SlbConvU8Kernel *k, SlbConvU8 a)
@@ -254,7 +226,7 @@ static bool takes(const SlbConvU8Kernel *k, const Setup *s)
 static void check_case(Case c, uint64_t stream, uint64_t index)
 {
     for (int narrow = 0; narrow < 2; narrow++) {
-        SlbRng rng = slb_rng(seed(), stream, index);
+        SlbRng rng = check_rng(stream, index);
         Setup s = make(c, narrow != 0, &rng);
         const SlbConvU8Kernel *k;
         for (size_t i = 0; (k = slb_conv_u8_at(i)); i++)
@@ -288,7 +260,7 @@ static void test_blocks_and_what_remains(void **state)
     static const size_t pixels[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 34, 47, 63, 64, 65, 97, 271};
     enum { CHANNELS = sizeof channels / sizeof *channels };
     for (uint64_t i = 0; i < 3 * CHANNELS; i++) {
-        SlbRng rng = slb_rng(seed(), 1, i);
+        SlbRng rng = check_rng(1, i);
         Case c = {.in = channels[i % CHANNELS],
                   .out = outputs[slb_rng_below(&rng, sizeof outputs / sizeof *outputs)],
                   .kernel = i % 2 ? 3 : 1,
@@ -301,7 +273,7 @@ static void test_blocks_and_what_remains(void **state)
 static void test_random_sizes(void **state)
 {
     (void)state;
-    SlbRng rng = slb_rng(seed(), 3, 0);
+    SlbRng rng = check_rng(3, 0);
     for (uint64_t i = 0; i < 40; i++) {
         Case c = {.in = 1 + (int)slb_rng_below(&rng, 80),
                   .out = 1 + (int)slb_rng_below(&rng, 80),
@@ -332,87 +304,13 @@ static void test_a_level_gets_a_kernel_that_it_can_run(void **state)
     }
 }
 
-/* -- benchmark -- */
-
-enum { ROUNDS = 9, MAX_KERNELS = 16 };
-
-static int by_size(const void *a, const void *b)
+int check_conv_u8(void)
 {
-    double d = *(const double *)a - *(const double *)b;
-    return d < 0 ? -1 : d > 0;
-}
-
-/* Of this thread: what others do on the machine counts for less. */
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-/* Seconds of one run, the mean of `times`. */
-static double time_run(const SlbConvU8Kernel *k, const SlbConvU8 *a, int times)
-{
-    double start = cpu_seconds();
-    for (int i = 0; i < times; i++) k->run(a);
-    return (cpu_seconds() - start) / times;
-}
-
-/* All kernels on one layer, taking turns of about 10 ms; medians. */
-static void bench(Case c)
-{
-    SlbRng rng = slb_rng(seed(), 2, 0);
-    Setup s = make(c, true, &rng);
-    size_t row = c.pixels * (size_t)s.out_padded, count = 0;
-    const SlbConvU8Kernel *kernel[MAX_KERNELS], *k;
-    void *packed[MAX_KERNELS];
-    double time[MAX_KERNELS][ROUNDS];
-    uint8_t *out = room(row, 1);
-    for (size_t i = 0; count < MAX_KERNELS && (k = slb_conv_u8_at(i)); i++) {
-        if (!takes(k, &s)) continue;
-        packed[count] = room(k->packed_bytes(c.out, c.in, c.kernel), 1);
-        k->pack(s.weight, c.out, c.in, c.kernel, packed[count]);
-        kernel[count++] = k;
-    }
-    for (int round = 0; round < ROUNDS; round++)
-        for (size_t i = 0; i < count; i++) {
-            SlbConvU8 a = args_of(&s, packed[i]);
-            a.out_u8 = out;
-            a.out_stride = (size_t)s.out_padded;
-            a.code_max = 255.0f;
-            int times = 1 + (int)(0.01 / time_run(kernel[i], &a, 1));
-            time[i][round] = time_run(kernel[i], &a, times);
-        }
-    double work = 2.0 * c.in * c.out * s.taps * (double)c.pixels, plain = 0;
-    for (size_t i = 0; i < count; i++) {
-        qsort(time[i], ROUNDS, sizeof **time, by_size);
-        double middle = time[i][ROUNDS / 2];
-        if (i == 0) plain = middle;
-        printf("%3d -> %3d, %dx%d, %d bits: %-20s %8.1f GOP/s  %5.2f x plain C\n", c.in, c.out,
-               c.kernel, c.kernel, c.bits, kernel[i]->name, work / middle * 1e-9, plain / middle);
-        slb_free(packed[i]);
-    }
-    slb_free(out);
-    drop(&s);
-}
-
-static int bench_all(void)
-{
-    for (int bits = 1; bits <= 4; bits *= 2) bench((Case){64, 64, 3, bits, 200, false});
-    bench((Case){64, 256, 3, 2, 200, false});
-    bench((Case){64, 64, 1, 2, 200, false});
-    return 0;
-}
-
-int main(int argc, char **argv)
-{
-    if (argc > 1 && strcmp(argv[1], "bench") == 0) return bench_all();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kernel_gives_the_same_bytes),
         cmocka_unit_test(test_blocks_and_what_remains),
         cmocka_unit_test(test_random_sizes),
         cmocka_unit_test(test_a_level_gets_a_kernel_that_it_can_run),
     };
-    printf("SLBSR_SEED=%llu\n", (unsigned long long)seed());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,21 +1,11 @@
-/* The bf16 convolutions and weight gradients of every instruction set, AMX on emulated tiles too,
- * against sums in double: odd sizes, ReLU, gate, padding; nothing read or written outside; the
- * same bytes however the pixels are divided. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+/* bf16 convolutions and weight gradients, AMX on emulated tiles too, against sums in double: ReLU,
+ * gate, padding; nothing read or written outside; the same bytes however the pixels are divided. */
+#include "kern/check.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "base/mem.h"
-#include "base/rng.h"
 #include "kern/amx_emulated.h"
 #include "kern/conv_bf16.h"
-#include "kern/guarded.h"
 
 /* What a sum of n random products of numbers up to 1 may be off by, summed in float32 in any order;
  * and what a number may be that is rounded to bf16, as a part of itself. */
@@ -31,13 +21,6 @@ typedef struct Case {
     int in, out, kernel; /* in: of the kernel, even */
     size_t row, pixels;  /* row: pixels from tap to tap below */
 } Case;
-
-static void *room(size_t count, size_t size)
-{
-    void *block = slb_calloc(count, size);
-    assert_non_null(block);
-    return block;
-}
 
 static SlbBf16 random_half(SlbRng *rng)
 {
@@ -85,7 +68,7 @@ static size_t tap_pixel(Case c, int t)
 /* Input at one end of its room; between the channels of two pixels NaN. */
 static void fill_input(Forward *f, int at_end, uint64_t stream)
 {
-    SlbRng rng = slb_rng(5, stream, 1);
+    SlbRng rng = check_rng(5000 + stream, 1);
     SlbBf16 *x = guarded_at(&f->in, at_end);
     for (size_t p = 0; p < f->span; p++)
         for (int i = 0; i < f->c.in + 2; i++) {
@@ -97,7 +80,7 @@ static void fill_input(Forward *f, int at_end, uint64_t stream)
 static Forward make_forward(Case c, uint64_t stream)
 {
     Forward f = {.c = c, .taps = c.kernel * c.kernel, .out_padded = slb_out_padded(c.out)};
-    SlbRng rng = slb_rng(5, stream, 0);
+    SlbRng rng = check_rng(5000 + stream, 0);
     f.span = c.pixels + reach_of(c);
     f.in = guarded_room((f.span * (size_t)(c.in + 2) - 2) * sizeof(SlbBf16));
     size_t weights = (size_t)(f.taps * c.in * f.out_padded);
@@ -233,7 +216,7 @@ static void test_odd_channels(void **state)
     enum { IN = 33, OUT = 16, PIXELS = 5 };
     float weight[IN * OUT], out[PIXELS * OUT] __attribute__((aligned(64)));
     SlbBf16 in[PIXELS * (IN + 1)];
-    SlbRng rng = slb_rng(6, 0, 0);
+    SlbRng rng = check_rng(6, 0);
     for (int k = 0; k < IN * OUT; k++) weight[k] = slb_from_bf16(random_half(&rng));
     for (int k = 0; k < PIXELS * (IN + 1); k++) in[k] = random_half(&rng);
     for (int n = 0; n < 3; n++) {
@@ -305,7 +288,7 @@ static void test_not_a_number(void **state)
  * has it: all finite, 3 pixels more behind the last that a tap reads. */
 static void check_grad(Case c, uint64_t stream)
 {
-    SlbRng rng = slb_rng(7, stream, 0);
+    SlbRng rng = check_rng(7000 + stream, 0);
     int taps = c.kernel * c.kernel;
     size_t in = (size_t)c.in, out = (size_t)c.out, x_stride = in + 16, d_stride = out + 16;
     Guarded x_room = guarded_room(((c.pixels + reach_of(c) + 3) * x_stride - 16) * sizeof(SlbBf16));
@@ -372,7 +355,7 @@ static void test_weight_gradients(void **state)
     for (size_t i = 0; i < sizeof grads / sizeof *grads; i++) check_grad(grads[i], i);
 }
 
-int main(void)
+int check_conv_bf16(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward),

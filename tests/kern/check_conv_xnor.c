@@ -1,21 +1,8 @@
-/* Every counting convolution of this machine against plain loops over -1, 0 and +1, bytes compared:
- * odd sizes, extreme fills, taps beyond the border, nothing read or written outside. SLBSR_SEED=N
- * takes other numbers. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/mem.h"
-#include "base/rng.h"
+/* Counting convolutions against plain loops over -1, 0 and +1, bytes compared: taps beyond the
+ * border, nothing read or written outside. */
+#include "kern/check.h"
 #include "kern/conv_u8.h"
 #include "kern/conv_xnor.h"
-#include "kern/guarded.h"
 #include "quant/requant.h"
 
 typedef enum Fill { FILL_RANDOM, FILL_EQUAL, FILL_OPPOSITE, FILLS } Fill;
@@ -37,19 +24,6 @@ typedef struct Setup {
     float *multiplier;
     unsigned outside, first_outside, last_outside;
 } Setup;
-
-static uint64_t seed(void)
-{
-    const char *text = getenv("SLBSR_SEED");
-    return text ? strtoull(text, NULL, 10) : 20;
-}
-
-static void *room(size_t count, size_t size)
-{
-    void *block = slb_calloc(count, size);
-    assert_non_null(block);
-    return block;
-}
 
 static bool is_outside(const Setup *s, int tap, size_t pixel)
 {
@@ -137,7 +111,7 @@ static void wrong(const Setup *s, const SlbConvXnorKernel *k, size_t p, int o, d
     fail_msg("%s: in %d out %d kernel %d pixels %zu fill %d outside %o %o %o: pixel %zu output %d "
              "is %.9g, not %.9g (SLBSR_SEED=%llu)",
              k->name, s->c.in, s->c.out, s->c.kernel, s->c.pixels, s->c.fill, s->outside,
-             s->first_outside, s->last_outside, p, o, is, want, (unsigned long long)seed());
+             s->first_outside, s->last_outside, p, o, is, want, (unsigned long long)check_seed());
 }
 
 static void check_floats(const Setup *s, const SlbConvXnorKernel *k, SlbConvXnor a, int at_end)
@@ -172,7 +146,7 @@ static void check_codes(const Setup *s, const SlbConvXnorKernel *k, SlbConvXnor 
 
 static void check_case(Case c, uint64_t stream, uint64_t index)
 {
-    SlbRng rng = slb_rng(seed(), stream, index);
+    SlbRng rng = check_rng(stream, index);
     Setup s = make(c, &rng);
     const SlbConvXnorKernel *k;
     for (int at_end = 0; at_end < 2; at_end++) {
@@ -221,7 +195,7 @@ static void test_every_kernel_gives_the_same_bytes(void **state)
 static void test_random_sizes(void **state)
 {
     (void)state;
-    SlbRng rng = slb_rng(seed(), 1, 0);
+    SlbRng rng = check_rng(1, 0);
     for (uint64_t i = 0; i < 60; i++) {
         Case c = {.in = 1 + (int)slb_rng_below(&rng, 150),
                   .out = 1 + (int)slb_rng_below(&rng, 80),
@@ -245,13 +219,12 @@ static void test_a_level_gets_a_kernel_that_it_can_run(void **state)
     }
 }
 
-int main(void)
+int check_conv_xnor(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kernel_gives_the_same_bytes),
         cmocka_unit_test(test_random_sizes),
         cmocka_unit_test(test_a_level_gets_a_kernel_that_it_can_run),
     };
-    printf("SLBSR_SEED=%llu\n", (unsigned long long)seed());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
