@@ -4,6 +4,7 @@
 #include "kern/bf16_pairs.h"
 #include "kern/conv_bf16.h"
 #include "kern/conv_grad.h"
+#include "kern/unroll.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -27,28 +28,30 @@ ALWAYS_INLINE void tile(const SlbBf16 *a, size_t a_row, size_t a_pair, const Slb
                         int vectors)
 {
     __m512 sum[ROWS][VECTORS];
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int r = 0; r < rows; r++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++)
             sum[r][v] = _mm512_load_ps(sums + (size_t)r * sums_row + v * LANES);
+    }
     for (size_t k = 0; k < pairs; k++) {
         __m512bh w[VECTORS];
-#pragma GCC unroll 8
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++)
             w[v] = (__m512bh)_mm512_load_si512(b + k * b_pair + (size_t)v * 2 * LANES);
-#pragma GCC unroll 8
+        SLB_UNROLL
         for (int r = 0; r < rows; r++) {
             __m512bh x = pair_of(a + (size_t)r * a_row + k * a_pair);
-#pragma GCC unroll 8
+            SLB_UNROLL
             for (int v = 0; v < vectors; v++) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], x, w[v]);
         }
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int r = 0; r < rows; r++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++)
             _mm512_store_ps(sums + (size_t)r * sums_row + v * LANES, sum[r][v]);
+    }
 }
 
 /* One tap of a part of at most PART_OUT output channels, `vectors` a constant. */

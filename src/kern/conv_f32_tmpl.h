@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kern/conv_f32.h"
+#include "kern/unroll.h"
 
 typedef float Vec __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
 
@@ -22,28 +23,30 @@ ALWAYS_INLINE void tile(const float *in, size_t in_stride, const float *weight,
                         int pixels, int vectors)
 {
     Vec sum[PIXELS][VECTORS];
-#pragma GCC unroll 16
-    for (int p = 0; p < pixels; p++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int p = 0; p < pixels; p++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++)
             sum[p][v] = *(const Vec *)(out + (size_t)p * out_stride + v * LANES);
+    }
     for (int i = 0; i < in_channels; i++) {
         Vec w[VECTORS];
-#pragma GCC unroll 8
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++) w[v] = *(const Vec *)(weight + v * LANES);
         weight += weight_stride;
-#pragma GCC unroll 16
+        SLB_UNROLL
         for (int p = 0; p < pixels; p++) {
             float x = in[(size_t)p * in_stride + (size_t)i];
-#pragma GCC unroll 8
+            SLB_UNROLL
             for (int v = 0; v < vectors; v++) sum[p][v] += x * w[v];
         }
     }
-#pragma GCC unroll 16
-    for (int p = 0; p < pixels; p++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int p = 0; p < pixels; p++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++)
             *(Vec *)(out + (size_t)p * out_stride + v * LANES) = sum[p][v];
+    }
 }
 
 ALWAYS_INLINE void columns(const SlbConvF32 *a, const float *in, const float *weight, float *out,

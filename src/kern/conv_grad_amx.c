@@ -22,6 +22,7 @@
 
 #include "kern/amx_tile.h"
 #include "kern/bf16_pairs.h"
+#include "kern/unroll.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -63,19 +64,19 @@ size_t slb_grad_amx_scratch(int in_channels, int out_channels, size_t reach)
 ALWAYS_INLINE void transpose(__m512i v[16])
 {
     __m512i w[16];
-#pragma GCC unroll 16
+    SLB_UNROLL
     for (int i = 0; i < 16; i += 2) {
         w[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
         w[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
     }
-#pragma GCC unroll 16
+    SLB_UNROLL
     for (int i = 0; i < 16; i += 4) /* v[i + j]: in lane l column 4 l + j of rows i..i + 3 */
-#pragma GCC unroll 16
-        for (int j = 0; j < 2; j++) {
-            v[i + 2 * j] = _mm512_unpacklo_epi64(w[i + j], w[i + 2 + j]);
-            v[i + 2 * j + 1] = _mm512_unpackhi_epi64(w[i + j], w[i + 2 + j]);
-        }
-#pragma GCC unroll 16
+        SLB_UNROLL
+    for (int j = 0; j < 2; j++) {
+        v[i + 2 * j] = _mm512_unpacklo_epi64(w[i + j], w[i + 2 + j]);
+        v[i + 2 * j + 1] = _mm512_unpackhi_epi64(w[i + j], w[i + 2 + j]);
+    }
+    SLB_UNROLL
     for (int j = 0; j < 4; j++) { /* lanes: a transpose of 4 x 4 */
         __m512i low = _mm512_shuffle_i32x4(v[j], v[4 + j], 0x44);
         __m512i high = _mm512_shuffle_i32x4(v[j], v[4 + j], 0xee);
@@ -86,7 +87,7 @@ ALWAYS_INLINE void transpose(__m512i v[16])
         w[8 + j] = _mm512_shuffle_i32x4(high, high2, 0x88);
         w[12 + j] = _mm512_shuffle_i32x4(high, high2, 0xdd);
     }
-#pragma GCC unroll 16
+    SLB_UNROLL
     for (int i = 0; i < 16; i++) v[i] = w[i];
 }
 
@@ -95,14 +96,14 @@ ALWAYS_INLINE void turn_block(const SlbBf16 *in, size_t stride, size_t there, Sl
                               size_t out_row)
 {
     __m512i v[16];
-#pragma GCC unroll 16
+    SLB_UNROLL
     for (size_t k = 0; k < 16; k++) {
         const SlbBf16 *first = 2 * k < there ? in + 2 * k * stride : NULL;
         const SlbBf16 *second = 2 * k + 1 < there ? in + (2 * k + 1) * stride : NULL;
         v[k] = slb_pair_rows(first, second);
     }
     transpose(v);
-#pragma GCC unroll 16
+    SLB_UNROLL
     for (size_t c = 0; c < 16; c++) _mm512_store_si512(out + c * out_row, v[c]);
 }
 

@@ -1,6 +1,7 @@
 /* The weight gradient for one vector width: see conv_f32_tmpl.h. The register tile is INPUTS input
  * channels by VECTORS vectors of output channels; it stays in registers for a chunk of pixels. */
 #include "kern/conv_grad.h"
+#include "kern/unroll.h"
 
 typedef float Vec __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
 
@@ -13,28 +14,30 @@ ALWAYS_INLINE void tile(const SlbGradF32 *a, const float *in, const float *delta
 {
     size_t row = (size_t)a->out_channels;
     Vec sum[INPUTS][VECTORS];
-#pragma GCC unroll 8
-    for (int i = 0; i < inputs; i++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int i = 0; i < inputs; i++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++)
             sum[i][v] = *(const Vec *)(grad + (size_t)i * row + v * LANES);
+    }
     for (size_t p = 0; p < pixels; p++) {
         Vec d[VECTORS];
-#pragma GCC unroll 8
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++) d[v] = *(const Vec *)(delta + v * LANES);
-#pragma GCC unroll 8
+        SLB_UNROLL
         for (int i = 0; i < inputs; i++) {
             float x = in[i];
-#pragma GCC unroll 8
+            SLB_UNROLL
             for (int v = 0; v < vectors; v++) sum[i][v] += x * d[v];
         }
         in += a->in_stride;
         delta += a->delta_stride;
     }
-#pragma GCC unroll 8
-    for (int i = 0; i < inputs; i++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int i = 0; i < inputs; i++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++) *(Vec *)(grad + (size_t)i * row + v * LANES) = sum[i][v];
+    }
 }
 
 ALWAYS_INLINE void inputs_by(const SlbGradF32 *a, const float *in, const float *delta, float *grad,

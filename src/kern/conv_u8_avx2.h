@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kern/conv_u8.h"
+#include "kern/unroll.h"
 
 /* The register tile: 3 pixels (or pairs of them) by 4 vectors of 8 sums. */
 enum { ROWS = 3, VECTORS = 4, LANES = 8, GROUP = 4 };
@@ -45,27 +46,29 @@ ALWAYS_INLINE void add_groups(const uint8_t *in, size_t stride, const int8_t *we
 {
     __m256i sum[ROWS][VECTORS];
     const __m256i ones = _mm256_set1_epi16(1);
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+    SLB_UNROLL
+    for (int r = 0; r < rows; r++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++) sum[r][v] = _mm256_setzero_si256();
+    }
     for (int g = 0; g < groups; g++, in += GROUP, weight += group_bytes) {
         __m256i x[ROWS];
-#pragma GCC unroll 4
+        SLB_UNROLL
         for (int r = 0; r < rows; r++) x[r] = broadcast(in + (size_t)r * stride);
-#pragma GCC unroll 4
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++) {
             __m256i w = _mm256_load_si256((const __m256i *)(weight + v * LANES * GROUP));
-#pragma GCC unroll 4
+            SLB_UNROLL
             for (int r = 0; r < rows; r++)
                 sum[r][v] = _mm256_add_epi16(sum[r][v], _mm256_maddubs_epi16(x[r], w));
         }
     }
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+    SLB_UNROLL
+    for (int r = 0; r < rows; r++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++)
             wide[r][v] = _mm256_add_epi32(wide[r][v], _mm256_madd_epi16(sum[r][v], ones));
+    }
 }
 
 #endif

@@ -33,28 +33,30 @@ ALWAYS_INLINE void tile(const SlbConvU8 *a, size_t pixel, int o, int rows, int v
     size_t group_bytes = (size_t)a->out_channels * GROUP;
     const int8_t *weight = (const int8_t *)a->weight + (size_t)o * GROUP;
     __m512i sum[ROWS][VECTORS];
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int r = 0; r < rows; r++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++) sum[r][v] = _mm512_load_si512(a->bias + o + v * LANES);
+    }
     for (int t = 0; t < a->taps; t++) {
         const uint8_t *in = a->in[t] + pixel * stride;
         for (size_t i = 0; i < channels; i += GROUP, weight += group_bytes) {
             __m512i w[VECTORS];
-#pragma GCC unroll 8
+            SLB_UNROLL
             for (int v = 0; v < vectors; v++) w[v] = _mm512_load_si512(weight + v * LANES * GROUP);
-#pragma GCC unroll 8
+            SLB_UNROLL
             for (int r = 0; r < rows; r++) {
                 __m512i x = broadcast(in + (size_t)r * stride + i);
-#pragma GCC unroll 8
+                SLB_UNROLL
                 for (int v = 0; v < vectors; v++) multiply_add(&sum[r][v], x, w[v]);
             }
         }
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int r = 0; r < rows; r++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++) store(a, pixel + (size_t)r, o + v * LANES, sum[r][v]);
+    }
 }
 
 /* All outputs of `rows` pixels, a constant. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kern/conv_u8.h"
+#include "kern/unroll.h"
 
 /* The register tile: 6 pixels (or pairs of them) by 4 vectors of 16 sums. */
 enum { ROWS = 6, VECTORS = 4, LANES = 16, GROUP = 4 };

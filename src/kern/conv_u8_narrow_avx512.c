@@ -52,27 +52,29 @@ ALWAYS_INLINE void product(const uint8_t *in, size_t channels, size_t row_step,
                            int32_t *out, int rows, int vectors)
 {
     __m512i sum[ROWS][VECTORS];
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int r = 0; r < rows; r++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++) sum[r][v] = _mm512_loadu_si512(start + v * LANES);
+    }
     for (int k = 0; k < SLB_NARROW_ROWS; k++, in += row_step)
         for (size_t i = 0; i < channels; i += GROUP, weight += group_bytes) {
             __m512i w[VECTORS];
-#pragma GCC unroll 8
+            SLB_UNROLL
             for (int v = 0; v < vectors; v++) w[v] = _mm512_load_si512(weight + v * LANES * GROUP);
-#pragma GCC unroll 8
+            SLB_UNROLL
             for (int r = 0; r < rows; r++) {
                 __m512i x = broadcast(in + (size_t)r * channels + i);
-#pragma GCC unroll 8
+                SLB_UNROLL
                 for (int v = 0; v < vectors; v++) multiply_add(&sum[r][v], x, w[v]);
             }
         }
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+    SLB_UNROLL
+    for (int r = 0; r < rows; r++) {
+        SLB_UNROLL
         for (int v = 0; v < vectors; v++)
             _mm512_store_si512(out + r * TILE_OUT + v * LANES, sum[r][v]);
+    }
 }
 
 /* Outputs o.. of `rows` pairs from pixel `pixel` on. */

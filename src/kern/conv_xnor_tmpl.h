@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kern/conv_xnor.h"
+#include "kern/unroll.h"
 #include "quant/requant.h"
 
 typedef int32_t Ints __attribute__((vector_size(LANES * 4)));
@@ -93,13 +94,15 @@ ALWAYS_INLINE void tile(const SlbConvXnor *a, size_t pixel, int o, int pixels, i
                 counts = 0;
             }
             counts += n;
-            for (int i = 0; i < n; i++, in += 4, weight += BLOCK)
-#pragma GCC unroll 8
-                for (int p = 0; p < pixels; p++)
-#pragma GCC unroll 4
+            for (int i = 0; i < n; i++, in += 4, weight += BLOCK) {
+                SLB_UNROLL
+                for (int p = 0; p < pixels; p++) {
+                    SLB_UNROLL
                     for (int k = 0; k < VECTORS; k++)
                         part[p][k] += count(*(const Bits *)(weight + k * LANES) ^
                                             word(in + (size_t)p * a->in_stride));
+                }
+            }
         }
     for (int p = 0; p < pixels; p++) {
         for (int k = 0; k < VECTORS; k++)

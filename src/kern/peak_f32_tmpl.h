@@ -1,5 +1,6 @@
 /* The float32 loop for one vector width: SUMS independent sums hide the latency. */
 #include "kern/peak_isa.h"
+#include "kern/unroll.h"
 
 typedef float Vec __attribute__((vector_size(LANES * 4)));
 
@@ -12,7 +13,7 @@ double NAME(long rounds)
     }
     for (int s = 0; s < SUMS; s++) sum[s] = b;
     for (long r = 0; r < rounds; r++) {
-#pragma GCC unroll 16
+        SLB_UNROLL
         for (int s = 0; s < SUMS; s++) sum[s] = sum[s] * a + b;
     }
     Vec all = sum[0];
