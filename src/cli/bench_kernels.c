@@ -102,7 +102,7 @@ static void measure(Bench *b, const Item *item)
     char layer[32] = "";
     if (item->in) snprintf(layer, sizeof layer, "3x3 %d -> %d", item->in, item->out);
     if (!b->list) {
-        printf("%-10s %-20s %-13s %9.1f GOP/s", item->kind, item->name, layer, rate / 1e9);
+        printf("%-10s %-22s %-13s %9.1f GOP/s", item->kind, item->name, layer, rate / 1e9);
         if (peak > 0) printf("  %3.0f %% of peak", 100.0 * rate / peak);
         putchar('\n');
         return;

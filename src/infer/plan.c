@@ -177,7 +177,8 @@ static SlbStatus add_conv(Maker *m, int index)
     float out_step = node->relu ? code_step(m, index) : 0.0f;
     if (out_step > 0.0f) write_codes(s, slb_codes(m->model->act_bits, true), out_step);
     s->run_f32 = slb_conv_f32(options->level);
-    s->u8 = slb_conv_u8(options->level);
+    bool narrow = packed && c->kernel == 3 && m->plan->steps[source].code.most <= SLB_NARROW_MOST;
+    s->u8 = (narrow ? slb_conv_u8_narrow : slb_conv_u8)(options->level);
     s->xnor = slb_conv_xnor(options->level);
     return packed ? fill_packed(m, s, c, out_step) : fill_float(m, s, c);
 }
