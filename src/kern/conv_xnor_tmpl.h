@@ -104,6 +104,7 @@ ALWAYS_INLINE void tile(const SlbConvXnor *a, size_t pixel, int o, int pixels, i
                 }
             }
         }
+    SLB_UNROLL
     for (int p = 0; p < pixels; p++) {
         for (int k = 0; k < VECTORS; k++)
             whole[p][k] += WHOLE_LANES ? part[p][k] : fold(part[p][k]);
