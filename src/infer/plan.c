@@ -219,21 +219,23 @@ static int source_halo(const Step *s)
  * least a + halo / R, rounded down: so many rows must be kept. */
 static void lay_out(SlbPlan *plan)
 {
+    plan->steps[plan->step_count - 1].ring = 1;
     for (int i = plan->step_count - 1; i >= 0; i--) {
         const Step *s = &plan->steps[i];
+        if (s->ring == 0) continue; /* a branch that leads nowhere */
         if (s->halo * s->every > plan->lead) plan->lead = s->halo * s->every;
         for (int k = 0; k < 2; k++) {
             if (s->source[k] < 0) continue;
             Step *from = &plan->steps[s->source[k]];
+            from->ring = 1;
             if (from->halo < source_halo(s)) from->halo = source_halo(s);
         }
     }
     plan->radius = plan->steps[0].halo;
     for (int i = plan->step_count - 1; i >= 0; i--) {
-        Step *s = &plan->steps[i];
-        if (s->ring == 0) s->ring = 1; /* the output */
+        const Step *s = &plan->steps[i];
         for (int k = 0; k < 2; k++) {
-            if (s->source[k] < 0) continue;
+            if (s->ring == 0 || s->source[k] < 0) continue;
             Step *from = &plan->steps[s->source[k]];
             int behind = s->kind == STEP_SHUFFLE ? s->halo / s->factor : s->halo - step_reach(s);
             int rows = from->halo - behind + 1;

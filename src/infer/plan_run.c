@@ -126,7 +126,7 @@ static void run_tick(const Task *t, int64_t tick)
     const SlbPlan *plan = t->run->plan;
     for (int i = 0; i < plan->step_count; i++) {
         const Step *s = &plan->steps[i];
-        if (tick % s->every != 0) continue;
+        if (s->ring == 0 || tick % s->every != 0) continue;
         int64_t row = tick / s->every + s->halo;
         if (row >= t->views[i].y0 && row < t->views[i].y1) slb_task_row(t, i, row);
     }

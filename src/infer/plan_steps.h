@@ -40,9 +40,9 @@ typedef struct Step {
                       where they are codes */
     SlbCodes code; /* what codes mean */
     int scale;     /* its width and height are those of the input times this */
-    int every;     /* rows of the output to one of it */
+    int every;     /* rows of the output to one of it, where that is made */
     int halo;      /* pixels beyond those of the output that the steps behind need, on each side */
-    int ring;      /* rows that must be kept at a time */
+    int ring;      /* rows that must be kept at a time; 0: nothing reads it, it is not made */
 
     int factor; /* shuffles */
 
