@@ -41,7 +41,7 @@ typedef int (*SlbProgress)(void *user, uint64_t done, uint64_t total);
  * R, G, B / 255); `out`: [height * scale][width * scale][channels], not clipped; both contiguous,
  * not overlapping. The same bytes for any strip_px and threads; for packed plans also for any
  * level. Memory: a few rows of every tensor, as wide as a strip, per thread. Any number of runs may
- * share a plan. SLB_E_MEMORY. */
+ * share a plan. SLB_E_USAGE when the output has more rows than a uint32_t counts; SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_plan_run(const SlbPlan *plan, const float *in, float *out,
                                       uint32_t width, uint32_t height, SlbProgress progress,
                                       void *user, SlbError *err);

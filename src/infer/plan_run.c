@@ -281,6 +281,8 @@ SlbStatus slb_plan_run_rows(const SlbPlan *plan, uint32_t width, uint32_t height
 SlbStatus slb_plan_run(const SlbPlan *plan, const float *in, float *out, uint32_t width,
                        uint32_t height, SlbProgress progress, void *user, SlbError *err)
 {
+    if (height > UINT32_MAX / (uint32_t)plan->scale)
+        return slb_fail(err, SLB_E_USAGE, "%u rows times %d are too many", height, plan->scale);
     SlbRows out_rows = {0, height * (uint32_t)plan->scale};
     return slb_plan_run_rows(plan, width, height, in, (SlbRows){0, height}, out, out_rows, progress,
                              user, err);

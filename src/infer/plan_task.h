@@ -14,8 +14,8 @@ typedef struct Run {
     uint32_t width, height; /* of the whole input */
     SlbRows in_rows;        /* that `in` has */
     int64_t out_y0, out_y1; /* rows that `out` has */
-    int64_t first, end;     /* rows of the input that give those of the output; at scale 3 the
-                               output's first and last may give up to two more, not asked for */
+    int64_t first, end;     /* rows of the input that lie under those of the output; the first and
+                               the last may lie under others, too, that are not asked for */
     uint32_t strip, band;   /* pixels, rows of the input; the last ones may be smaller */
     uint64_t strips, bands;
     size_t arena_bytes;
