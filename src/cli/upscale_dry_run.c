@@ -8,17 +8,19 @@
 #include "cli/message.h"
 #include "cli/upscale_picture.h"
 
-/* Seconds that the network takes for a pixel of the result, by a small plane. */
+/* Seconds that the network takes for a pixel of the result, by a small picture. */
 static SlbStatus measure(const SlbPlan *plan, double *seconds, SlbError *err)
 {
     enum { SIDE = 192, TIMES = 3 };
-    float *in = slb_calloc((size_t)SIDE * SIDE, 2 * sizeof *in);
-    if (!in) return slb_fail_memory(err, "the plane to measure with");
+    uint32_t side = (uint32_t)(SIDE / slb_plan_scale(plan)); /* of the input: 1 to 4 divide it */
+    size_t channels = (size_t)slb_plan_channels(plan), count = channels * side * side;
+    float *in = slb_calloc(count + channels * SIDE * SIDE, sizeof *in);
+    if (!in) return slb_fail_memory(err, "the picture to measure with");
     SlbStatus s = SLB_OK;
     *seconds = 1e9;
     for (int i = 0; s == SLB_OK && i < TIMES; i++) { /* the best: the first one warms up */
         double start = slb_seconds();
-        s = slb_plan_run(plan, in, in + SIDE * SIDE, SIDE, SIDE, NULL, NULL, err);
+        s = slb_plan_run(plan, in, in + count, side, side, NULL, NULL, err);
         double taken = (slb_seconds() - start) / (SIDE * SIDE);
         if (taken < *seconds) *seconds = taken;
     }

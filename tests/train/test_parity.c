@@ -68,15 +68,15 @@ typedef struct Trainer {
     SlbSlot *slot;
 } Trainer;
 
-/* `keep`: all tensors, else only those that are still to be read; `codes`: low layers read codes as
- * they do in inference, else floats. */
-static Trainer make_trainer(const SlbModel *model, uint32_t width, uint32_t height, bool keep,
-                            bool codes)
+/* `codes`: low layers read codes, else floats. `keep`: all tensors, else only those that are still
+ * to be read. */
+static Trainer make_trainer(const SlbModel *model, uint32_t width, uint32_t height, bool codes,
+                            bool keep)
 {
     Trainer t;
     SlbCpu cpu;
     slb_cpu_detect(&cpu);
-    SlbEngineForm form = {.precision = SLB_FLOAT32, .act_bits = codes ? model->act_bits : 32};
+    const SlbEngineForm form = {.precision = SLB_FLOAT32, .act_bits = codes ? model->act_bits : 32};
     assert_int_equal(slb_engine_create(model->graph, &form, &cpu, &t.engine, NULL), SLB_OK);
     assert_int_equal(slb_weights_create(t.engine, &t.weights, NULL), SLB_OK);
     assert_int_equal(slb_slot_create(t.engine, width, height, keep, &t.slot, NULL), SLB_OK);
@@ -101,7 +101,7 @@ static void free_trainer(Trainer *t)
 
 static double trainers(Case *c, const SlbModel *model, bool codes)
 {
-    Trainer t = make_trainer(model, c->pair.width, c->pair.height, false, codes);
+    Trainer t = make_trainer(model, c->pair.width, c->pair.height, codes, false);
     slb_forward(t.engine, t.weights, t.slot, c->in, c->pair.width, c->pair.height);
     SlbView view = slb_slot_output(t.engine, t.slot);
     for (uint32_t y = 0; y < c->pair.height; y++)
@@ -210,23 +210,23 @@ static void see_largest(void *user, const float *values, size_t count)
     for (size_t i = 0; i < count; i++) *largest = fmaxf(*largest, fabsf(values[i]));
 }
 
-/* The trainer's output in *out, and steps that just hold what the low layers read. */
-static void trainer_enlarges(SlbModel *model, const float *in, float *out)
+/* The trainer's output in *out; from floats also steps that just hold what the low layers read. */
+static void trainer_enlarges(SlbModel *model, const float *in, bool codes, float *out)
 {
     const SlbGraph *g = model->graph;
-    Trainer t = make_trainer(model, WIDTH, HEIGHT, true, false);
+    Trainer t = make_trainer(model, WIDTH, HEIGHT, codes, true);
     slb_forward(t.engine, t.weights, t.slot, in, WIDTH, HEIGHT);
     SlbView view = slb_slot_output(t.engine, t.slot);
     for (size_t y = 0; y < (size_t)(HEIGHT * g->scale); y++)
         for (size_t x = 0; x < (size_t)(WIDTH * g->scale); x++)
             for (int c = 0; c < 3; c++)
                 *out++ = view.data[(y * view.row + x) * view.stride + (size_t)c];
-    for (int i = 0; i < g->node_count; i++) {
+    for (int i = 0; !codes && i < g->node_count; i++) {
         if (!g->nodes[i].low) continue;
         float largest = 0.0f;
         slb_slot_visit_input(t.engine, t.slot, g->nodes[i].conv, see_largest, &largest);
-        SlbCodes codes = slb_codes(8, g->nodes[g->nodes[i].source[0]].positive);
-        model->conv[g->nodes[i].conv].in_step = largest / (float)(codes.most - codes.zero);
+        SlbCodes range = slb_codes(8, g->nodes[g->nodes[i].source[0]].positive);
+        model->conv[g->nodes[i].conv].in_step = largest / (float)(range.most - range.zero);
     }
     free_trainer(&t);
 }
@@ -270,13 +270,18 @@ static void test_enlarging(void **state)
         SlbModel *model = random_model(nets[n]);
         size_t count = HEIGHT * WIDTH * 3 * (size_t)(model->graph->scale * model->graph->scale);
         float *expected = slb_alloc(count, sizeof *expected);
-        trainer_enlarges(model, in, expected);
+        trainer_enlarges(model, in, false, expected);
         double floats = engine_differs(model, false, in, expected, count);
         double packed = engine_differs(model, true, in, expected, count);
-        print_message("%s: engine in float32 off by %.2g, packed by %.2g\n", nets[n], floats,
-                      packed);
+        trainer_enlarges(model, in, true, expected);
+        double codes = engine_differs(model, true, in, expected, count);
+        print_message("%s: engine in float32 off by %.2g, packed by %.2g, from codes by %.2g\n",
+                      nets[n], floats, packed, codes);
         assert_true(floats < 1e-5);
         assert_true(packed > 1e-4 && packed < 0.03);
+        /* Next to a tie a code is one or the other, and flips others behind it: in a deep network
+         * of random weights most in the end. */
+        assert_true(n == 0 ? codes < packed / 2 : codes < 0.03);
         slb_free(expected);
         slb_model_free(model);
     }
