@@ -5,12 +5,14 @@
 #include "cli/message.h"
 #include "cli/model_choice.h"
 #include "cli/upscale_files.h"
+#include "cli/values.h"
 
 typedef struct Settings {
     ModelChoice choice;
-    int scale, quality, format, progress;
-    const char *output, *folder, *list, *template;
-    bool overwrite, recursive, null_separated, skip_existing, json, dry_run, verbose, quiet;
+    double scale;
+    int width, height, alpha, wrap, quality, format, progress;
+    const char *size, *fit, *background, *max_memory, *output, *folder, *list, *template;
+    bool tta, overwrite, recursive, null_separated, skip_existing, json, dry_run, verbose, quiet;
 } Settings;
 
 enum { DEFAULT_BITS = 2 };
@@ -18,9 +20,30 @@ enum { DEFAULT_BITS = 2 };
 static const char formats[] = "auto|png|jpg|pnm|pgm|ppm|pam|bmp|tga|y4m";
 
 static const Option options[] = {
-    {'s', "scale", OPTION_INT, offsetof(Settings, scale), NULL, "2|3|4", 0, 0, "2", false,
-     "make larger by this factor"},
+    {'s', "scale", OPTION_REAL, offsetof(Settings, scale), "N", NULL, 0.01, SLB_MAX_WANTED_SCALE,
+     NULL, false, "make larger by this factor; without a size: 2"},
+    {0, "size", OPTION_TEXT, offsetof(Settings, size), "WxH", NULL, 0, 0, NULL, false,
+     "make exactly so large, in pixels"},
+    {0, "width", OPTION_INT, offsetof(Settings, width), "N", NULL, 1, INT_MAX, NULL, false,
+     "make so wide; the height follows"},
+    {0, "height", OPTION_INT, offsetof(Settings, height), "N", NULL, 1, INT_MAX, NULL, false,
+     "make so high; the width follows"},
+    {0, "fit", OPTION_TEXT, offsetof(Settings, fit), "WxH", NULL, 0, 0, NULL, false,
+     "make as large as goes into W by H pixels, the shape kept"},
     MODEL_CHOICE_OPTIONS(Settings, "; without --bits and --model: 2"),
+    {0, "tta", OPTION_FLAG, offsetof(Settings, tta), NULL, NULL, 0, 0, NULL, false,
+     "the mean of eight results, one for each way to turn and mirror the picture: a little better, "
+     "eight times the time"},
+    {0, "wrap", OPTION_CHOICE, offsetof(Settings, wrap), NULL, "none|x|y|xy", 0, 0, "none", false,
+     "the picture is a texture that goes on at its other side: left and right, top and bottom"},
+    {0, "alpha", OPTION_CHOICE, offsetof(Settings, alpha), NULL, "resize|net|drop", 0, 0, "resize",
+     false, "transparency: bicubic, through the network too, or left out"},
+    {0, "background", OPTION_TEXT, offsetof(Settings, background), "COLOUR", NULL, 0, 0, "white",
+     false,
+     "what transparency is put on where the output's format has none: #rrggbb, white, black"},
+    {0, "max-memory", OPTION_TEXT, offsetof(Settings, max_memory), "SIZE", NULL, 0, 0, NULL, false,
+     "keep the program within this, e.g. 512M or 2G, by narrower bands of the picture; more than "
+     "that is refused"},
     {'o', "output", OPTION_TEXT, offsetof(Settings, output), "FILE", NULL, 0, 0, NULL, false,
      "OUTPUT of a single INPUT"},
     {'O', "output-dir", OPTION_TEXT, offsetof(Settings, folder), "DIR", NULL, 0, 0, NULL, false,
@@ -53,6 +76,41 @@ static const Option options[] = {
      "errors only: no notes, no progress, no summary"},
     {0},
 };
+
+/* The size that is wanted: one of the ways to say it, or times 2. */
+static SlbStatus wanted_size(const Settings *set, SlbWantedSize *wanted, SlbError *err)
+{
+    int ways =
+        (set->scale != 0) + (set->size != NULL) + (set->fit != NULL) + (set->width || set->height);
+    *wanted = (SlbWantedSize){.scale = ways ? set->scale : 2,
+                              .width = (uint32_t)set->width,
+                              .height = (uint32_t)set->height,
+                              .fit = set->fit != NULL};
+    if (ways > 1)
+        return slb_fail(err, SLB_E_USAGE,
+                        "--scale, --size, --fit, --width and --height: give one way to say a size");
+    if (set->size) return cli_parse_size("--size", set->size, &wanted->width, &wanted->height, err);
+    if (set->fit) return cli_parse_size("--fit", set->fit, &wanted->width, &wanted->height, err);
+    return SLB_OK;
+}
+
+/* By what the network will enlarge, as far as that is known ahead of any picture. */
+static int likely_factor(const SlbWantedSize *wanted)
+{
+    return wanted->scale <= 2 ? 2 : wanted->scale <= 3 ? 3 : SLB_MAX_SCALE;
+}
+
+/* {scale} in names of outputs: "2", "1.5", "640x480". */
+static void print_size(const SlbWantedSize *wanted, char text[32])
+{
+    if (wanted->scale != 0)
+        snprintf(text, 32, "%.10g", wanted->scale);
+    else if (wanted->width && wanted->height)
+        snprintf(text, 32, "%ux%u", wanted->width, wanted->height);
+    else
+        snprintf(text, 32, wanted->width ? "w%u" : "h%u",
+                 wanted->width ? wanted->width : wanted->height);
+}
 
 static void note_untrained_scale(const SlbModel *model, int scale)
 {
@@ -111,12 +169,13 @@ static SlbStatus check_standard_input(const Invocation *invocation, int inputs, 
 }
 
 /* Lists the files, with their outputs. */
-static SlbStatus list_files(const Invocation *invocation, const char *model, const char *format,
-                            FileList *files, SlbError *err)
+static SlbStatus list_files(const Invocation *invocation, const UpscaleFiles *job, FileList *files,
+                            SlbError *err)
 {
     const Settings *set = invocation->settings;
     const char *output = NULL;
-    char scale[16];
+    char scale[32];
+    print_size(&job->size, scale);
     SlbStatus s = set->template ? cli_check_template(set->template, err) : SLB_OK;
     if (s == SLB_OK) s = find_output(invocation, &output, err);
     if (s == SLB_OK && set->json && output && strcmp(output, "-") == 0)
@@ -130,12 +189,11 @@ static SlbStatus list_files(const Invocation *invocation, const char *model, con
                                  .list = set->list,
                                  .null_separated = set->null_separated,
                                  .left_out = set->folder};
-    snprintf(scale, sizeof scale, "%d", set->scale);
     const NameRule rule = {.folder = set->folder,
                            .template = set->template ? set->template : "{name}.{ext}",
-                           .format = format,
+                           .format = job->how.format,
                            .scale = scale,
-                           .model = model};
+                           .model = job->model};
     s = cli_list_files(&sources, files, err);
     if (s != SLB_OK || set->folder) return s == SLB_OK ? cli_name_outputs(files, &rule, err) : s;
     files->item->output = strdup(output);
@@ -162,7 +220,9 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     FileList files = {0};
     char format[16];
     UpscaleFiles job = {.files = &files,
-                        .scale = set->scale,
+                        .alpha = (SlbAlpha)set->alpha,
+                        .wrap = (unsigned)set->wrap, /* in the order of its words */
+                        .tta = set->tta,
                         .how = {.overwrite = set->overwrite,
                                 .jpeg_quality = set->quality,
                                 .format = format_of(set->format, format)},
@@ -173,12 +233,17 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
                         .verbose = set->verbose,
                         .progress = set->quiet ? PROGRESS_NONE : (ProgressMode)set->progress};
     if (!choice.bits && !choice.model) choice.bits = DEFAULT_BITS;
-    SlbStatus s = cli_open_model(&choice, set->scale, &model, &job.model, err);
-    if (s == SLB_OK) s = list_files(invocation, job.model, job.how.format, &files, err);
+    SlbStatus s = wanted_size(set, &job.size, err);
+    if (s == SLB_OK) s = cli_parse_colour("--background", set->background, job.background, err);
+    if (s == SLB_OK && set->max_memory)
+        s = cli_parse_bytes("--max-memory", set->max_memory, &job.max_memory, err);
+    int factor = likely_factor(&job.size);
+    if (s == SLB_OK) s = cli_open_model(&choice, factor, &model, &job.model, err);
+    if (s == SLB_OK) s = list_files(invocation, &job, &files, err);
     if (s == SLB_OK) s = cli_make_plan(&choice, model, &plan, err);
     if (s == SLB_OK) {
         job.plan = plan;
-        if (!set->quiet) note_untrained_scale(model, set->scale);
+        if (!set->quiet) note_untrained_scale(model, factor);
         if (set->verbose) tell_model(&choice, model, job.model, plan);
         s = set->dry_run ? cli_upscale_dry_run(&job, err) : cli_upscale_files(&job, err);
     }
@@ -206,8 +271,18 @@ const Command cmd_upscale = {
         "rest is done, and the exit code is 1. A signal ends the run in good order: what is done "
         "is "
         "whole, the rest is not begun; the same command with --skip-existing goes on.\n"
-        "The network works on brightness; colour and alpha are enlarged bicubically. Bit "
-        "depth, grey, alpha, ICC profile, EXIF and XMP are kept where the format of OUTPUT can "
+        "The network enlarges by the least of 2, 3 and 4 that is enough (a network made for one "
+        "factor by that), and one bicubic resize brings its result to the size that is wanted, "
+        "larger or smaller. Where that is larger than the picture in neither direction, as with "
+        "--scale 1, the resize is all there is. With a size instead of a scale, --bits takes the "
+        "best model for scale 2.\n"
+        "Networks on brightness leave colour to the resize; those on RGB make it too. Alpha is "
+        "multiplied into the colours before, and divided out behind; --alpha drop takes the "
+        "colours as they are stored.\n"
+        "Pictures that take more than 256 MiB, or any with --max-memory, stream from file to file. "
+        "Those that have to be turned, --tta, --wrap y, BMP and TGA take memory for the whole; "
+        "interlaced PNG and progressive JPEG for the whole input.\n"
+        "Bit depth, grey, alpha, ICC profile, EXIF and XMP are kept where the format of OUTPUT can "
         "hold them; density and the sizes in EXIF grow with the picture, which is turned "
         "upright.\n"
         "INPUT may be PNG, JPEG or PNM, told by its content; the format of OUTPUT follows its "
@@ -222,6 +297,8 @@ const Command cmd_upscale = {
         "forces a kernel level.",
     .example = "slbsr upscale photo.jpg large.png\n"
                "slbsr upscale photo.png large.png --bits 1 -s 4 -y\n"
+               "slbsr upscale photo.jpg wall.jpg --fit 3840x2160\n"
+               "slbsr upscale scan.png huge.png -s 2 --max-memory 512M\n"
                "slbsr upscale *.jpg -O large --name '{name}-{scale}x.{ext}'\n"
                "slbsr upscale -r photos -O large --format png --skip-existing\n"
                "find . -name '*.png' -print0 | slbsr upscale --files-from - -0 -O large\n"

@@ -28,14 +28,19 @@ static SlbStatus measure(const SlbPlan *plan, double *seconds, SlbError *err)
     return s;
 }
 
-static double pixels(const SlbImageInfo *info)
+/* Pixels that the network makes of a picture. */
+static double work(const UpscaleFiles *job, const Picture *p)
 {
-    return (double)info->width * (double)info->height;
+    int factor = slb_upscale_factor(&p->from, &p->to), own = slb_plan_scale(job->plan);
+    if (factor == 1) return 0;
+    if (own > 1) factor = own;
+    return (double)p->from.width * p->from.height * factor * factor * (job->tta ? 8 : 1) *
+           (job->alpha == SLB_ALPHA_NET && p->from.channels % 2 == 0 ? 2 : 1);
 }
 
 static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_seconds)
 {
-    double seconds = pixels(&p->to) * pixel_seconds;
+    double seconds = work(job, p) * pixel_seconds;
     if (job->json) {
         cJSON *line = picture_result(job, p,
                                      p->status != SLB_OK ? "failed"

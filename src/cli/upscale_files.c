@@ -9,6 +9,7 @@
 #include "cli/message.h"
 #include "cli/signals.h"
 #include "cli/upscale_picture.h"
+#include "cli/upscale_stream.h"
 #include "cli/video.h"
 #include "infer/upscale.h"
 
@@ -57,6 +58,7 @@ static void stage_read(void *context, void *item)
     Picture *p = item;
     double start = slb_seconds();
     (void)context;
+    if (p->streamed && p->status == SLB_OK) return; /* as it is worked on */
     if (p->reader && p->status == SLB_OK) {
         p->status = slb_image_read(p->reader, &p->in, &p->err);
         if (p->status == SLB_OK)
@@ -76,15 +78,25 @@ static void work_on_picture(Run *run, Picture *p)
 {
     run->progress.unit = "Mpixel";
     run->progress.unit_size = 1e6;
-    p->status = slb_upscale(run->job->plan, &p->in, run->job->scale, show_progress, &run->progress,
-                            &p->out, &p->err);
+    SlbUpscaleOptions options = picture_options(run->job, p);
+    options.progress = show_progress;
+    options.user = &run->progress;
+    if (p->streamed) {
+        p->status = cli_upscale_stream(run->job->plan, p->reader, &options, p->file->output,
+                                       &p->how, &p->err);
+        if (p->status == SLB_OK)
+            picture_note(p, slb_input_name(p->file->input), "%s", slb_reader_meta(p->reader)->note);
+    } else {
+        p->status =
+            slb_upscale_image(run->job->plan, &p->in, &options, run->job->tta, &p->out, &p->err);
+    }
     slb_image_free(&p->in);
 }
 
 static void work_on_video(Run *run, Picture *p)
 {
     const VideoJob video = {.plan = run->job->plan,
-                            .scale = run->job->scale,
+                            .scale = cli_video_scale(&run->job->size),
                             .reader = p->video,
                             .output = p->file->output,
                             .overwrite = p->how.overwrite,
@@ -200,7 +212,7 @@ SlbStatus cli_upscale_files(const UpscaleFiles *job, SlbError *err)
     const Batch batch = {.stages = &stages,
                          .context = &run,
                          .count = job->files->count,
-                         .memory_bytes = batch_memory_bytes};
+                         .memory_bytes = job->max_memory ? job->max_memory : batch_memory_bytes};
     progress_start(&run.progress, "upscaling", job->progress);
     run.progress.count = batch.count;
     if (batch.count > 1) cli_signals_ask_first();

@@ -5,13 +5,18 @@
 #include "cli/file_list.h"
 #include "cli/progress.h"
 #include "img/codec.h"
-#include "infer/plan.h"
+#include "infer/upscale.h"
 
 typedef struct UpscaleFiles {
     const FileList *files; /* with their outputs */
     const SlbPlan *plan;
-    int scale;
-    const char *model;   /* its name, for reports */
+    SlbWantedSize size;
+    SlbAlpha alpha;
+    unsigned wrap; /* SLB_WRAP_* */
+    bool tta;
+    uint8_t background[3]; /* R, G, B */
+    uint64_t max_memory;   /* bytes of the whole program; 0: no limit */
+    const char *model;     /* its name, for reports */
     SlbWriteOptions how; /* format NULL: the output's name says it, of standard output the input */
     bool make_folders;   /* those of the outputs, where they are missing */
     bool skip_existing;

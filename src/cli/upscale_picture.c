@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/json_line.h"
 #include "cli/message.h"
+#include "cli/upscale_stream.h"
 #include "infer/upscale_video.h"
 
 bool picture_is_piped(const Picture *p)
@@ -61,46 +62,94 @@ static void choose_format(Picture *p)
     if (strcmp(p->how.format, "PNM") == 0 && p->from.channels % 2 == 0) p->how.format = "PAM";
 }
 
-static SlbStatus check_size(Picture *p, int scale)
-{
-    uint32_t most = INT32_MAX / (uint32_t)scale;
-    if (p->from.width > most || p->from.height > most)
-        return slb_fail(&p->err, SLB_E_OUTPUT,
-                        "%s: %ux%u pixels times %d are more than a picture can have",
-                        picture_output(p), p->from.width, p->from.height, scale);
-    p->to = p->from;
-    p->to.width *= (uint32_t)scale;
-    p->to.height *= (uint32_t)scale;
-    return SLB_OK;
-}
-
 /* Says what the output's format cannot keep, and complains about one that cannot be written, before
- * the long work rather than after it. */
-static SlbStatus check_output(Picture *p)
+ * the long work rather than after it. p->to becomes what is written. */
+static SlbStatus check_output(const UpscaleFiles *job, Picture *p)
 {
     char lost[sizeof p->in.meta.note];
-    SlbImageInfo fit = p->to;
+    SlbImageInfo asked = p->to;
     const char *path = p->file->output;
-    (void)slb_format_fits(path, &p->how, &fit); /* an unknown extension is the writer's to tell */
-    SlbStatus s = slb_writer_check(path, &fit, slb_reader_meta(p->reader), &p->how, lost, &p->err);
+    const uint8_t *b = job->background;
+    (void)slb_format_fits(path, &p->how, &p->to); /* an unknown extension is the writer's to tell */
+    SlbStatus s =
+        slb_writer_check(path, &p->to, slb_reader_meta(p->reader), &p->how, lost, &p->err);
     if (s != SLB_OK) return s;
     picture_note(p, picture_output(p), "%s", lost);
-    if (fit.channels < p->to.channels)
+    if (p->to.channels < asked.channels && (b[0] & b[1] & b[2]) == 255)
         picture_note(p, picture_output(p), "this format has no alpha: put on white");
-    if (fit.depth < p->to.depth)
+    else if (p->to.channels < asked.channels)
+        picture_note(p, picture_output(p), "this format has no alpha: put on #%02x%02x%02x", b[0],
+                     b[1], b[2]);
+    if (p->to.depth < asked.depth)
         picture_note(p, picture_output(p), "this format has 8 bits a sample: rounded from 16");
     return SLB_OK;
 }
 
-/* The most memory that slb_upscale takes, picture and result among it, without the network's. */
-static uint64_t upscale_bytes(const SlbImageInfo *in, int scale)
+/* ---- Memory ---- */
+
+/* What is not a picture's: the program, codecs, stacks of threads. */
+static const uint64_t program_bytes = (uint64_t)20 << 20;
+/* Pictures whose samples, before and behind, take more than this are streamed. */
+static const uint64_t whole_bytes = (uint64_t)256 << 20;
+
+static uint64_t samples(const SlbImageInfo *info)
 {
-    uint64_t small = (uint64_t)in->width * in->height;
-    uint64_t large = small * (uint64_t)scale * (uint64_t)scale;
-    uint64_t sample = (uint64_t)in->channels * (uint64_t)(in->depth / 8);
-    uint64_t planes = (uint64_t)in->channels * sizeof(double);
-    return small * (sample + planes) + large * (sample + 2 * sizeof(float));
+    return info->height * (uint64_t)slb_row_bytes(info);
 }
+
+/* Bytes of whole pictures in memory. */
+static uint64_t picture_bytes(const UpscaleFiles *job, const Picture *p)
+{
+    uint64_t held =
+        slb_reader_bytes(p->reader) + slb_writer_bytes(p->file->output, &p->how, &p->to);
+    if (p->streamed) return held + cli_stream_bytes(&p->from, &p->to);
+    uint64_t pixels = (uint64_t)p->to.width * p->to.height * (uint64_t)p->to.channels;
+    uint64_t turned = slb_reader_orientation(p->reader) > 1 ? samples(&p->from) : 0;
+    uint64_t eight = job->tta ? samples(&p->from) + pixels * (2 + 2 + 4) : 0;
+    uint64_t working = samples(&p->from) + samples(&p->to) + eight;
+    return held + (working > turned + samples(&p->from) ? working : turned + samples(&p->from));
+}
+
+/* What the upscaler takes unless it is told otherwise (infer/upscaler.h), without the network's. */
+static uint64_t usual_band_bytes(const Picture *p)
+{
+    uint64_t small = (uint64_t)p->from.width * p->from.height;
+    uint64_t large = (uint64_t)p->to.width * p->to.height;
+    uint64_t all = small * (uint64_t)p->from.channels * sizeof(double) + large * 2 * sizeof(float);
+    return all < SLB_BAND_BYTES ? all : SLB_BAND_BYTES;
+}
+
+static SlbStatus choose_way(const UpscaleFiles *job, Picture *p)
+{
+    bool can_stream =
+        slb_reader_orientation(p->reader) == 1 && !job->tta && !(job->wrap & SLB_WRAP_Y);
+    bool small = samples(&p->from) + samples(&p->to) <= whole_bytes && !job->max_memory;
+    p->streamed = can_stream && !small;
+    uint64_t pictures = picture_bytes(job, p);
+    p->bytes = pictures + usual_band_bytes(p);
+    if (!job->max_memory) return SLB_OK;
+    if (job->max_memory <= pictures + program_bytes)
+        return slb_fail(
+            &p->err, SLB_E_MEMORY, "%s: more than %llu MiB are needed%s; raise --max-memory",
+            slb_input_name(p->file->input), (unsigned long long)((pictures + program_bytes) >> 20),
+            can_stream ? "" : ", as this picture has to be in memory as a whole");
+    p->other_bytes = pictures + program_bytes;
+    p->bytes = job->max_memory;
+    return SLB_OK;
+}
+
+SlbUpscaleOptions picture_options(const UpscaleFiles *job, const Picture *p)
+{
+    SlbUpscaleOptions options = {.out = p->to,
+                                 .alpha = job->alpha,
+                                 .wrap = job->wrap,
+                                 .max_bytes = job->max_memory,
+                                 .other_bytes = p->other_bytes};
+    memcpy(options.background, job->background, sizeof options.background);
+    return options;
+}
+
+/* ---- Opening ---- */
 
 static SlbStatus open_picture(const UpscaleFiles *job, Picture *p)
 {
@@ -110,10 +159,19 @@ static SlbStatus open_picture(const UpscaleFiles *job, Picture *p)
         p->from.width = p->from.height;
         p->from.height = width;
     }
-    p->bytes = upscale_bytes(&p->from, job->scale);
     choose_format(p);
-    SlbStatus s = check_size(p, job->scale);
-    return s == SLB_OK ? check_output(p) : s;
+    p->to = p->from;
+    if (job->alpha == SLB_ALPHA_DROP) p->to.channels = p->from.channels < 3 ? 1 : 3;
+    SlbStatus s = slb_wanted_size(&job->size, &p->from, &p->to, &p->err);
+    if (s == SLB_OK) s = check_output(job, p);
+    return s == SLB_OK ? choose_way(job, p) : s;
+}
+
+int cli_video_scale(const SlbWantedSize *size)
+{
+    for (int scale = 2; scale <= 4; scale++)
+        if (size->scale == scale) return scale;
+    return 0;
 }
 
 static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
@@ -121,7 +179,12 @@ static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
     const SlbVideoInfo *info = slb_video_info(p->video);
     const char *path = p->file->output, *format = p->how.format;
     p->from = (SlbImageInfo){info->width, info->height, info->planes, info->depth};
-    SlbStatus s = check_size(p, job->scale);
+    int scale = cli_video_scale(&job->size);
+    if (!scale)
+        return slb_fail(&p->err, SLB_E_USAGE, "%s: videos are enlarged by 2, 3 or 4; give --scale",
+                        slb_input_name(p->file->input));
+    p->to = p->from;
+    SlbStatus s = slb_wanted_size(&job->size, &p->from, &p->to, &p->err);
     if (s != SLB_OK) return s;
     if (format ? strcmp(format, "y4m") != 0
                : !picture_is_piped(p) && !slb_has_extension(path, "y4m"))
@@ -132,7 +195,7 @@ static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
     large.width = p->to.width;
     large.height = p->to.height;
     p->bytes = 2 * (slb_frame_bytes(info) + slb_frame_bytes(&large)) +
-               slb_video_upscaler_bytes(info, job->scale);
+               slb_video_upscaler_bytes(info, scale);
     return SLB_OK;
 }
 

@@ -18,6 +18,8 @@ typedef struct Picture {
     uint64_t frames;       /* of it, that were written */
     SlbImageInfo from, to; /* upright; width 0: not known */
     uint64_t bytes;        /* of memory that it will take */
+    uint64_t other_bytes;  /* under a limit: what is not the upscaler's */
+    bool streamed;         /* from file to file, else read, worked on and written as a whole */
     SlbImage in, out;
     SlbWriteOptions how;
     bool skipped;   /* the output exists, and that is enough */
@@ -32,9 +34,15 @@ typedef struct Picture {
 Picture *picture_create(const UpscaleFiles *job, size_t index);
 void picture_free(Picture *p);
 
-/* Opens the input, picture or video, and checks all but the output file itself: sizes, the format
- * and what it cannot keep, which is noted. */
+/* Opens the input, picture or video, and checks all but the output file itself: sizes, memory, the
+ * format and what it cannot keep, which is noted. */
 SLB_MUST_CHECK SlbStatus picture_open(const UpscaleFiles *job, Picture *p);
+
+/* The factor by which a video is enlarged; 0: it cannot have that size. */
+int cli_video_scale(const SlbWantedSize *size);
+
+/* How its picture is upscaled, for slb_upscale_image or cli_upscale_stream. */
+SlbUpscaleOptions picture_options(const UpscaleFiles *job, const Picture *p);
 
 /* True when the output is standard output. */
 bool picture_is_piped(const Picture *p);

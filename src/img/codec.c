@@ -190,6 +190,11 @@ const SlbMeta *slb_reader_meta(const SlbReader *reader)
     return &reader->meta;
 }
 
+uint64_t slb_reader_bytes(const SlbReader *reader)
+{
+    return reader->held_bytes;
+}
+
 int slb_reader_orientation(const SlbReader *reader)
 {
     return reader->orientation ? reader->orientation : 1;
@@ -272,6 +277,13 @@ bool slb_format_fits(const char *path, const SlbWriteOptions *options, SlbImageI
     const SlbFormat *format = format_to_write(path, options);
     if (format) fit_info(format, info);
     return format;
+}
+
+uint64_t slb_writer_bytes(const char *path, const SlbWriteOptions *options,
+                          const SlbImageInfo *info)
+{
+    const SlbFormat *format = format_to_write(path, options);
+    return format && format->whole ? info->height * (uint64_t)slb_row_bytes(info) : 0;
 }
 
 static SlbStatus check_fit(const SlbFormat *format, const char *path, const SlbImageInfo *info,

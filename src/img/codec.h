@@ -50,6 +50,9 @@ const SlbImageInfo *slb_reader_info(const SlbReader *reader);
 const SlbMeta *slb_reader_meta(const SlbReader *reader);
 /* How the stored rows have to be turned to stand upright, as EXIF has it: 1 (as is) to 8. */
 int slb_reader_orientation(const SlbReader *reader);
+/* Bytes that reading holds beyond a few rows: none where rows are decoded as they are asked for,
+ * all of the picture where its file has them in passes (interlaced PNG, progressive JPEG). */
+uint64_t slb_reader_bytes(const SlbReader *reader);
 /* The next `rows` rows as they are stored, top to bottom. Asking for more than are left is
  * SLB_E_USAGE. A truncated or corrupted file is SLB_E_INPUT: half a picture is never given out as a
  * whole one. */
@@ -85,6 +88,10 @@ void slb_writer_abort(SlbWriter *writer); /* leaves no file; NULL is allowed */
 /* Reduces *info to what the format of `path`, or that of `options` (NULL is allowed), can hold:
  * channels without alpha, depth 8. False when the extension is unknown. */
 bool slb_format_fits(const char *path, const SlbWriteOptions *options, SlbImageInfo *info);
+
+/* Bytes that writing such a file holds beyond a few rows: none but for BMP and TGA. */
+uint64_t slb_writer_bytes(const char *path, const SlbWriteOptions *options,
+                          const SlbImageInfo *info);
 
 /* Extensions of the formats that are read, for slb_list_folder: "png|jpg|...". */
 extern const char *const slb_read_extensions;

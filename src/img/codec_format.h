@@ -18,6 +18,7 @@ typedef struct SlbFormat {
     int channels;           /* the most that can be written; 0: the format is read only */
     int depth;              /* the most that can be written */
     unsigned keeps;         /* SLB_KEEPS_*: the metadata that can be written */
+    bool whole;             /* written at the end, from memory */
     uint64_t max_side;      /* the largest width or height that can be written */
 
     /* NULL when the format is written only. True when the first bytes of a file are of this
@@ -49,6 +50,7 @@ struct SlbReader {
     SlbImageInfo info;
     int orientation; /* EXIF: 1..8; 0 is 1 */
     uint64_t max_pixels;
+    uint64_t held_bytes; /* slb_reader_bytes; set by read_open */
     SlbMeta meta;
     uint32_t row; /* rows given out so far */
     void *state;  /* of the format */

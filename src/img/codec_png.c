@@ -219,6 +219,8 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
     r->info.depth = png_get_bit_depth(s->png, s->info);
     if (png_get_rowbytes(s->png, s->info) != slb_row_bytes(&r->info))
         return slb_read_damaged(r, "its rows have an unknown layout", err);
+    if (png_get_interlace_type(s->png, s->info) != PNG_INTERLACE_NONE)
+        r->held_bytes = r->info.height * (uint64_t)slb_row_bytes(&r->info);
     return read_meta(r, s, err);
 }
 

@@ -60,9 +60,9 @@ static void write_close(SlbWriter *w)
 
 #define STB_WRITER(label, extension, most)                                                         \
     {                                                                                              \
-        .name = label, .extensions = extension, .channels = most, .depth = 8, .max_side = 65535,   \
-        .write_open = write_open, .write_rows = write_rows, .write_end = write_end,                \
-        .write_close = write_close,                                                                \
+        .name = label, .extensions = extension, .channels = most, .depth = 8, .whole = true,       \
+        .max_side = 65535, .write_open = write_open, .write_rows = write_rows,                     \
+        .write_end = write_end, .write_close = write_close,                                        \
     }
 
 const SlbFormat slb_format_bmp = STB_WRITER("BMP", "bmp", 3);

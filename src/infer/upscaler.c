@@ -7,7 +7,6 @@
 
 enum {
     MAX_SIDE = INT32_MAX, /* of anything, pixels */
-    DEFAULT_BYTES = 128 << 20,
 };
 
 /* ---- Which rows are made of which ---- */
@@ -93,7 +92,8 @@ static uint64_t axis_bytes(const SlbAxis *axis)
 /* Sides are below 2^31 and nothing here is of more than a few samples: no overflow. */
 static uint64_t bytes_for(const SlbUpscaler *up, const Room *room)
 {
-    uint64_t bytes = sizeof *up + (uint64_t)up->threads * up->scratch_count * sizeof(double);
+    uint64_t bytes = up->options.other_bytes + sizeof *up +
+                     (uint64_t)up->threads * up->scratch_count * sizeof(double);
     const SlbAxis *axes[] = {&up->enlarge_rows, &up->enlarge_cols, &up->net_rows,
                              &up->net_cols,     &up->rows,         &up->cols};
     for (size_t i = 0; i < sizeof axes / sizeof *axes; i++) bytes += axis_bytes(axes[i]);
@@ -110,7 +110,9 @@ static SlbStatus choose_bands(SlbUpscaler *up, Room *room, SlbError *err)
 {
     const SlbUpscaleOptions *o = &up->options;
     uint64_t limit = o->max_bytes;
-    if (!limit) limit = DEFAULT_BYTES + (up->plan ? slb_plan_bytes(up->plan, up->net_in_w) : 0);
+    if (!limit)
+        limit = o->other_bytes + SLB_BAND_BYTES +
+                (up->plan ? slb_plan_bytes(up->plan, up->net_in_w) : 0);
     uint32_t low = o->band_rows ? o->band_rows : 1, high = o->out.height;
     if (low > high) low = high;
     *room = room_for(up, low);
@@ -133,7 +135,7 @@ static SlbStatus choose_bands(SlbUpscaler *up, Room *room, SlbError *err)
     uint32_t bands = (o->out.height + low - 1) / low;
     up->band_rows = o->band_rows ? low : (o->out.height + bands - 1) / bands;
     *room = room_for(up, up->band_rows);
-    up->bytes = bytes_for(up, room);
+    up->bytes = bytes_for(up, room) - o->other_bytes;
     return SLB_OK;
 }
 

@@ -12,6 +12,8 @@
 #include "img/image.h"
 #include "infer/plan.h"
 
+enum { SLB_BAND_BYTES = 128 << 20 }; /* of memory for bands, where nothing else is asked for */
+
 typedef enum SlbAlpha {
     SLB_ALPHA_RESIZE, /* bicubic */
     SLB_ALPHA_NET,    /* through the network, as a grey picture */
@@ -31,6 +33,7 @@ typedef struct SlbUpscaleOptions {
     uint8_t background[3]; /* R, G, B to put transparency on where the result has no alpha */
     uint64_t max_bytes;    /* that the upscaler and the plan may take: bands are as high as that
                               allows; 0: bands of 128 MiB */
+    uint64_t other_bytes;  /* of max_bytes, that something else takes */
     uint32_t band_rows;    /* of the result; 0: chosen by max_bytes */
     SlbProgress progress;  /* counts pixels of the result; NULL: none */
     void *user;

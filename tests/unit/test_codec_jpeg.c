@@ -24,6 +24,7 @@ typedef struct Coding {
     J_COLOR_SPACE space, stored;
     bool progressive;
     unsigned restart_rows;
+    bool unmarked; /* without Adobe's marker */
 } Coding;
 
 /* By libjpeg itself, so that the reader is held against something else than the writer. */
@@ -42,6 +43,7 @@ static void write_jpeg(const char *path, const SlbImage *image, const Coding *co
     jpeg.in_color_space = coding->space;
     jpeg_set_defaults(&jpeg);
     jpeg_set_colorspace(&jpeg, coding->stored);
+    if (coding->unmarked) jpeg.write_Adobe_marker = FALSE;
     jpeg_set_quality(&jpeg, 90, TRUE);
     if (coding->progressive) jpeg_simple_progression(&jpeg);
     jpeg.restart_in_rows = (int)coding->restart_rows;
@@ -71,11 +73,11 @@ static int worst(const SlbImage *a, const SlbImage *b)
 
 static void test_codings(void **state)
 {
-    static const Coding grey = {JCS_GRAYSCALE, JCS_GRAYSCALE, false, 0};
-    static const Coding colour[] = {{JCS_RGB, JCS_YCbCr, false, 0},
-                                    {JCS_RGB, JCS_YCbCr, true, 0},
-                                    {JCS_RGB, JCS_YCbCr, false, 1},
-                                    {JCS_RGB, JCS_RGB, false, 0}};
+    static const Coding grey = {JCS_GRAYSCALE, JCS_GRAYSCALE, false, 0, false};
+    static const Coding colour[] = {{JCS_RGB, JCS_YCbCr, false, 0, false},
+                                    {JCS_RGB, JCS_YCbCr, true, 0, false},
+                                    {JCS_RGB, JCS_YCbCr, false, 1, false},
+                                    {JCS_RGB, JCS_RGB, false, 0, false}};
     const char *path = in_folder("a.bin"); /* the name says nothing */
     SlbImage in = smooth(61, 45, 3), base, out;
     SlbError err = {0};
@@ -99,20 +101,30 @@ static void test_codings(void **state)
     unlink(path);
 }
 
-static void test_cmyk_is_refused(void **state)
+/* What is left of white by four inks; Adobe's 255 is no ink. */
+static void test_cmyk_becomes_rgb(void **state)
 {
-    static const Coding codings[] = {{JCS_CMYK, JCS_CMYK, false, 0},
-                                     {JCS_CMYK, JCS_YCCK, false, 0}};
+    static const Coding codings[] = {{JCS_CMYK, JCS_CMYK, false, 0, false},
+                                     {JCS_CMYK, JCS_YCCK, false, 0, false},
+                                     {JCS_CMYK, JCS_CMYK, false, 0, true}};
     const char *path = in_folder("a.jpg");
-    SlbImage in = smooth(16, 16, 4), out;
+    SlbImage in = smooth(61, 45, 4), want = smooth(61, 45, 3), out;
     SlbError err = {0};
     (void)state;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
+        for (size_t p = 0; p < 61 * 45; p++)
+            for (size_t c = 0; c < 3; c++) {
+                int ink = in.data[4 * p + c], black = in.data[4 * p + 3];
+                want.data[3 * p + c] =
+                    (unsigned char)(i < 2 ? ink * black / 255 : (255 - ink) * (255 - black) / 255);
+            }
         write_jpeg(path, &in, &codings[i]);
-        assert_int_equal(slb_image_load(path, NULL, &out, &err), SLB_E_INPUT);
-        assert_message(&err, SLB_E_INPUT, path);
-        assert_non_null(strstr(err.message, "RGB"));
+        assert_ok(slb_image_load(path, NULL, &out, &err), &err);
+        assert_true(worst(&out, &want) <= 24);
+        assert_non_null(strstr(out.meta.note, "CMYK"));
+        slb_image_free(&out);
     }
+    slb_image_free(&want);
     slb_image_free(&in);
     unlink(path);
 }
@@ -120,7 +132,7 @@ static void test_cmyk_is_refused(void **state)
 /* Without the end marker, or with bytes lost inside, libjpeg gives a picture and a warning. */
 static void test_warnings_are_errors(void **state)
 {
-    static const Coding coding = {JCS_RGB, JCS_YCbCr, false, 0};
+    static const Coding coding = {JCS_RGB, JCS_YCbCr, false, 0, false};
     const char *path = in_folder("a.jpg");
     static unsigned char bytes[1 << 16];
     SlbImage in = smooth(64, 64, 3), out;
@@ -185,7 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_codings),
-        cmocka_unit_test(test_cmyk_is_refused),
+        cmocka_unit_test(test_cmyk_becomes_rgb),
         cmocka_unit_test(test_warnings_are_errors),
         cmocka_unit_test(test_quality_and_sampling),
         cmocka_unit_test(test_default_is_good),
