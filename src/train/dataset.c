@@ -339,17 +339,38 @@ static SlbStatus patch_channel(const Window *w, const SlbPatchKey *key, int chan
     return SLB_OK;
 }
 
+/* Where the patch of a key is, and its orientation. */
+static unsigned place_window(const SlbDataset *dataset, const SlbPatchKey *key, Window *w)
+{
+    SlbRng rng = slb_rng(key->seed, key->stream, key->index);
+    uint32_t step = key->enlarged ? 1 : (uint32_t)key->scale;
+    w->picture = &dataset->picture[pick_picture(dataset, &rng)];
+    w->v = stretch(&rng, w->picture->height, key->scale, key->side, step);
+    w->h = stretch(&rng, w->picture->width, key->scale, key->side, step);
+    return (unsigned)slb_rng_below(&rng, 8);
+}
+
+static SlbPackWindow packed(const Window *w)
+{
+    return (SlbPackWindow){w->picture->index, w->h.from, w->v.from, w->h.size, w->v.size};
+}
+
+void slb_dataset_expect(const SlbDataset *dataset, const SlbPatchKey *key)
+{
+    Window w;
+    (void)place_window(dataset, key, &w);
+    SlbPackWindow window = packed(&w);
+    if (w.picture->pack) slb_pack_expect(w.picture->pack, &window);
+}
+
 SlbStatus slb_dataset_patch(const SlbDataset *dataset, const SlbPatchKey *key, float *input,
                             float *target, SlbError *err)
 {
-    SlbRng rng = slb_rng(key->seed, key->stream, key->index);
-    const SlbPicture *p = &dataset->picture[pick_picture(dataset, &rng)];
-    uint32_t step = key->enlarged ? 1 : (uint32_t)key->scale;
-    Window w = {.picture = p};
-    w.v = stretch(&rng, p->height, key->scale, key->side, step);
-    w.h = stretch(&rng, p->width, key->scale, key->side, step);
-    unsigned orientation = (unsigned)slb_rng_below(&rng, 8);
-    SlbStatus s = p->pack ? slb_pack_check(p->pack, p->index, err) : SLB_OK;
+    Window w;
+    unsigned orientation = place_window(dataset, key, &w);
+    const SlbPicture *p = w.picture;
+    SlbPackWindow window = packed(&w);
+    SlbStatus s = p->pack ? slb_pack_check(p->pack, &window, err) : SLB_OK;
     if (s != SLB_OK) return s;
     double *room = slb_alloc((size_t)w.v.size * w.h.size, 4 * sizeof *room);
     if (!room) return slb_fail_memory(err, "a training patch");

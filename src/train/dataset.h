@@ -70,6 +70,10 @@ enum { SLB_PATCH_MARGIN = 5 };
 SLB_MUST_CHECK SlbStatus slb_dataset_patch(const SlbDataset *dataset, const SlbPatchKey *key,
                                            float *input, float *target, SlbError *err);
 
+/* Tells that the patch of a key will be wanted soon, so that its samples may come from a disk
+ * meanwhile. */
+void slb_dataset_expect(const SlbDataset *dataset, const SlbPatchKey *key);
+
 /* The files of a folder as slb_dataset_load finds them (base/io.h: slb_list_folder). */
 SLB_MUST_CHECK SlbStatus slb_dataset_files(const char *folder, char ***names, size_t *count,
                                            SlbError *err);

@@ -1,8 +1,10 @@
 /* Pack files: pictures decoded once, to be mapped into memory by every training run.
  *
- * Little-endian: 8 bytes "SLBPACK1", u64 number of pictures, u32 CRC-32 of the index, u32 zero; the
- * index, 24 bytes a picture: u32 width, u32 height, u32 channels (1 grey, 3 RGB), u32 CRC-32 of its
- * samples, u64 offset in the file; then the samples, uint8 HWC, one picture behind the other. */
+ * Little-endian: 8 bytes "SLBPACK2", u64 number of pictures, u32 CRC-32 of the index, u32 zero; the
+ * index: 24 bytes a picture, u32 width, u32 height, u32 channels (1 grey, 3 RGB), u32 zero, u64
+ * offset of its samples in the file; then a u32 for each tile of 64 x 64 pixels (or what is left
+ * of them) of each picture, row by row: the CRC-32 of its samples; then the samples, uint8 HWC, one
+ * picture behind the other. */
 #ifndef SLBSR_TRAIN_PACK_H
 #define SLBSR_TRAIN_PACK_H
 
@@ -38,7 +40,7 @@ SLB_MUST_CHECK SlbStatus slb_pack_write(SlbPackPlan *plan, const char *path, boo
 /* One picture of a pack. */
 typedef struct SlbPacked {
     const uint8_t *samples;
-    uint32_t width, height, channels, crc;
+    uint32_t width, height, channels;
 } SlbPacked;
 
 typedef struct SlbPack SlbPack;
@@ -53,9 +55,18 @@ void slb_pack_close(SlbPack *pack); /* NULL is allowed */
 uint64_t slb_pack_count(const SlbPack *pack);
 SlbPacked slb_pack_at(const SlbPack *pack, uint64_t i);
 
-/* Checks the samples of picture i against their CRC, the first time it is called for it. Any number
- * of threads. SLB_E_INPUT when they are damaged. */
-SLB_MUST_CHECK SlbStatus slb_pack_check(SlbPack *pack, uint64_t i, SlbError *err);
+/* A window of picture i, in pixels. */
+typedef struct SlbPackWindow {
+    uint64_t i;
+    uint32_t x, y, width, height;
+} SlbPackWindow;
+
+/* Tells that the window will be read soon: the system may begin to fetch it. Any thread. */
+void slb_pack_expect(const SlbPack *pack, const SlbPackWindow *window);
+
+/* Checks the tiles that the window touches against their CRC, each of them once. Any thread.
+ * SLB_E_INPUT when they are damaged. */
+SLB_MUST_CHECK SlbStatus slb_pack_check(SlbPack *pack, const SlbPackWindow *window, SlbError *err);
 
 /* Tells that `bytes` of samples have been read; now and then gives the pages back, so that a set of
  * any size does not fill the memory of the process. */

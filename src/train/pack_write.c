@@ -16,9 +16,10 @@
 /* A picture of the plan. */
 typedef struct Entry {
     char *name; /* in names */
-    uint64_t offset, bytes;
-    uint32_t width, height, channels, crc;
-    bool damaged; /* found while decoding it */
+    uint64_t offset, bytes, tiles;
+    uint32_t width, height, channels;
+    uint32_t *crc; /* [tiles] in crcs */
+    bool damaged;  /* found while decoding it */
 } Entry;
 
 struct SlbPackPlan {
@@ -26,6 +27,8 @@ struct SlbPackPlan {
     char **names;
     size_t name_count;
     Entry *entry; /* [report.pictures] */
+    uint64_t tiles;
+    uint32_t *crcs; /* [tiles] as planned */
     SlbPackReport report;
 };
 
@@ -34,7 +37,8 @@ static void pass_over(SlbPackReport *report, const SlbError *why)
     if (report->unreadable++ == 0) report->first_unreadable = *why;
 }
 
-/* Width and height may be exchanged by the orientation; that changes nothing about the room. */
+/* Width and height may be exchanged by the orientation; that changes nothing about the room, nor
+ * the number of tiles. */
 static void plan_picture(SlbPackPlan *plan, char *name)
 {
     SlbReader *reader;
@@ -48,14 +52,22 @@ static void plan_picture(SlbPackPlan *plan, char *name)
     e->name = name;
     e->channels = info->channels >= 3 ? 3 : 1;
     e->bytes = (uint64_t)info->width * info->height * e->channels;
+    e->tiles = slb_pack_tiles(info->width, info->height);
     slb_reader_close(reader);
+}
+
+static uint64_t index_bytes(const SlbPackPlan *plan)
+{
+    return SLB_PACK_HEADER + plan->report.pictures * SLB_PACK_ENTRY + plan->tiles * SLB_PACK_CRC;
 }
 
 /* Places the pictures that are to be had one behind the other. */
 static SlbStatus place(SlbPackPlan *plan, SlbError *err)
 {
     SlbPackReport *report = &plan->report;
-    report->bytes = SLB_PACK_HEADER + report->pictures * SLB_PACK_ENTRY;
+    plan->tiles = 0;
+    for (uint64_t i = 0; i < report->pictures; i++) plan->tiles += plan->entry[i].tiles;
+    report->bytes = index_bytes(plan);
     for (uint64_t i = 0; i < report->pictures; i++) {
         plan->entry[i].offset = report->bytes;
         report->bytes += plan->entry[i].bytes;
@@ -92,6 +104,7 @@ void slb_pack_plan_free(SlbPackPlan *plan)
     if (!plan) return;
     free(plan->folder);
     slb_free(plan->entry);
+    slb_free(plan->crcs);
     slb_free_names(plan->names, plan->name_count);
     slb_free(plan);
 }
@@ -145,7 +158,8 @@ static SlbStatus write_picture(Entry *e, int fd, const char *path, SlbError *err
         s = slb_fail(err, SLB_E_INPUT, "%s: has changed meanwhile", e->name);
     if (s == SLB_OK) {
         flatten(&image, e->channels, samples);
-        e->crc = (uint32_t)crc32_z(0, samples, e->bytes);
+        for (uint64_t t = 0; t < e->tiles; t++)
+            e->crc[t] = slb_pack_crc(samples, e->width, e->height, e->channels, t);
         s = write_at(fd, samples, e->bytes, e->offset, path, err);
     }
     slb_free(samples);
@@ -160,17 +174,19 @@ static void put(uint8_t *p, uint64_t v, int bytes)
 
 static SlbStatus write_index(const SlbPackPlan *plan, int fd, const char *path, SlbError *err)
 {
-    uint64_t bytes = SLB_PACK_HEADER + plan->report.pictures * SLB_PACK_ENTRY;
+    uint64_t bytes = index_bytes(plan);
     uint8_t *head = slb_calloc(bytes, 1);
     if (!head) return slb_fail_memory(err, path);
+    uint8_t *sum = head + SLB_PACK_HEADER + plan->report.pictures * SLB_PACK_ENTRY;
     for (uint64_t i = 0; i < plan->report.pictures; i++) {
         uint8_t *p = head + SLB_PACK_HEADER + i * SLB_PACK_ENTRY;
         const Entry *e = &plan->entry[i];
         put(p, e->width, 4);
         put(p + 4, e->height, 4);
         put(p + 8, e->channels, 4);
-        put(p + 12, e->crc, 4);
         put(p + 16, e->offset, 8);
+        for (uint64_t t = 0; t < e->tiles; t++, sum += SLB_PACK_CRC)
+            put(sum, e->crc[t], SLB_PACK_CRC);
     }
     memcpy(head, SLB_PACK_MAGIC, 8);
     put(head + 8, plan->report.pictures, 8);
@@ -281,12 +297,22 @@ static SlbStatus write_pictures(SlbPackPlan *plan, int fd, const char *path, int
     return status;
 }
 
+static SlbStatus create_crcs(SlbPackPlan *plan, SlbError *err)
+{
+    plan->crcs = slb_calloc(plan->tiles, sizeof *plan->crcs);
+    if (!plan->crcs) return slb_fail_memory(err, plan->folder);
+    for (uint64_t i = 0, at = 0; i < plan->report.pictures; at += plan->entry[i++].tiles)
+        plan->entry[i].crc = plan->crcs + at;
+    return SLB_OK;
+}
+
 SlbStatus slb_pack_write(SlbPackPlan *plan, const char *path, bool overwrite, int threads,
                          int (*progress)(void *user, uint64_t done, uint64_t total), void *user,
                          SlbError *err)
 {
     SlbOutput out;
-    SlbStatus s = slb_output_open(&out, path, overwrite, err);
+    SlbStatus s = create_crcs(plan, err);
+    if (s == SLB_OK) s = slb_output_open(&out, path, overwrite, err);
     if (s != SLB_OK) return s;
     int fd = fileno(out.file);
     s = write_pictures(plan, fd, path, threads, progress, user, err);

@@ -86,14 +86,14 @@ void run_set_weights(const Run *run, const SlbEngine *engine, SlbWeights *weight
 }
 
 /* Scales go round, from a random start each step. */
-SlbPatchKey run_patch_key(const Run *run, int i)
+SlbPatchKey run_patch_key(const Run *run, long step, int i)
 {
     const SlbTrainOptions *o = run->options;
-    SlbRng rng = slb_rng(o->seed, STREAM_SCALE, (uint64_t)run->now.step);
+    SlbRng rng = slb_rng(o->seed, STREAM_SCALE, (uint64_t)step);
     uint64_t first = slb_rng_below(&rng, (uint64_t)o->scale_count);
     SlbPatchKey key = run_patch_form(run);
     key.stream = STREAM_PATCH;
-    key.index = (uint64_t)run->now.step * (uint64_t)o->batch + (uint64_t)i;
+    key.index = (uint64_t)step * (uint64_t)o->batch + (uint64_t)i;
     key.scale = o->scales[(first + (uint64_t)i) % (uint64_t)o->scale_count];
     return key;
 }
@@ -119,6 +119,21 @@ typedef struct PartResult {
     double patches, forward, backward; /* seconds */
 } PartResult;
 
+/* The first patch of a part. */
+static int first_of(const Run *run, int part)
+{
+    return part * run->options->batch / run->parts;
+}
+
+/* Patches of a part that will be wanted soon. */
+static void expect_part(const Run *run, long step, int part)
+{
+    for (int i = first_of(run, part); i < first_of(run, part + 1); i++) {
+        SlbPatchKey key = run_patch_key(run, step, i);
+        slb_dataset_expect(&run->dataset, &key);
+    }
+}
+
 /* The pictures of one part of the batch, in order. */
 static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part, SlbError *err)
 {
@@ -135,10 +150,13 @@ static SlbStatus run_part(const Run *run, int p, SlbSlot *slot, PartResult *part
                         .teacher_share = o->teacher_share};
     SlbStatus s = in ? SLB_OK : slb_fail_memory(err, "a training patch");
     if (s == SLB_OK) s = slb_reduction_part(run->reduction, p, &grads, err);
-    int from = p * o->batch / run->parts, to = (p + 1) * o->batch / run->parts;
+    int from = first_of(run, p), to = first_of(run, p + 1);
+    double asked = slb_seconds();
+    expect_part(run, run->now.step + 1, p);
+    part->patches += slb_seconds() - asked;
     for (int i = from; s == SLB_OK && i < to; i++) {
         double began = slb_seconds();
-        SlbPatchKey key = run_patch_key(run, i);
+        SlbPatchKey key = run_patch_key(run, run->now.step, i);
         s = slb_dataset_patch(&run->dataset, &key, in, in + inputs, err);
         if (s != SLB_OK) break;
         if (aim.teacher) run_teacher_show(run, omp_get_thread_num(), in, shown);
@@ -179,6 +197,9 @@ static SlbStatus batch(Run *run, PartResult *part, SlbError *err)
 {
     SlbStatus status = SLB_OK;
     slb_reduction_begin(run->reduction);
+    for (int p = run->from; p < run->to && !run->expecting; p++)
+        expect_part(run, run->now.step, p); /* of the first step of all */
+    run->expecting = true;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(run->workers)
     for (int p = run->from; p < run->to; p++) {
         SlbError mine;

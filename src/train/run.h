@@ -58,6 +58,7 @@ typedef struct Run {
     SlbWeights *weights;
     Teacher teacher;
     SlbDataset dataset;
+    bool expecting; /* the dataset has been told of the patches of the step that comes next */
     SlbValidation *validation; /* NULL without --val */
     SlbWeights *hard, *soft;   /* for the validation's engine */
     float *step;         /* [conv_count] steps of 8-bit activations; 0 until they are calibrated */
@@ -96,8 +97,8 @@ void run_teacher_free(Run *run);
 /* What the teacher makes of one patch's input, into `out`; by one of the threads. */
 void run_teacher_show(const Run *run, int thread, const float *in, float *out);
 
-/* Which patch is number `i` of the batch of this step. */
-SlbPatchKey run_patch_key(const Run *run, int i);
+/* Which patch is number `i` of the batch of a step. */
+SlbPatchKey run_patch_key(const Run *run, long step, int i);
 
 /* The loss, not divided, if the network passed its input on, each pixel as large as it has to be.
  */

@@ -19,7 +19,7 @@ static SlbStatus cut_patches(Run *run, const SlbPatchKey *other, double *baselin
     SlbStatus status = loss ? SLB_OK : slb_fail_memory(err, "a training patch");
 #pragma omp parallel for schedule(dynamic, 1) num_threads(o->threads) if (loss)
     for (int i = 0; i < (loss ? o->batch : 0); i++) {
-        SlbPatchKey key = run_patch_key(run, i);
+        SlbPatchKey key = run_patch_key(run, run->now.step, i);
         if (other) {
             key.stream = other->stream;
             key.index = other->index * (uint64_t)o->batch + (uint64_t)i;

@@ -18,6 +18,7 @@
 #include "img/codec.h"
 #include "train/dataset.h"
 #include "train/pack.h"
+#include "train/pack_format.h"
 
 static const char pictures[] = SLBSR_SOURCE_DIR "/data/hr";
 static char folder[64], pack_path[80], other_path[80];
@@ -50,7 +51,9 @@ static void test_samples(void **state)
     for (size_t i = 0; i < count; i++) {
         SlbImage image = {0};
         SlbPacked p = slb_pack_at(pack, i);
-        assert_int_equal(slb_pack_check(pack, i, NULL), SLB_OK);
+        const SlbPackWindow whole = {i, 0, 0, p.width, p.height};
+        slb_pack_expect(pack, &whole);
+        assert_int_equal(slb_pack_check(pack, &whole, NULL), SLB_OK);
         assert_int_equal(slb_image_load(names[i], NULL, &image, NULL), SLB_OK);
         assert_int_equal(p.width, image.info.width);
         assert_int_equal(p.height, image.info.height);
@@ -144,22 +147,36 @@ static void test_damage(void **state)
     (void)state;
     SlbPack *pack;
     SlbError err = {0};
-    enum { INDEX_END = 24 + 3 * 24 };
     write_pack();
-    for (size_t at = 0; at < INDEX_END; at++) {
+    assert_int_equal(slb_pack_open(pack_path, &pack, NULL), SLB_OK);
+    SlbPacked first = slb_pack_at(pack, 0), second = slb_pack_at(pack, 1);
+    size_t tiles = 0;
+    for (uint64_t i = 0; i < 3; i++)
+        tiles += slb_pack_tiles(slb_pack_at(pack, i).width, slb_pack_at(pack, i).height);
+    slb_pack_close(pack);
+    size_t end = 24 + 3 * 24 + 4 * tiles;
+    for (size_t at = 0; at < end; at++) {
         if (at >= 20 && at < 24) continue; /* no meaning */
         damaged_copy(0, at);
         if (slb_pack_open(other_path, &pack, &err) != SLB_E_INPUT) fail_msg("byte %zu", at);
     }
-    for (size_t bytes = 1; bytes < INDEX_END + 200; bytes++) {
+    for (size_t bytes = 1; bytes < end + 200; bytes++) {
         damaged_copy(bytes, SIZE_MAX);
         if (slb_pack_open(other_path, &pack, &err) != SLB_E_INPUT) fail_msg("%zu bytes", bytes);
     }
-    damaged_copy(0, INDEX_END + 1000); /* in the samples of the first picture */
+    /* A sample of the second tile of the first column, and of no other. */
+    assert_true(first.width > 128 && first.height > 128);
+    damaged_copy(0, end + (70 * (size_t)first.width + 50) * first.channels);
     assert_int_equal(slb_pack_open(other_path, &pack, &err), SLB_OK);
-    assert_int_equal(slb_pack_check(pack, 0, &err), SLB_E_INPUT);
+    SlbPackWindow w = {0, 5, 5, 100, 59};
+    assert_int_equal(slb_pack_check(pack, &w, &err), SLB_OK);
+    w.height = 60;
+    assert_int_equal(slb_pack_check(pack, &w, &err), SLB_E_INPUT);
     assert_non_null(strstr(err.message, other_path));
-    assert_int_equal(slb_pack_check(pack, 1, &err), SLB_OK);
+    w = (SlbPackWindow){0, 64, 0, first.width - 64, first.height};
+    assert_int_equal(slb_pack_check(pack, &w, &err), SLB_OK);
+    w = (SlbPackWindow){1, 0, 0, second.width, second.height};
+    assert_int_equal(slb_pack_check(pack, &w, &err), SLB_OK);
     slb_pack_close(pack);
 }
 
