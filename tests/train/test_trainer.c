@@ -77,24 +77,33 @@ static void assert_same_file(const char *a, const char *b)
     slb_free(y);
 }
 
+/* float32, and bf16 where this machine has it. */
+static int precisions(void)
+{
+    SlbCpu cpu;
+    return slb_cpu_detect(&cpu) && cpu.bf16 ? 2 : 1;
+}
+
 static void test_threads(void **state)
 {
     (void)state;
     static const int threads[] = {2, 3, 7};
-    for (int bits = 1; bits <= 2; bits++) {
-        char first[160];
-        snprintf(first, sizeof first, "%s", in_folder(bits == 1 ? "one1" : "one2"));
-        SlbTrainOptions o = small(first, bits);
-        o.act_bits = bits == 1 ? 1 : 0;
-        train(&o, SLB_OK);
-        for (size_t i = 0; i < 3; i++) {
-            o.out = in_folder("more");
-            o.threads = threads[i];
+    for (int bits = 1; bits <= 2; bits++)
+        for (int p = 0; p < precisions(); p++) {
+            char first[160];
+            snprintf(first, sizeof first, "%s", in_folder("one"));
+            SlbTrainOptions o = small(first, bits);
+            o.precision = (SlbPrecision)p;
+            o.act_bits = bits == 1 ? 1 : 0;
             o.overwrite = true;
             train(&o, SLB_OK);
-            assert_same_file(first, o.out);
+            for (size_t i = 0; i < 3; i++) {
+                o.out = in_folder("more");
+                o.threads = threads[i];
+                train(&o, SLB_OK);
+                assert_same_file(first, o.out);
+            }
         }
-    }
 }
 
 static SlbTrainOptions small_x2(const char *out, int bits)
@@ -158,29 +167,76 @@ static bool exists(const char *name)
 
 /* Stopped after every fifth step (before, while and after the temperature rises; it goes on from a
  * multiple of ten), the run ends with the same bytes. */
+static void check_resume(int bits, SlbPrecision precision)
+{
+    SlbTrainOptions o = small(in_folder("whole"), bits);
+    o.overwrite = true;
+    o.precision = precision;
+    o.act_bits = bits == 2 ? 2 : 0; /* learned steps are in the checkpoint too */
+    train(&o, SLB_OK);
+    o.out = in_folder("broken");
+    o.stop = &stop_now;
+    o.report = stop_at;
+    for (long at = 5; at < o.steps; at += 5) {
+        stop_now = 0;
+        o.user = &at;
+        train(&o, SLB_PARTIAL);
+        assert_true(exists("broken.ckpt"));
+    }
+    stop_now = 0;
+    o.report = NULL;
+    train(&o, SLB_OK);
+    assert_same_file(in_folder("whole"), in_folder("broken"));
+    assert_false(exists("broken.ckpt"));
+}
+
 static void test_resume(void **state)
 {
     (void)state;
-    for (int bits = 2; bits <= 32; bits *= 16) {
-        SlbTrainOptions o = small(in_folder("whole"), bits);
-        o.act_bits = bits == 2 ? 2 : 0; /* learned steps are in the checkpoint too */
-        o.overwrite = true;
-        train(&o, SLB_OK);
-        o.out = in_folder("broken");
-        o.stop = &stop_now;
-        o.report = stop_at;
-        for (long at = 5; at < o.steps; at += 5) {
-            stop_now = 0;
-            o.user = &at;
-            train(&o, SLB_PARTIAL);
-            assert_true(exists("broken.ckpt"));
-        }
-        stop_now = 0;
-        o.report = NULL;
-        train(&o, SLB_OK);
-        assert_same_file(in_folder("whole"), in_folder("broken"));
-        assert_false(exists("broken.ckpt"));
+    check_resume(32, SLB_FLOAT32);
+    for (int p = 0; p < precisions(); p++) check_resume(2, (SlbPrecision)p);
+}
+
+static void steps(Run *run, long to)
+{
+    double loss, baseline;
+    while (run->now.step < to) {
+        assert_int_equal(run_step(run, &loss, &baseline, NULL), SLB_OK);
+        assert_true(isfinite(loss));
     }
+}
+
+/* A checkpoint is that of the moment it was asked for, though the run goes on while it is written.
+ */
+static void test_saver(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("saver"), 2);
+    SlbTrainState read;
+    SlbSaver *saver;
+    Run run;
+    bool found;
+    assert_int_equal(run_create(&run, &o, NULL), SLB_OK);
+    steps(&run, 3);
+    const SlbLayerForm form = {
+        .method = run.method, .weight_bits = 2, .level = run.cpu.level, .steps = run.act_bits < 8};
+    assert_int_equal(slb_state_create(run.graph, &form, 1, &read, NULL), SLB_OK);
+    assert_int_equal(slb_saver_create(run.checkpoint_path, "recipe", &read, &saver, NULL), SLB_OK);
+    assert_int_equal(slb_saver_start(saver, &run.now, NULL), SLB_OK);
+    const SlbParam *p = &run.now.layer[1].param[SLB_PARAM_WEIGHT];
+    float before = p->value[0];
+    steps(&run, 4); /* meanwhile, or before: the file must not have it */
+    assert_true(p->value[0] != before);
+    assert_int_equal(slb_saver_wait(saver, NULL), SLB_OK);
+    slb_saver_free(saver);
+    assert_int_equal(slb_state_create(run.graph, &form, 1, &read, NULL), SLB_OK);
+    assert_int_equal(slb_checkpoint_load(run.checkpoint_path, "recipe", &read, &found, NULL),
+                     SLB_OK);
+    assert_true(found);
+    assert_int_equal(read.step, 3);
+    assert_true(read.layer[1].param[SLB_PARAM_WEIGHT].value[0] == before);
+    slb_state_free(&read);
+    run_free(&run);
 }
 
 static void test_resume_other_recipe(void **state)
@@ -212,15 +268,6 @@ static void keep(void *user, const SlbTrainReport *report)
     if (!report->validated) return;
     last_psnr = report->psnr[0];
     last_bicubic = report->bicubic[0];
-}
-
-static void steps(Run *run, long to)
-{
-    double loss, baseline;
-    while (run->now.step < to) {
-        assert_int_equal(run_step(run, &loss, &baseline, NULL), SLB_OK);
-        assert_true(isfinite(loss));
-    }
 }
 
 /* A loss that is no number leads back to the last good state, once; a second time before the run
@@ -601,6 +648,7 @@ int main(void)
         cmocka_unit_test(test_enlarging_network),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_saver),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_resume_other_recipe),
         cmocka_unit_test(test_model_file),
