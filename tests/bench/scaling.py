@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """How training scales: measured on this machine, and projected for several.
 
-scaling.py SLBSR DATA [--batch N] [--net NET] [--repeat N] [--bandwidth GB/s] [--latency us]
+scaling.py SLBSR DATA [--batch N] [--net NET] [--repeat N] [--bandwidth GB/s] [--latency us] [--json FILE]
 
 The first table has a step of `slbsr bench train` for 1, 2, 4, 8 and 16 cores, as far as this machine has them: in
 one process with that many threads and, if the program has MPI and mpirun is there, in that many processes of one
 thread. The second table is worked out from the first and from the sizes of the messages; src/train/README.md has its
-assumptions. Run it on a machine that does nothing else.
+assumptions. Run it on a machine that does nothing else. With --json, the output of `slbsr bench train --json`, only
+the second table is made, from that.
 """
 import argparse
 import json
@@ -97,10 +98,16 @@ def main():
     parser.add_argument("--bandwidth", type=float, default=1.25, help="GB/s that a machine sends and receives")
     parser.add_argument("--latency", type=float, default=30, help="us from one machine to another")
     parser.add_argument("--overhead", type=float, default=2, help="us that a message costs its sender")
+    parser.add_argument("--json", metavar="FILE", help="take the times of one machine from here")
     options = parser.parse_args()
-    steps = measure(options)
+    if options.json:
+        with open(options.json) as file:
+            one = json.load(file)
+        steps, threads = one["steps"], one["threads"]
+    else:
+        steps, threads = measure(options), min(os.cpu_count(), 16)
     for step in steps:
-        step["threads"] = min(os.cpu_count(), 16)
+        step["threads"] = threads
     print(f"\nProjected for machines like this one, {options.bandwidth:g} GB/s, {options.latency:g} us:\n")
     project(steps, options)
 
