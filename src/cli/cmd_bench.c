@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "cli/bench.h"
 #include "cli/commands.h"
+#include "cli/processes.h"
 
 typedef struct Settings {
     const char *data, *net;
@@ -141,8 +142,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     SlbStatus s = train ? slb_comm_open(NULL, &how.comm, err) : SLB_OK;
     if (s != SLB_OK) return s;
     s = measure(&how, train, what, set->json, err);
-    if (slb_comm_rank(how.comm) != 0 && !slb_comm_has_left(how.comm)) err->message[0] = 0;
-    slb_comm_close(how.comm);
+    cli_processes_close(how.comm, s, err);
     return s;
 }
 

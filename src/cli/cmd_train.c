@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "cli/commands.h"
+#include "cli/processes.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "cli/train_html.h"
@@ -261,13 +262,6 @@ static SlbStatus choose_form(SlbTrainOptions *how, SlbError *err)
     return SLB_OK;
 }
 
-/* Of several processes one speaks: rank 0, and one that fails for reasons of its own. */
-static void speak_once(const SlbComm *comm, SlbStatus s, SlbError *err)
-{
-    bool alone = slb_comm_has_left(comm) && s != SLB_PARTIAL; /* that is for another one's sake */
-    if (slb_comm_rank(comm) != 0 && !alone) err->message[0] = 0;
-}
-
 static SlbStatus dry_run(const SlbTrainOptions *how, SlbError *err)
 {
     const double mib = 1 << 20;
@@ -334,8 +328,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     SlbStatus s = slb_comm_open(&cli_stop_number, &comm, err);
     if (s != SLB_OK) return s;
     s = train(invocation, comm, err);
-    if (s != SLB_OK) speak_once(comm, s, err);
-    slb_comm_close(comm);
+    cli_processes_close(comm, s, err);
     return s;
 }
 
