@@ -91,7 +91,7 @@ static void test_threads(void **state)
     for (int bits = 1; bits <= 2; bits++)
         for (int p = 0; p < precisions(); p++) {
             char first[160];
-            snprintf(first, sizeof first, "%s", in_folder("one"));
+            snprintf(first, sizeof first, "%s", in_folder("first"));
             SlbTrainOptions o = small(first, bits);
             o.precision = (SlbPrecision)p;
             o.act_bits = bits == 1 ? 1 : 0;
