@@ -73,7 +73,8 @@ static SlbStatus create_states(Run *run, SlbError *err)
     const SlbLayerForm form = {.method = run->method,
                                .weight_bits = o->bits,
                                .level = run->cpu.level,
-                               .steps = run->act_bits<8, .averaged = o->average> 0};
+                               .steps = (run->act_bits < 8),
+                               .averaged = (o->average > 0)};
     for (size_t i = 0; i < (run_leads(run) ? 3 : 2); i++) {
         SlbStatus s = slb_state_create(run->graph, &form, o->logit_rate, states[i], err);
         if (s != SLB_OK) return s;
