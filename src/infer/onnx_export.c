@@ -173,19 +173,36 @@ static bool is_packed(const Exporter *e, int index)
     return e->packed && node->op == SLB_OP_CONV && node->low;
 }
 
+/* What one-bit codes with a sign are told by: 0 and above is +. Sums of a low convolution are
+ * whole, so its values are 0 or at least one unit away from it; where they are computed in floats,
+ * 0 may come out a little below, and half a unit keeps it on its side. */
+static float sign_threshold(const Exporter *e, int source)
+{
+    const SlbGraph *g = e->model->graph;
+    double least = INFINITY;
+    while (g->nodes[source].op == SLB_OP_SHUFFLE) source = g->nodes[source].source[0];
+    if (!is_packed(e, source)) return 0.0f;
+    const SlbConvParams *c = &e->model->conv[g->nodes[source].conv];
+    for (int o = 0; o < c->out_channels; o++)
+        if (c->scale[o] != 0.0f) least = fmin(least, fabs((double)c->scale[o]));
+    if (isinf(least)) return 0.0f;
+    return (float)(-0.5 * least * (double)c->in_step / (slb_levels(c->bits)->count - 1));
+}
+
 /* Codes of fewer than 8 bits end before a uint8 does: values are brought within their range.
  * Returns the name of what is to be quantized. */
-static Name bounded(Exporter *e, int conv, Name from, SlbCodes codes)
+static Name bounded(Exporter *e, int conv, int source, SlbCodes codes)
 {
+    Name from = node_name(e, source);
     float step = e->model->conv[conv].in_step;
     if (codes.most == UINT8_MAX) return from;
     Name low = part_name(conv, "low"), high = part_name(conv, "high");
     scalar(e, low, (float)-codes.zero * step);
     scalar(e, high, (float)(codes.most - codes.zero) * step);
     if (!codes.sign) return part_node(e, conv, "Clip", from.text, low.text, high.text, "clipped");
-    Name nought = part_name(conv, "nought");
-    scalar(e, nought, 0.0f);
-    Name above = part_node(e, conv, "GreaterOrEqual", from.text, nought.text, NULL, "is_above");
+    Name threshold = part_name(conv, "threshold");
+    scalar(e, threshold, sign_threshold(e, source));
+    Name above = part_node(e, conv, "GreaterOrEqual", from.text, threshold.text, NULL, "is_above");
     return part_node(e, conv, "Where", above.text, high.text, low.text, "sign");
 }
 
@@ -198,7 +215,7 @@ static Name coded_input(Exporter *e, const SlbNode *node)
     Name step = part_name(conv, "in_step"), zero = part_name(conv, "in_zero");
     scalar(e, step, e->model->conv[conv].in_step);
     slb_onnx_constant(e->onnx, zero.text, SLB_ONNX_UINT8, NULL, 0, &zero_code, 1);
-    Name in = bounded(e, conv, node_name(e, source), codes);
+    Name in = bounded(e, conv, source, codes);
     in = part_node(e, conv, "QuantizeLinear", in.text, step.text, zero.text, "codes");
     return part_node(e, conv, "DequantizeLinear", in.text, step.text, zero.text, "in");
 }

@@ -37,18 +37,56 @@ typedef struct OnnxCase {
     double share;   /* of the samples that may differ when rounded to 8 bits */
 } OnnxCase;
 
-/* In floats only the order of sums differs: 0.00003 of 255 was measured. With codes, a value of the
- * first layer that lies on the border between two of them may go to either side, and what it
- * reaches changes a little: 0.4 to 2 % of the samples rounded differently, by 0.7 of 255 at most.
- */
-#define FLOAT_TOLERANCE .largest = 0.001, .share = 0.001
+/* In floats only the order of sums differs: 0.00003 of 255 was measured. With codes, a value of a
+ * float layer that lies on the border between two of them may go to either side, and what it
+ * reaches changes a little: with VDSR, 0 to 2 % of the samples round differently, by 0.7 of 255 at
+ * most. Random networks with many float sums, or of few bits, shake more. */
+#define FLOAT_TOLERANCE .largest = 0.005, .share = 0.001
 #define CODE_TOLERANCE .largest = 1.0, .share = 0.05
+#define RANDOM_TOLERANCE .largest = 2.0, .share = 0.3
+#define FEW_BITS_TOLERANCE .largest = 255.0, .share = 0.02
+
+/* Codes with a sign and without, made by low layers and others, read once and twice. */
+static const char all_layers[] =
+    "input y\nconv 8 3x3 full relu\nname a\nconv 12 1x1 low norm relu\n"
+    "conv 8 3x3 low\nadd a\nlrelu\nconv 8 3x3 low\nconv 8 1x1 low\n"
+    "shuffle 2\nname b\nconv 2 3x3 low relu\nadd b\nconv 1 3x3 full\n";
 
 static const OnnxCase onnx_cases[] = {
     {.name = "vdsr-w32", .model = "vdsr-w32", FLOAT_TOLERANCE},
     {.name = "vdsr-w2", .model = "vdsr-w2", CODE_TOLERANCE},
     {.name = "vdsr-w1", .model = "vdsr-w1", CODE_TOLERANCE},
     {.name = "vdsr-w2 as floats", .model = "vdsr-w2", .use_float = true, FLOAT_TOLERANCE},
+    {.name = "srresnet-x2",
+     .net = "srresnet-x2",
+     .weight_bits = 32,
+     .act_bits = 32,
+     FLOAT_TOLERANCE},
+    {.name = "srresnet-x2, 2/8",
+     .net = "srresnet-x2",
+     .weight_bits = 2,
+     .act_bits = 8,
+     RANDOM_TOLERANCE},
+    {.name = "all layers, 4/8",
+     .net = all_layers,
+     .weight_bits = 4,
+     .act_bits = 8,
+     RANDOM_TOLERANCE},
+    {.name = "all layers, 2/4",
+     .net = all_layers,
+     .weight_bits = 2,
+     .act_bits = 4,
+     FEW_BITS_TOLERANCE},
+    {.name = "all layers, 1/2",
+     .net = all_layers,
+     .weight_bits = 1,
+     .act_bits = 2,
+     FEW_BITS_TOLERANCE},
+    {.name = "all layers, 1/1",
+     .net = all_layers,
+     .weight_bits = 1,
+     .act_bits = 1,
+     FEW_BITS_TOLERANCE},
 };
 enum { ONNX_CASES = sizeof onnx_cases / sizeof *onnx_cases };
 
@@ -171,26 +209,21 @@ static void run_other(const char *program, int channels, float *out, size_t coun
     slb_free(data);
 }
 
-static double level(float value)
-{
-    double v = (double)value * 255.0;
-    return v < 0.0 ? 0.0 : v > 255.0 ? 255.0 : v;
-}
-
 static void compare_samples(const OnnxCase *c, const float *want, const float *got, size_t count)
 {
-    double largest = 0.0, low = 255.0, high = 0.0;
+    double largest = 0.0, low = INFINITY, high = -INFINITY;
     size_t differ = 0;
     for (size_t i = 0; i < count; i++) {
-        double a = level(want[i]), b = level(got[i]);
+        double a = (double)want[i] * 255.0, b = (double)got[i] * 255.0;
         if (!(fabs(a - b) <= largest)) largest = fabs(a - b);
         differ += rint(a) != rint(b);
         if (a < low) low = a;
         if (a > high) high = a;
     }
     double share = (double)differ / (double)count;
-    print_message("%s: largest difference %.5f of 255, %.3f %% of the samples round differently\n",
-                  c->name, largest, 100.0 * share);
+    print_message("%s: %.0f to %.0f, largest difference %.5f of 255, %.3f %% of the samples round "
+                  "differently\n",
+                  c->name, low, high, largest, 100.0 * share);
     assert_true(high - low > 50.0); /* a flat result would prove nothing */
     if (!(largest <= c->largest && share <= c->share)) fail_msg("%s: too far apart", c->name);
 }
