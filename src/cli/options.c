@@ -67,6 +67,12 @@ static bool has_letter(const Option *option, const char *word)
     return option->letter == word[0];
 }
 
+static bool is_begun(const Option *option, const char *word)
+{
+    size_t n = strlen(word);
+    return n >= 2 && strncmp(word, option->name, n) == 0;
+}
+
 static bool is_resembled(const Option *option, const char *word)
 {
     return cli_resembles(word, option->name);
@@ -217,7 +223,9 @@ static SlbStatus unknown_option(const Command *command, const char *word, SlbErr
     const char *name = word + strspn(word, "-");
     char bare[64];
     snprintf(bare, sizeof bare, "%.*s", (int)strcspn(name, "="), name);
-    const Option *near = word[1] == '-' ? find_option(command, is_resembled, bare) : NULL;
+    bool is_long = word[1] == '-';
+    const Option *near = is_long ? find_option(command, is_begun, bare) : NULL;
+    if (is_long && !near) near = find_option(command, is_resembled, bare);
     if (near)
         return slb_fail(err, SLB_E_USAGE, "%s: unknown option; did you mean --%s?", word,
                         near->name);
