@@ -20,8 +20,10 @@ static SlbStatus read_all(FILE *file, const char *path, size_t limit_bytes, SlbS
     while (buffer) {
         used += fread(buffer + used, 1, room - used, file);
         if (ferror(file)) {
+            int why = errno;
             slb_free(buffer);
-            return slb_fail(err, status, "%s: cannot be read: %s", path, strerror(errno));
+            errno = why;
+            return slb_fail_system(err, status, path, "cannot be read");
         }
         if (used > limit_bytes) {
             slb_free(buffer);
@@ -47,7 +49,7 @@ SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
                         unsigned char **data, size_t *bytes, SlbError *err)
 {
     FILE *file = fopen(path, "rb");
-    if (!file) return slb_fail(err, status, "%s: cannot be opened: %s", path, strerror(errno));
+    if (!file) return slb_fail_system(err, status, path, "cannot be opened");
     struct stat st;
     SlbStatus s;
     if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode))
@@ -137,8 +139,7 @@ SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbE
     }
     /* Of a link, what it points to is replaced. */
     out->path = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : strdup(path);
-    if (out->path) path = out->path;
-    size_t bytes = strlen(path) + 48;
+    size_t bytes = strlen(out->path ? out->path : path) + 48;
     out->temporary = malloc(bytes);
     if (!out->path || !out->temporary) {
         free(out->path);
@@ -146,16 +147,17 @@ SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbE
         *out = (SlbOutput){0};
         return slb_fail_memory(err, path);
     }
+    path = out->path;
     int fd = open_temporary(out, bytes);
     out->file = fd < 0 ? NULL : fdopen(fd, "wb");
     if (!out->file) {
-        slb_fail(err, SLB_E_OUTPUT, "%s: cannot be created: %s", path, strerror(errno));
+        SlbStatus status = slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
         if (fd >= 0) {
             close(fd);
             unlink(out->temporary);
         }
         forget(out);
-        return SLB_E_OUTPUT;
+        return status;
     }
     return SLB_OK;
 }
@@ -293,9 +295,7 @@ SlbStatus slb_list_folder(const char *path, const char *extensions, char ***name
     *names = NULL;
     *count = 0;
     DIR *folder = opendir(path);
-    if (!folder)
-        return slb_fail(err, SLB_E_INPUT, "%s: cannot be opened as a folder: %s", path,
-                        strerror(errno));
+    if (!folder) return slb_fail_system(err, SLB_E_INPUT, path, "cannot be opened as a folder");
     int ok = 1;
     for (struct dirent *e; ok && (e = readdir(folder));)
         if (e->d_name[0] != '.' && slb_has_extension(e->d_name, extensions))

@@ -1,7 +1,9 @@
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 SlbStatus slb_fail(SlbError *err, SlbStatus status, const char *format, ...)
 {
@@ -20,4 +22,10 @@ SlbStatus slb_fail_memory(SlbError *err, const char *what)
 {
     return slb_fail(err, SLB_E_MEMORY, "out of memory: %s; try a smaller image or fewer threads",
                     what);
+}
+
+SlbStatus slb_fail_system(SlbError *err, SlbStatus status, const char *path, const char *what)
+{
+    if (errno == ENOMEM) return slb_fail_memory(err, path);
+    return slb_fail(err, status, "%s: %s: %s", path, what, strerror(errno));
 }

@@ -33,6 +33,10 @@ typedef struct SlbError {
 SlbStatus slb_fail(SlbError *err, SlbStatus status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* slb_fail for a call of the system that failed: "<path>: <what>: <the reason in errno>", where
+ * `what` is like "cannot be opened". When the reason is that memory is out, slb_fail_memory. */
+SlbStatus slb_fail_system(SlbError *err, SlbStatus status, const char *path, const char *what);
+
 /* slb_fail for an allocation that failed: "out of memory: <what>". */
 SlbStatus slb_fail_memory(SlbError *err, const char *what);
 

@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/embed.h"
@@ -195,10 +197,10 @@ static SlbStatus info_picture(const char *path, SlbError *err)
 static bool holds_model(const char *path)
 {
     unsigned char head[9];
-    FILE *file = fopen(path, "rb");
-    if (!file) return false;
-    bool yes = fread(head, 1, sizeof head, file) == sizeof head && head[8] == '{' && head[7] == 0;
-    fclose(file);
+    int fd = open(path, O_RDONLY | O_CLOEXEC); /* no stream: it could fail for want of memory */
+    if (fd < 0) return false;
+    bool yes = read(fd, head, sizeof head) == sizeof head && head[8] == '{' && head[7] == 0;
+    close(fd);
     return yes;
 }
 

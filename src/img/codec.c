@@ -90,8 +90,7 @@ static SlbStatus open_input(const char *path, FILE **file, SlbError *err)
     int fd = standard ? slb_duplicate(STDIN_FILENO, O_WRONLY) : -1;
     *file = fd >= 0 ? fdopen(fd, "rb") : standard ? NULL : fopen(path, "rb");
     if (!*file)
-        return slb_fail(err, SLB_E_INPUT, "%s: cannot be opened: %s", slb_input_name(path),
-                        strerror(errno));
+        return slb_fail_system(err, SLB_E_INPUT, slb_input_name(path), "cannot be opened");
     if (fstat(fileno(*file), &st) != 0 || !S_ISDIR(st.st_mode)) return SLB_OK;
     fclose(*file);
     *file = NULL;
@@ -113,8 +112,7 @@ static SlbStatus peek(FILE *file, const char *path, unsigned char head[SLB_HEAD_
 {
     *bytes = fread(head, 1, SLB_HEAD_BYTES, file);
     if (ferror(file) || !put_back(file, head, *bytes))
-        return slb_fail(err, SLB_E_INPUT, "%s: cannot be read: %s", slb_input_name(path),
-                        strerror(errno));
+        return slb_fail_system(err, SLB_E_INPUT, slb_input_name(path), "cannot be read");
     return SLB_OK;
 }
 

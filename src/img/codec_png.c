@@ -10,12 +10,15 @@
 #include "base/mem.h"
 #include "img/codec_format.h"
 
+enum { MAX_CHUNK_BYTES = SLB_META_LIMIT };
+
 static const char xmp_key[] = "XML:com.adobe.xmp";
 
 typedef struct PngState {
     png_structp png;
     png_infop info;
     unsigned char *whole; /* an interlaced picture, NULL otherwise */
+    size_t most_bytes;    /* of a block for libpng; what claims more is no picture */
     bool no_memory;
     int system_error;
     char message[160], warning[160];
@@ -40,6 +43,7 @@ static void on_warning(png_structp png, png_const_charp text)
 static png_voidp on_alloc(png_structp png, png_alloc_size_t bytes)
 {
     PngState *s = png_get_mem_ptr(png);
+    if (bytes > s->most_bytes) return NULL; /* not every chunk is held to libpng's own limit */
     void *block = slb_alloc(bytes, 1);
     if (!block) s->no_memory = true;
     return block;
@@ -206,7 +210,7 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
     if (setjmp(png_jmpbuf(s->png))) return read_failed(r, err);
     png_set_read_fn(s->png, r, on_read);
     png_set_user_limits(s->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* slb_read_size checks */
-    png_set_chunk_malloc_max(s->png, 16 << 20);
+    png_set_chunk_malloc_max(s->png, MAX_CHUNK_BYTES);
     png_set_chunk_cache_max(s->png, 64);
     png_set_crc_action(s->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_read_info(s->png, s->info);
@@ -214,20 +218,25 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
                                      png_get_image_height(s->png, s->info), 1, 8, err);
     if (status != SLB_OK) return status;
     ask_for_plain_samples(s->png);
+    s->most_bytes = SIZE_MAX; /* for rows, whose size is checked */
     png_read_update_info(s->png, s->info);
+    s->most_bytes = 2 * MAX_CHUNK_BYTES;
     r->info.channels = png_get_channels(s->png, s->info);
     r->info.depth = png_get_bit_depth(s->png, s->info);
     if (png_get_rowbytes(s->png, s->info) != slb_row_bytes(&r->info))
         return slb_read_damaged(r, "its rows have an unknown layout", err);
     if (png_get_interlace_type(s->png, s->info) != PNG_INTERLACE_NONE)
         r->held_bytes = r->info.height * (uint64_t)slb_row_bytes(&r->info);
-    return read_meta(r, s, err);
+    status = read_meta(r, s, err);
+    if (s->no_memory) return slb_fail_memory(err, r->path); /* libpng leaves such chunks out */
+    return status;
 }
 
 static SlbStatus read_open(SlbReader *r, SlbError *err)
 {
     PngState *s = r->state = slb_calloc(1, sizeof *s);
     if (!s) return slb_fail_memory(err, r->path);
+    s->most_bytes = 2 * MAX_CHUNK_BYTES; /* libpng takes a little more than a chunk has */
     s->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, s, on_error, on_warning, s, on_alloc,
                                       on_free);
     s->info = s->png ? png_create_info_struct(s->png) : NULL;
@@ -367,6 +376,8 @@ static SlbStatus write_header(SlbWriter *w, SlbError *err)
                  types[w->info.channels], PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
     set_meta(w, s);
+    if (s->no_memory)
+        return slb_fail_memory(err, w->output.path); /* libpng leaves such chunks out */
     png_write_info(s->png, s->info);
     if (w->info.depth == 16 && *(const unsigned char *)&one == 1) png_set_swap(s->png);
     return SLB_OK;
@@ -376,6 +387,7 @@ static SlbStatus write_open(SlbWriter *w, SlbError *err)
 {
     PngState *s = w->state = slb_calloc(1, sizeof *s);
     if (!s) return slb_fail_memory(err, w->output.path);
+    s->most_bytes = SIZE_MAX;
     s->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, s, on_error, on_warning, s, on_alloc,
                                        on_free);
     s->info = s->png ? png_create_info_struct(s->png) : NULL;

@@ -68,7 +68,7 @@ int slb_exif_orientation(const unsigned char *exif, size_t bytes)
     Tiff t;
     if (!open_tiff(&t, exif, bytes)) return 1;
     size_t at = find(&t, get(&t, 4, 4), TAG_ORIENTATION);
-    if (!at || get(&t, at + 2, 2) != TYPE_SHORT) return 1;
+    if (!at || get(&t, at + 2, 2) != TYPE_SHORT || get(&t, at + 4, 4) != 1) return 1;
     uint32_t value = get(&t, at + 8, 2);
     return value >= 1 && value <= 8 ? (int)value : 1;
 }
@@ -139,15 +139,17 @@ void slb_exif_change(unsigned char *exif, size_t bytes, const SlbMetaChange *cha
     if (!exif || !open_tiff(&t, exif, bytes)) return;
     size_t first = get(&t, 4, 4), at = find(&t, first, TAG_EXIF_DIRECTORY);
     size_t inner = at ? get(&t, at + 8, 4) : 0;
-    set(&t, first, TAG_ORIENTATION, 1);
     set(&t, first, TAG_WIDTH, change->width);
     set(&t, first, TAG_HEIGHT, change->height);
     scale_densities(&t, first, TAG_X_RESOLUTION, TAG_Y_RESOLUTION, change);
     if (change->orientation > 1) drop_thumbnail(&t, first);
-    if (!inner || inner == first) return;
-    set(&t, inner, TAG_PIXEL_WIDTH, change->width);
-    set(&t, inner, TAG_PIXEL_HEIGHT, change->height);
-    scale_densities(&t, inner, TAG_FOCAL_X_RESOLUTION, TAG_FOCAL_Y_RESOLUTION, change);
+    if (inner && inner != first) {
+        set(&t, inner, TAG_PIXEL_WIDTH, change->width);
+        set(&t, inner, TAG_PIXEL_HEIGHT, change->height);
+        scale_densities(&t, inner, TAG_FOCAL_X_RESOLUTION, TAG_FOCAL_Y_RESOLUTION, change);
+    }
+    /* Last: in a faulty block, what was changed above may lie within this directory. */
+    set(&t, first, TAG_ORIENTATION, 1);
 }
 
 /* Where a pixel of the upright picture comes from: swap x and y first, then count from the right

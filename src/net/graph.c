@@ -39,7 +39,8 @@ typedef struct Parser {
     Repeat repeats[MAX_DEPTH];
     int depth;
     int statements;
-    int current; /* the node that the next line takes */
+    int current;    /* the node that the next line takes */
+    size_t weights; /* so far; below 2^24 are added at a time */
     SlbGraph *graph;
     SlbError *err;
 } Parser;
@@ -121,6 +122,10 @@ static SlbStatus parse_conv(Parser *p)
     i += node.relu;
     if (i < p->count) return fail_line(p, "unknown or misplaced word", p->word[i]);
     if (node.norm && !node.low) return fail_line(p, "norm goes with low weights only", "");
+    p->weights += (size_t)node.channels * (size_t)g->nodes[node.source[0]].channels *
+                  (size_t)(node.kernel * node.kernel);
+    if (p->weights > SLB_MAX_WEIGHTS)
+        return fail_line(p, "more weights than the limit of 268435456", "");
     node.positive = node.relu;
     g->conv_count++;
     return append(p, node);

@@ -54,6 +54,7 @@ typedef struct SlbGraph {
 enum {
     SLB_MAX_NODES = 1024,    /* after repeats are unrolled */
     SLB_MAX_CHANNELS = 1024, /* of a tensor */
+    SLB_MAX_WEIGHTS = 1 << 28, /* of all convolutions together */
     SLB_MAX_SCALE = 4,
     SLB_MAX_NET_BYTES = 1 << 16,
 };

@@ -1,9 +1,11 @@
 #include "net/safetensors.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "base/io.h"
@@ -154,8 +156,8 @@ static SlbStatus read_entries(SlbTensorFile *f, const char *name, SlbError *err)
         expected += f->tensors[i].bytes;
     }
     if (expected != f->data + f->data_bytes)
-        return slb_fail(err, SLB_E_MODEL, "%s: damaged: %zu bytes behind the last tensor", name,
-                        (size_t)(f->data + f->data_bytes - expected));
+        return slb_fail(err, SLB_E_MODEL, "%s: damaged: there is more behind the last tensor",
+                        name);
     return SLB_OK;
 }
 
@@ -184,7 +186,9 @@ static SlbStatus parse_file(SlbTensorFile *f, const unsigned char *data, size_t 
     if (bytes >= LENGTH_BYTES) memcpy(&length, data, LENGTH_BYTES);
     if (bytes < LENGTH_BYTES || length > bytes - LENGTH_BYTES || length > MAX_HEADER_BYTES)
         return slb_fail(err, SLB_E_MODEL, "%s: not a safetensors file, or cut short", name);
+    errno = 0;
     f->header = parse_header((const char *)data + LENGTH_BYTES, (size_t)length);
+    if (!f->header && errno == ENOMEM) return slb_fail_memory(err, name);
     if (!f->header)
         return slb_fail(err, SLB_E_MODEL, "%s: not a safetensors file: no JSON header", name);
     int entries = cJSON_GetArraySize(f->header);
@@ -215,13 +219,77 @@ SlbStatus slb_tensors_parse(const unsigned char *data, size_t bytes, int own, co
     return SLB_OK;
 }
 
+/* Bytes of data that the header lays claim to; 0 when it is no header, SIZE_MAX when memory is out. */
+static size_t claimed_bytes(const char *text, size_t bytes)
+{
+    errno = 0;
+    cJSON *header = parse_header(text, bytes);
+    const cJSON *entry;
+    size_t most = 0;
+    if (!header && errno == ENOMEM) return SIZE_MAX; /* cJSON does not tell */
+    cJSON_ArrayForEach(entry, header)
+    {
+        const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
+        size_t end;
+        if (whole(cJSON_GetArrayItem(offsets, 1), &end) && end > most) most = end;
+    }
+    cJSON_Delete(header);
+    return most;
+}
+
+/* Makes room for `more` bytes behind the `*used` of *data and reads them, as many as there are:
+ * never much more than the file turns out to hold, whatever its header claims. */
+static SlbStatus read_more(FILE *file, const char *path, size_t more, unsigned char **data,
+                           size_t *used, SlbError *err)
+{
+    for (size_t step = 1 << 20; more > 0; step *= 2) {
+        size_t want = more < step ? more : step;
+        unsigned char *larger = slb_alloc(*used + want, 1);
+        if (!larger) return slb_fail_memory(err, path);
+        if (*used) memcpy(larger, *data, *used);
+        slb_free(*data);
+        *data = larger;
+        size_t n = fread(*data + *used, 1, want, file);
+        *used += n;
+        more -= n;
+        if (ferror(file)) return slb_fail_system(err, SLB_E_MODEL, path, "cannot be read");
+        if (n < want) return SLB_OK; /* that is all */
+    }
+    return SLB_OK;
+}
+
+/* The length, then the header, then the data it claims and one byte more, which shows that there is
+ * too much: a file that is no model is refused without reading all of it. */
+static SlbStatus read_parts(FILE *file, const char *path, unsigned char **data, size_t *bytes,
+                            SlbError *err)
+{
+    uint64_t length = 0;
+    SlbStatus s = read_more(file, path, LENGTH_BYTES, data, bytes, err);
+    if (s == SLB_OK && *bytes == LENGTH_BYTES) memcpy(&length, *data, LENGTH_BYTES);
+    if (s != SLB_OK || length > MAX_HEADER_BYTES) return s; /* the parser says what is wrong */
+    s = read_more(file, path, (size_t)length, data, bytes, err);
+    if (s != SLB_OK || *bytes < LENGTH_BYTES + length) return s;
+    size_t claimed = claimed_bytes((const char *)*data + LENGTH_BYTES, (size_t)length);
+    if (claimed == SIZE_MAX) return slb_fail_memory(err, path);
+    if (claimed > MAX_FILE_BYTES)
+        return slb_fail(err, SLB_E_MODEL, "%s: its tensors claim %zu bytes, over the limit of %zu",
+                        path, claimed, MAX_FILE_BYTES);
+    return read_more(file, path, claimed + 1, data, bytes, err);
+}
+
 SlbStatus slb_tensors_open(const char *path, SlbTensorFile **file, SlbError *err)
 {
-    unsigned char *data;
-    size_t bytes;
-    SlbStatus s = slb_read_file(path, MAX_FILE_BYTES, SLB_E_MODEL, &data, &bytes, err);
-    if (s != SLB_OK) return s;
-    s = slb_tensors_parse(data, bytes, 1, path, file, err);
+    unsigned char *data = NULL;
+    size_t bytes = 0;
+    FILE *stream = fopen(path, "rb");
+    if (!stream) return slb_fail_system(err, SLB_E_MODEL, path, "cannot be opened");
+    struct stat st;
+    SlbStatus s = SLB_OK;
+    if (fstat(fileno(stream), &st) == 0 && S_ISDIR(st.st_mode))
+        s = slb_fail(err, SLB_E_MODEL, "%s: is a folder, a file is expected", path);
+    if (s == SLB_OK) s = read_parts(stream, path, &data, &bytes, err);
+    fclose(stream);
+    if (s == SLB_OK) s = slb_tensors_parse(data, bytes, 1, path, file, err);
     if (s != SLB_OK) slb_free(data);
     return s;
 }
@@ -258,16 +326,23 @@ const char *slb_tensors_meta(const SlbTensorFile *file, const char *key)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(meta, key));
 }
 
+static bool add_numbers(cJSON *entry, const char *name, const size_t *values, int count)
+{
+    cJSON *array = cJSON_AddArrayToObject(entry, name);
+    for (int i = 0; array && i < count; i++) {
+        cJSON *number = cJSON_CreateNumber((double)values[i]);
+        if (!number || !cJSON_AddItemToArray(array, number)) return false;
+    }
+    return array != NULL;
+}
+
 static bool add_entry(cJSON *header, const SlbTensor *t, size_t begin)
 {
     cJSON *entry = cJSON_AddObjectToObject(header, t->name);
     if (!entry || !cJSON_AddStringToObject(entry, "dtype", dtypes[t->dtype].name)) return false;
-    cJSON *shape = cJSON_AddArrayToObject(entry, "shape");
-    for (int d = 0; d < t->dims; d++)
-        if (!cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)t->shape[d]))) return false;
-    cJSON *offsets = cJSON_AddArrayToObject(entry, "data_offsets");
-    return cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)begin)) &&
-           cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)(begin + t->bytes)));
+    const size_t offsets[] = {begin, begin + t->bytes};
+    return add_numbers(entry, "shape", t->shape, t->dims) &&
+           add_numbers(entry, "data_offsets", offsets, 2);
 }
 
 static bool add_meta(cJSON *header, const SlbMeta *meta, size_t meta_count, unsigned long crc)

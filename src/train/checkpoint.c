@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,8 @@ static SlbStatus check(const SlbTensorFile *file, const char *path, const char *
     if (!its || !numbers ||
         sscanf(numbers, "%ld %lf %lf %lf", &state->step, &state->rate_factor, &state->usual_loss,
                &state->usual_baseline) != 4 ||
-        state->step < 0)
+        state->step < 0 || !(state->rate_factor > 0 && state->rate_factor <= 1) ||
+        !isfinite(state->usual_loss) || !isfinite(state->usual_baseline))
         return slb_fail(err, SLB_E_MODEL, "%s: is no checkpoint; move it away", path);
     if (strcmp(its, recipe) != 0)
         return slb_fail(err, SLB_E_USAGE,

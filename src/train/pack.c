@@ -35,11 +35,11 @@ static uint64_t get(const uint8_t *p, int bytes)
 bool slb_pack_is(const char *path)
 {
     char magic[sizeof SLB_PACK_MAGIC];
-    FILE *file = fopen(path, "rb");
-    if (!file) return false;
-    size_t n = fread(magic, 1, SLB_PACK_FAMILY, file);
-    fclose(file);
-    return n == SLB_PACK_FAMILY && memcmp(magic, SLB_PACK_MAGIC, n) == 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC); /* no stream: it could fail for want of memory */
+    if (fd < 0) return false;
+    ssize_t n = read(fd, magic, SLB_PACK_FAMILY);
+    close(fd);
+    return n == SLB_PACK_FAMILY && memcmp(magic, SLB_PACK_MAGIC, (size_t)n) == 0;
 }
 
 SlbPacked slb_pack_at(const SlbPack *pack, uint64_t i)
@@ -55,9 +55,9 @@ SlbPacked slb_pack_at(const SlbPack *pack, uint64_t i)
 static bool count_tiles(SlbPack *pack)
 {
     for (uint64_t i = 0; i < pack->count; i++) {
-        SlbPacked p = slb_pack_at(pack, i);
+        const uint8_t *entry = pack->map + SLB_PACK_HEADER + i * SLB_PACK_ENTRY;
         pack->first_tile[i] = pack->tiles;
-        pack->tiles += slb_pack_tiles(p.width, p.height);
+        pack->tiles += slb_pack_tiles((uint32_t)get(entry, 4), (uint32_t)get(entry + 4, 4));
         if (pack->tiles > pack->bytes / SLB_PACK_CRC) return false;
     }
     return true;
@@ -73,9 +73,10 @@ static bool valid(const SlbPack *pack)
     uint32_t crc = (uint32_t)crc32_z(0, pack->map + SLB_PACK_HEADER, at - SLB_PACK_HEADER);
     if (crc != get(pack->map + 16, 4)) return false;
     for (uint64_t i = 0; i < pack->count; i++) {
+        const uint8_t *entry = pack->map + SLB_PACK_HEADER + i * SLB_PACK_ENTRY;
+        if (get(entry + 16, 8) != at) return false; /* before a pointer is made of it */
         SlbPacked p = slb_pack_at(pack, i);
         if ((p.channels != 1 && p.channels != 3) || !p.width || !p.height) return false;
-        if (p.samples != pack->map + at) return false;
         if ((uint64_t)p.width * p.height > (pack->bytes - at) / p.channels) return false;
         at += (uint64_t)p.width * p.height * p.channels;
     }
@@ -87,18 +88,21 @@ static SlbStatus map_file(SlbPack *pack, const char *path, SlbError *err)
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) {
+        SlbStatus s = slb_fail_system(err, SLB_E_INPUT, path, "cannot be opened");
         if (fd >= 0) close(fd);
-        return slb_fail(err, SLB_E_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+        return s;
     }
     pack->bytes = (size_t)st.st_size;
-    void *map = pack->bytes ? mmap(NULL, pack->bytes, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-    int why = errno;
+    void *map = pack->bytes ? mmap(NULL, pack->bytes, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+    SlbStatus s = SLB_OK;
+    if (!pack->bytes)
+        s = slb_fail(err, SLB_E_INPUT, "%s: cannot be mapped: it is empty", path);
+    else if (map == MAP_FAILED)
+        s = slb_fail_system(err, SLB_E_INPUT, path, "cannot be mapped");
+    else
+        pack->map = map;
     close(fd);
-    if (map == MAP_FAILED)
-        return slb_fail(err, SLB_E_INPUT, "%s: cannot be mapped: %s", path,
-                        pack->bytes ? strerror(why) : "it is empty");
-    pack->map = map;
-    return SLB_OK;
+    return s;
 }
 
 /* The number of pictures and room for what is kept about them; `damaged` when the file has no room

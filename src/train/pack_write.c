@@ -38,14 +38,17 @@ static void pass_over(SlbPackReport *report, const SlbError *why)
 }
 
 /* Width and height may be exchanged by the orientation; that changes nothing about the room, nor
- * the number of tiles. */
-static void plan_picture(SlbPackPlan *plan, char *name)
+ * the number of tiles. A picture that cannot be read is passed over; but SLB_E_MEMORY is no fault
+ * of the picture. */
+static SlbStatus plan_picture(SlbPackPlan *plan, char *name, SlbError *err)
 {
     SlbReader *reader;
     SlbError failed;
-    if (slb_reader_open(name, NULL, &reader, &failed) != SLB_OK) {
+    SlbStatus s = slb_reader_open(name, NULL, &reader, &failed);
+    if (s == SLB_E_MEMORY) return slb_fail_memory(err, name);
+    if (s != SLB_OK) {
         pass_over(&plan->report, &failed);
-        return;
+        return SLB_OK;
     }
     const SlbImageInfo *info = slb_reader_info(reader);
     Entry *e = &plan->entry[plan->report.pictures++];
@@ -54,6 +57,7 @@ static void plan_picture(SlbPackPlan *plan, char *name)
     e->bytes = (uint64_t)info->width * info->height * e->channels;
     e->tiles = slb_pack_tiles(info->width, info->height);
     slb_reader_close(reader);
+    return SLB_OK;
 }
 
 static uint64_t index_bytes(const SlbPackPlan *plan)
@@ -90,7 +94,7 @@ SlbStatus slb_pack_plan(const char *folder, SlbPackPlan **plan, SlbError *err)
         p->entry = slb_calloc(p->name_count + 1, sizeof *p->entry);
         if (!p->folder || !p->entry) s = slb_fail_memory(err, folder);
     }
-    for (size_t i = 0; s == SLB_OK && i < p->name_count; i++) plan_picture(p, p->names[i]);
+    for (size_t i = 0; s == SLB_OK && i < p->name_count; i++) s = plan_picture(p, p->names[i], err);
     if (s == SLB_OK) s = place(p, err);
     if (s == SLB_OK)
         *plan = p;

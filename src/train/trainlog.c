@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/mem.h"
@@ -47,8 +48,10 @@ SlbStatus slb_trainlog_begin(const char *path, const int *scales, int scale_coun
     static const char beginning[] = "step,seconds,loss";
     unsigned char *old = NULL;
     size_t bytes = 0;
-    if (slb_read_file(path, MAX_LOG_BYTES, SLB_E_INPUT, &old, &bytes, NULL) != SLB_OK)
-        old = NULL; /* a log that is gone begins anew */
+    if (access(path, F_OK) == 0) { /* a log that is gone begins anew */
+        SlbStatus read = slb_read_file(path, MAX_LOG_BYTES, SLB_E_OUTPUT, &old, &bytes, err);
+        if (read != SLB_OK) return read;
+    }
     if (old && bytes && strncmp((const char *)old, beginning, strlen(beginning)) != 0) {
         slb_free(old);
         return slb_fail(err, SLB_E_OUTPUT,
@@ -68,8 +71,7 @@ SlbStatus slb_trainlog_begin(const char *path, const int *scales, int scale_coun
 SlbStatus slb_trainlog_add(const char *path, const SlbTrainReport *report, SlbError *err)
 {
     FILE *file = fopen(path, "a");
-    if (!file)
-        return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    if (!file) return slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be opened");
     fprintf(file, "%ld,%.1f,%.9g,%.9g,%.6g,%.6g", report->step, report->seconds, report->loss,
             report->baseline, report->rate, report->sharpness);
     for (int i = 0; i < report->scale_count; i++) {
@@ -82,6 +84,6 @@ SlbStatus slb_trainlog_add(const char *path, const SlbTrainReport *report, SlbEr
     fprintf(file, ",%.5f,%.0f\n", report->data_share, report->peak_mb);
     int failed = ferror(file);
     if (fclose(file) != 0 || failed)
-        return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be written: %s", path, strerror(errno));
+        return slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be written");
     return SLB_OK;
 }

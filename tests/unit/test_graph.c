@@ -184,6 +184,16 @@ static void test_limits_and_zero_bytes(void **state)
     memset(big, '\n', SLB_MAX_NET_BYTES + 1);
     assert_int_equal(slb_graph_parse(big, SLB_MAX_NET_BYTES + 1, "t", &g, &err), SLB_E_MODEL);
     test_free(big);
+    assert_int_equal(parse("input y bicubic\nconv 1024 1x1 full\nrepeat 28\nconv 1024 3x3 full\n"
+                           "end\nconv 1 1x1 full\n",
+                           &g, &err),
+                     SLB_OK);
+    slb_graph_free(g);
+    assert_int_equal(parse("input y bicubic\nconv 1024 1x1 full\nrepeat 29\nconv 1024 3x3 full\n"
+                           "end\nconv 1 1x1 full\n",
+                           &g, &err),
+                     SLB_E_MODEL);
+    assert_non_null(strstr(err.message, "line 4: more weights than"));
     assert_int_equal(slb_graph_open("/nowhere/x.net", &g, &err), SLB_E_MODEL);
     assert_int_equal(slb_graph_open("", &g, &err), SLB_E_MODEL);
     slb_graph_free(NULL);

@@ -220,8 +220,15 @@ static void test_writing_checks_sizes_and_existing_files(void **state)
     SlbTensorFile *file;
     assert_int_equal(slb_tensors_open(path, &file, &err), SLB_OK);
     slb_tensors_close(file);
+    FILE *longer = fopen(path, "ab");
+    assert_non_null(longer);
+    assert_int_equal(fputc(0, longer), 0);
+    assert_int_equal(fclose(longer), 0);
+    assert_int_equal(slb_tensors_open(path, &file, &err), SLB_E_MODEL);
+    assert_non_null(strstr(err.message, "more behind"));
     unlink(path);
     assert_int_equal(slb_tensors_open(path, &file, &err), SLB_E_MODEL);
+    assert_int_equal(slb_tensors_open("/dev/zero", &file, &err), SLB_E_MODEL); /* not to its end */
 }
 
 int main(void)
