@@ -32,30 +32,40 @@ allowed() { # word list
     return 1
 }
 
-folders=
-while IFS=: read -r folder friends libs; do
-    [ -n "$folder" ] || continue
-    folders="$folders $folder"
-    grep -nHE '^ *# *include' "src/$folder"/*.[ch] >/tmp/layout.$$ 2>/dev/null
-    while IFS=: read -r file line text; do
-        name=$(printf '%s' "$text" | sed -E 's/.*["<]([^">]*)[">].*/\1/')
-        case $text in
-        *\"*)
-            [ -e "src/$name" ] || complain "$file:$line: includes $name, which is not under src/"
-            allowed "$name" "$folder $friends" || complain "$file:$line: $folder/ must not include $name"
-            ;;
-        *)
-            if printf '%s' "$name" | grep -qxE "$libraries" || ! printf '%s' "$name" | grep -qxE "$system"; then
-                allowed "$name" "$libs" || complain "$file:$line: $folder/ must not use $name"
-            fi
-            ;;
-        esac
-    done </tmp/layout.$$
-    rm -f /tmp/layout.$$
-done <<RULES
-$rules
-RULES
+# One process for all: a word matches itself and, being a folder, what is in it.
+printf '%s\n' "$rules" | awk -F: -v system_headers="^($system)\$" -v libraries="^($libraries)\$" '
+function allowed(name, list, words, n, i) {
+    n = split(list, words, " ")
+    for (i = 1; i <= n; i++)
+        if (name == words[i] || index(name, words[i] "/") == 1) return 1
+    return 0
+}
+function complain(what) {
+    print FILENAME ":" FNR ": " what
+    bad = 1
+}
+FILENAME == "-" {
+    friends[$1] = $1 " " $2
+    libs[$1] = $3
+    next
+}
+/^ *# *include/ {
+    split(FILENAME, path, "/")
+    folder = path[2]
+    name = $0
+    sub(/^[^"<]*["<]/, "", name)
+    sub(/[">].*/, "", name)
+    if ($0 ~ /"/) {
+        if ((getline line <("src/" name)) < 0) complain("includes " name ", which is not under src/")
+        close("src/" name)
+        if (!allowed(name, friends[folder])) complain(folder "/ must not include " name)
+    } else if ((name ~ libraries || name !~ system_headers) && !allowed(name, libs[folder])) {
+        complain(folder "/ must not use " name)
+    }
+}
+END { exit bad }' - src/*/*.[ch] || bad=1
 
+folders=$(printf '%s\n' "$rules" | cut -d: -f1 | tr '\n' ' ')
 for path in src/*/; do
     folder=$(basename "$path")
     allowed "$folder" "$folders" || complain "src/$folder: a folder without a rule; add one to $0"
