@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,6 +251,53 @@ void slb_output_abort(SlbOutput *out)
     if (out->file) fclose(out->file);
     if (out->temporary) unlink(out->temporary);
     forget(out);
+}
+
+/* Whoever had the file before may have removed it between our open and our lock: a lock counts only
+ * on the file that still has the name. */
+static bool is_current(int fd, const char *path)
+{
+    struct stat ours, named;
+    return fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_dev == named.st_dev &&
+           ours.st_ino == named.st_ino;
+}
+
+SlbStatus slb_lock(SlbLock *lock, const char *path, const char *what, SlbError *err)
+{
+    *lock = (SlbLock){.fd = -1};
+    char *name = strdup(path);
+    if (!name) return slb_fail_memory(err, path);
+    for (int tries = 0; tries < 100; tries++) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0) {
+            free(name);
+            return slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            close(fd);
+            free(name);
+            return slb_fail(
+                err, SLB_E_OUTPUT,
+                "%s: another run is at work on it; wait for its end or give another name", what);
+        }
+        /* Where a file system has no locks, there is no more to be done. */
+        if (is_current(fd, path)) {
+            *lock = (SlbLock){name, fd};
+            return SLB_OK;
+        }
+        close(fd);
+    }
+    free(name);
+    return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be locked: it keeps being replaced", path);
+}
+
+void slb_unlock(SlbLock *lock)
+{
+    if (!lock->path) return;
+    unlink(lock->path); /* while it is locked: nobody else can have it yet */
+    close(lock->fd);
+    free(lock->path);
+    *lock = (SlbLock){.fd = -1};
 }
 
 bool slb_has_extension(const char *path, const char *extensions)

@@ -52,6 +52,20 @@ void slb_output_abort_all(void);
  * name that begins with its only dot has none. Folders before the name are allowed. */
 bool slb_has_extension(const char *path, const char *extensions);
 
+/* The right to be the only process at work on something: a file that is locked, and is gone when
+ * the right is given back. The lock of a process that is killed falls by itself; the file that is
+ * left over does no harm. */
+typedef struct SlbLock {
+    char *path; /* NULL: none is held */
+    int fd;
+} SlbLock;
+
+/* Takes the right whose file is `path`; does not wait. SLB_E_OUTPUT when another process has it or
+ * the file cannot be made; SLB_E_MEMORY. `what` is for the message: "<what>: another run is at work
+ * on it; ...". */
+SLB_MUST_CHECK SlbStatus slb_lock(SlbLock *lock, const char *path, const char *what, SlbError *err);
+void slb_unlock(SlbLock *lock); /* safe on a zeroed one */
+
 /* The files in folder `path` whose names end (ignoring case) in one of the `|`-separated
  * `extensions`, e.g. "png|jpg"; without sub-folders, sorted by byte order. *names is an array of
  * *count strings "path/name"; free with slb_free_names. A missing folder is SLB_E_INPUT. */

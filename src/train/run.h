@@ -3,6 +3,7 @@
 #ifndef SLBSR_TRAIN_RUN_H
 #define SLBSR_TRAIN_RUN_H
 
+#include "base/io.h"
 #include "train/checkpoint.h"
 #include "train/dataset.h"
 #include "train/optimizer.h"
@@ -73,6 +74,7 @@ typedef struct Run {
     double norm; /* of the gradients of the last step; 0 when that fell back */
     RunTimes times;
     char *recipe, *checkpoint_path, *log_path; /* malloc */
+    SlbLock lock; /* OUT.lock: two runs must not write the same checkpoint */
 } Run;
 
 /* Everything up to the first step, a checkpoint included. On failure *run can and must be freed. */

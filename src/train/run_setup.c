@@ -349,6 +349,22 @@ static SlbStatus compare_recipes(const Run *run, SlbError *err)
 }
 
 /* What a process does for itself. */
+/* The names of the files beside OUT; from here on no other run writes them. */
+static SlbStatus take_files(Run *run, SlbError *err)
+{
+    const char *out = run->options->out;
+    run->checkpoint_path = beside(out, ".ckpt");
+    run->log_path = beside(out, ".csv");
+    char *lock = beside(out, ".lock");
+    SlbStatus s = SLB_OK;
+    if (!run->checkpoint_path || !run->log_path || !lock)
+        s = slb_fail_memory(err, "the training run");
+    else if (run_leads(run))
+        s = slb_lock(&run->lock, lock, out, err);
+    free(lock);
+    return s;
+}
+
 static SlbStatus set_up(Run *run, SlbError *err)
 {
     const SlbTrainOptions *options = run->options;
@@ -373,13 +389,11 @@ static SlbStatus set_up(Run *run, SlbError *err)
                         "%s: networks with sbn, whose statistics are those of a whole batch, are "
                         "trained by one process",
                         options->net);
-    s = load_data(run, err);
+    s = take_files(run, err);
+    if (s == SLB_OK) s = load_data(run, err);
     if (s != SLB_OK) return s;
     run->recipe = recipe_of(run);
-    run->checkpoint_path = beside(options->out, ".ckpt");
-    run->log_path = beside(options->out, ".csv");
-    if (!run->recipe || !run->checkpoint_path || !run->log_path)
-        return slb_fail_memory(err, "the training run");
+    if (!run->recipe) return slb_fail_memory(err, "the training run");
     s = create_states(run, err);
     if (s == SLB_OK) s = create_engine(run, err);
     if (s == SLB_OK) s = run_teacher_create(run, err);
@@ -424,5 +438,6 @@ void run_free(Run *run)
     free(run->recipe);
     free(run->checkpoint_path);
     free(run->log_path);
+    slb_unlock(&run->lock);
     *run = (Run){0};
 }
