@@ -12,7 +12,7 @@
 
 typedef struct Settings {
     double min_psnr, min_ssim;
-    int shave;
+    int shave, max_pixels;
     bool json;
 } Settings;
 
@@ -25,6 +25,7 @@ static const Option options[] = {
      "leave out so many pixels on each side"},
     {0, "json", OPTION_FLAG, offsetof(Settings, json), NULL, NULL, 0, 0, NULL, false,
      "write JSON instead of a table"},
+    MAX_PIXELS_OPTION(Settings),
     {0},
 };
 
@@ -201,8 +202,9 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     char **names = invocation->operands;
     SlbImage a = {0}, b = {0};
     Comparison c = {0};
-    SlbStatus s = slb_image_load(names[0], NULL, &a, err);
-    if (s == SLB_OK) s = slb_image_load(names[1], NULL, &b, err);
+    const SlbReadLimits limits = {.max_pixels = (uint64_t)set->max_pixels};
+    SlbStatus s = slb_image_load(names[0], &limits, &a, err);
+    if (s == SLB_OK) s = slb_image_load(names[1], &limits, &b, err);
     if (s == SLB_OK) s = check_sizes(set, names, &a, &b, err);
     if (s == SLB_OK) s = compare(&a, &b, (uint32_t)set->shave, &c, err);
     slb_image_free(&a);

@@ -4,7 +4,7 @@
 #include "img/resize.h"
 
 typedef struct Settings {
-    int scale, edge, quality;
+    int scale, edge, quality, max_pixels;
     bool overwrite;
 } Settings;
 
@@ -15,6 +15,7 @@ static const Option options[] = {
      false, "what lies beyond the border: mirror is MATLAB today, replicate the published sets"},
     {'q', "quality", OPTION_INT, offsetof(Settings, quality), "N", NULL, 1, 100, "95", false,
      "quality of a JPEG"},
+    MAX_PIXELS_OPTION(Settings),
     {'y', "overwrite", OPTION_FLAG, offsetof(Settings, overwrite), NULL, NULL, 0, 0, NULL, false,
      "replace OUTPUT when it exists"},
     {0},
@@ -25,7 +26,8 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     const Settings *set = invocation->settings;
     const char *input = invocation->operands[0], *output = invocation->operands[1];
     SlbImage large = {0}, small = {0};
-    SlbStatus s = slb_image_load(input, NULL, &large, err);
+    const SlbReadLimits limits = {.max_pixels = (uint64_t)set->max_pixels};
+    SlbStatus s = slb_image_load(input, &limits, &large, err);
     if (s == SLB_OK) cli_print_note(input, large.meta.note);
     if (s == SLB_OK) s = cli_crop_to_multiple(&large, input, set->scale, err);
     if (s == SLB_OK)

@@ -4,13 +4,14 @@
 #include "cli/commands.h"
 #include "cli/message.h"
 #include "cli/model_choice.h"
+#include "cli/picture.h"
 #include "cli/upscale_files.h"
 #include "cli/values.h"
 
 typedef struct Settings {
     ModelChoice choice;
     double scale;
-    int width, height, alpha, wrap, quality, format, progress;
+    int width, height, alpha, wrap, quality, format, progress, max_pixels;
     const char *size, *fit, *background, *max_memory, *output, *folder, *list, *template;
     bool tta, overwrite, recursive, null_separated, skip_existing, json, dry_run, verbose, quiet;
 } Settings;
@@ -62,6 +63,7 @@ static const Option options[] = {
      false, "pass over inputs whose output exists"},
     {'q', "quality", OPTION_INT, offsetof(Settings, quality), "N", NULL, 1, 100, "95", false,
      "quality of a JPEG"},
+    MAX_PIXELS_OPTION(Settings),
     {'y', "overwrite", OPTION_FLAG, offsetof(Settings, overwrite), NULL, NULL, 0, 0, NULL, false,
      "replace outputs that exist"},
     {'n', "dry-run", OPTION_FLAG, offsetof(Settings, dry_run), NULL, NULL, 0, 0, NULL, false,
@@ -220,6 +222,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     FileList files = {0};
     char format[16];
     UpscaleFiles job = {.files = &files,
+                        .limits = {.max_pixels = (uint64_t)set->max_pixels},
                         .alpha = (SlbAlpha)set->alpha,
                         .wrap = (unsigned)set->wrap, /* in the order of its words */
                         .tta = set->tta,

@@ -2,9 +2,18 @@
 #ifndef SLBSR_CLI_PICTURE_H
 #define SLBSR_CLI_PICTURE_H
 
+#include <limits.h>
 #include <string.h>
 
 #include "img/image.h"
+
+/* Row for the option table of a command that reads pictures and whose settings have an int
+ * `max_pixels`, which goes into SlbReadLimits. */
+/* clang-format off */
+#define MAX_PIXELS_OPTION(Settings)                                                                \
+    {0, "max-pixels", OPTION_INT, offsetof(Settings, max_pixels), "N", NULL, 1, INT_MAX,           \
+     "1073741824", false, "refuse pictures of more pixels, before memory is taken for them"}
+/* clang-format on */
 
 /* Drops columns on the right and rows at the bottom, in place, until both sides are multiples of
  * `scale`. SLB_E_INPUT when a side is shorter than that; `name` is for the message. */

@@ -10,6 +10,7 @@
 typedef struct UpscaleFiles {
     const FileList *files; /* with their outputs */
     const SlbPlan *plan;
+    SlbReadLimits limits; /* of the pictures */
     SlbWantedSize size;
     SlbAlpha alpha;
     unsigned wrap; /* SLB_WRAP_* */

@@ -208,10 +208,10 @@ SlbStatus picture_open(const UpscaleFiles *job, Picture *p)
     SlbStatus s = slb_open_head(path, &file, head, &bytes, &p->err);
     if (s != SLB_OK) return s;
     if (slb_is_y4m(head, bytes)) {
-        s = slb_video_open(file, path, 0, &p->video, &p->err);
+        s = slb_video_open(file, path, job->limits.max_pixels, &p->video, &p->err);
         return s == SLB_OK ? open_video(job, p) : s;
     }
-    s = slb_reader_open_file(file, path, NULL, &p->reader, &p->err);
+    s = slb_reader_open_file(file, path, &job->limits, &p->reader, &p->err);
     return s == SLB_OK ? open_picture(job, p) : s;
 }
 

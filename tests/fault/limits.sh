@@ -1,0 +1,114 @@
+#!/bin/sh
+# Files that claim more than any machine has are refused before memory is taken: one line that says why, the right exit
+# code, and a peak of memory of a few dozen megabytes. Each of them is small and made here.
+#   tests/fault/limits.sh build/slbsr
+set -u
+program=$(realpath "$1")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+command -v python3 >/dev/null || { echo "python3 is missing"; exit 77; }
+export OMP_NUM_THREADS=1
+
+python3 - <<'PY' || exit 1
+import json, struct, zlib
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+def png(name, width, height, extra=b"", rows=b"", depth=8, kind=0):
+    head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    with open(name, "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+
+def zeros(count):  # compressed, without holding them
+    z, out, block = zlib.compressobj(9), [], bytes(1 << 20)
+    for _ in range(count >> 20):
+        out.append(z.compress(block))
+    return b"".join(out) + z.compress(bytes(count & (1 << 20) - 1)) + z.flush()
+
+one = zlib.compress(b"\0\0")
+png("bomb.png", 60000, 60000, rows=zeros(1 << 24))
+png("sides.png", 2**31 - 1, 2**31 - 1, rows=one)
+png("wide.png", 2**31 - 1, 1, rows=one, depth=16, kind=6)
+png("icc.png", 1, 1, chunk(b"iCCP", b"p\0\0" + zeros(100 << 20)), one)
+large = zeros(15 << 20)
+png("text.png", 1, 1, chunk(b"zTXt", b"k\0\0" + large) * 64, one)
+png("xmp.png", 1, 1, chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + large) * 64, one)
+png("exif.png", 1, 1, rows=one)
+data = open("exif.png", "rb").read()
+open("exif.png", "wb").write(data[:33] + struct.pack(">I", 0x50000000) + b"eXIf" + data[33:])
+png("limit.png", 300, 200, rows=zlib.compress(bytes(301 * 200)))
+open("huge.ppm", "wb").write(b"P6\n4294967295 4294967295\n255\n")
+open("huge.pam", "wb").write(b"P7\nWIDTH 60000\nHEIGHT 60000\nDEPTH 4\nMAXVAL 65535\nENDHDR\n")
+open("huge.jpg", "wb").write(b"\xff\xd8\xff\xc2\0\x11\x08\xff\xdc\xff\xdc\3\1\x11\0\2\x11\0\3\x11\0\xff\xd9")
+
+def model(name, header, data=b""):
+    text = json.dumps(header).encode()
+    open(name, "wb").write(struct.pack("<Q", len(text)) + text + data)
+
+meta = {"format": "slbsr 1", "weight_bits": "32", "act_bits": "32"}
+big = {"dtype": "F32", "shape": [1 << 30, 1 << 30], "data_offsets": [0, 1 << 52]}
+model("claims.safetensors", {"__metadata__": dict(meta, net="input y bicubic\nconv 1 1x1 full\n"), "conv00.weight": big})
+wraps = {"dtype": "F32", "shape": [1 << 40, 1 << 40], "data_offsets": [0, 0]}
+model("wraps.safetensors", {"__metadata__": meta, "a": wraps})
+net = "input y bicubic\nconv 1024 1x1 full\n" + "repeat 1000\n" * 3 + "conv 1024 3x3 full\n" + "end\n" * 3 + "conv 1 1x1 full\n"
+model("deep.safetensors", {"__metadata__": dict(meta, net=net)})
+open("deep.net", "w").write(net)
+open("loop.net", "w").write("input y bicubic\n" + "repeat 1024\n" * 8 + "name a\n" + "end\n" * 8 + "conv 1 1x1 full\n")
+with open("length.safetensors", "wb") as f:
+    f.write(struct.pack("<Q", 2**63))
+    f.truncate(1 << 40)  # a sparse file of a terabyte
+with open("sparse.safetensors", "wb") as f:
+    f.write(struct.pack("<Q", 2) + b"{}")
+    f.truncate(1 << 40)
+text = b"[" * (1 << 21)
+open("nested.safetensors", "wb").write(struct.pack("<Q", len(text) + 5) + b'{"a":' + text)
+open("pack", "wb").write(b"SLBPACK2" + struct.pack("<QII", 1 << 60, 0, 0))
+PY
+
+bad=0
+# code words most_MiB command...: the exit code, words of the message, the most memory.
+refused() {
+    want=$1 words=$2 most=$3
+    shift 3
+    rm -f out.png
+    python3 -c '
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, timeout=60).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)' "$@" >result 2>errors
+    read -r code peak <result
+    message=$(grep -v ': note: ' errors)
+    case $message in
+    "slbsr: "*"$words"*) ;;
+    *) [ "$want" = 0 ] || { echo "$*: message: $message"; bad=1; } ;;
+    esac
+    [ "$want" = 0 ] || [ "$(printf '%s\n' "$message" | wc -l)" = 1 ] || { echo "$*: more than a line"; bad=1; }
+    [ "$code" = "$want" ] || { echo "$*: exit code $code, not $want"; bad=1; }
+    [ "$peak" -le "$most" ] || { echo "$*: took $peak MiB, more than $most"; bad=1; }
+    [ "$want" = 0 ] || [ ! -e out.png ] || { echo "$*: has an output"; bad=1; }
+}
+
+for file in bomb.png sides.png wide.png huge.ppm huge.pam huge.jpg; do
+    for command in "upscale $file out.png" "downscale $file out.png -s 2" "compare $file $file"; do
+        # shellcheck disable=SC2086 # words
+        refused 3 "$file: " 64 "$program" $command
+    done
+done
+refused 3 "over the limit of 1073741824" 64 "$program" info bomb.png
+refused 3 "over the limit of 59999" 64 "$program" downscale limit.png out.png -s 2 --max-pixels 59999
+refused 3 "over the limit of 59999" 64 "$program" upscale limit.png out.png --max-pixels 59999
+refused 3 "over the limit of 59999" 64 "$program" compare limit.png limit.png --max-pixels 59999
+refused 0 "" 64 "$program" downscale limit.png out.png -s 2 --max-pixels 60000
+refused 0 "" 64 "$program" info icc.png # such a profile is left out, and so is the rest
+refused 0 "" 192 "$program" info text.png
+refused 0 "" 384 "$program" info xmp.png
+refused 3 "exif.png: damaged PNG" 64 "$program" info exif.png
+for file in claims wraps deep length sparse nested; do
+    refused 5 "$file.safetensors: " 160 "$program" upscale limit.png out.png --model $file.safetensors
+done
+refused 5 "/dev/zero: " 64 "$program" upscale limit.png out.png --model /dev/zero
+refused 5 "more weights than the limit" 64 "$program" info deep.net
+refused 5 "the repeats run too long" 64 "$program" info loop.net
+refused 3 "pack: is a damaged pack file" 64 "$program" train --data pack --out model --steps 1 --bits 32
+exit $bad
