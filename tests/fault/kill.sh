@@ -1,0 +1,79 @@
+#!/bin/sh
+# Batch upscaling and training are killed (SIGKILL) at moments spread at random over their whole time: 6, or 200 with
+# SLBSR_LONG_TESTS. Afterwards every output is whole or absent; the batch is completed by --skip-existing, and training,
+# started again, ends with the same bytes as a run that was left alone.
+#   tests/fault/kill.sh build/slbsr
+set -u
+program=$(realpath "$1")
+source=$(realpath "$(dirname "$0")/../..")
+work=$(mktemp -d) || exit 1
+trap 'kill -s KILL $child 2>/dev/null; rm -rf "$work"' EXIT
+child=
+cd "$work" || exit 1
+export OMP_WAIT_POLICY=passive
+moments=3
+[ -z "${SLBSR_LONG_TESTS-}" ] || moments=100
+model=$source/tests/fuzz/corpus/model/w2-a8
+bad=0 killed=0
+complain() {
+    echo "$1"
+    bad=1
+}
+
+mkdir in
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    { printf 'P5 160 120 255\n' && tail -c +$((i * 1000)) "$program" | head -c 19200; } >in/$i.pgm
+done
+upscale() {
+    exec "$program" upscale in/*.pgm -O "$@" -m "$model" -j 2 --quiet 2>>errors
+}
+train() {
+    exec "$program" train --data "$source/data/hr" --net "$source/tests/train/tiny.net" --bits 2 --batch 4 --patch 24 \
+        --steps 200 --warmup 20 --lr 1e-3 --seed 3 --checkpoint-minutes 0.001 -j 1 --out "$@" 2>>errors
+}
+
+# Seconds that a command takes.
+timed() {
+    begin=$(date +%s.%N)
+    ("$@") || complain "fails by itself: $(cat errors)"
+    awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN { print b - a }'
+}
+
+# Starts a command and kills it at moment $1 of $2 seconds.
+kill_within() {
+    at=$(awk -v seed="$1" -v all="$2" 'BEGIN { srand(seed); rand(); print rand() * all }')
+    shift 2
+    "$@" &
+    child=$!
+    sleep "$at"
+    kill -s KILL $child 2>/dev/null && killed=$((killed + 1))
+    wait $child 2>/dev/null
+    child=
+}
+
+whole_time=$(timed upscale whole)
+i=0
+while [ $i -lt $moments ]; do
+    i=$((i + 1))
+    rm -rf out
+    kill_within $i "$whole_time" upscale out
+    for file in out/*.pgm; do
+        [ ! -e "$file" ] || cmp "$file" "whole/${file#out/}" || complain "batch, moment $i: $file is not whole"
+    done
+    (upscale out --skip-existing) || complain "batch, moment $i: does not go on: $(tail -n 3 errors)"
+    diff -r -x '.*' whole out || complain "batch, moment $i: another result"
+done
+
+train_time=$(timed train model)
+mv model whole.model
+i=0
+while [ $i -lt $moments ]; do
+    i=$((i + 1))
+    rm -f model model.*
+    kill_within $((i + 1000)) "$train_time" train model
+    [ ! -e model ] || cmp model whole.model || complain "training, moment $i: the model is not whole"
+    [ -e model ] || (train model) || complain "training, moment $i: does not go on: $(tail -n 3 errors)"
+    cmp model whole.model || complain "training, moment $i: another model"
+done
+echo "killed $killed of $((2 * moments)) times before the end"
+[ $killed -ge $moments ] && [ $bad = 0 ]
