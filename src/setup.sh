@@ -9,6 +9,7 @@ packages="gcc libc6-dev make cmake pkg-config libpng-dev libjpeg-dev zlib1g-dev 
 tests="libcmocka-dev curl unzip zip python3 python3-onnx mandoc zsh fish"
 case "${1-}" in
 tests) packages="$packages $tests" ;;
+fuzz) packages="$packages clang llvm libclang-rt-14-dev libomp-14-dev" ;;
 mpi) packages="$packages $tests libopenmpi-dev openmpi-bin" ;;
 cross)
     packages="$packages $tests gcc-aarch64-linux-gnu qemu-user"
@@ -18,7 +19,7 @@ cross)
     ;;
 "") ;;
 *)
-    echo "usage: sh src/setup.sh [tests|mpi|cross]" >&2
+    echo "usage: sh src/setup.sh [tests|fuzz|mpi|cross]" >&2
     exit 2
     ;;
 esac

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs all fuzz targets, one at a time, in turns of a minute, for MINUTES in all; builds them first with clang in
+# Runs all fuzz targets, one at a time, in turns of a minute (FUZZ_TURN: seconds), for MINUTES in all; builds them first with clang in
 # build-fuzz.
 #   tests/fuzz/run.sh MINUTES [TARGET...]
 # Inputs that are new go into build-fuzz/corpus/TARGET and are started from again the next time; one that breaks
@@ -17,10 +17,10 @@ shift
 [ $# -gt 0 ] || set -- $(basename -s .c tests/fuzz/fuzz_*.c | sed 's/^fuzz_//')
 
 clang=$(command -v clang || command -v clang-14) || { echo "clang is missing" >&2; exit 1; }
-CC=$clang cmake -B build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLBSR_FUZZ=ON >/dev/null &&
+CC=$clang cmake -B build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLBSR_FUZZ=ON -DSLBSR_WERROR=ON >/dev/null &&
     nice -n 19 cmake --build build-fuzz -j"$(nproc)" >/dev/null || exit 1
 
-turn=60 # seconds
+turn=${FUZZ_TURN:-60} # seconds
 end=$(($(date +%s) + minutes * 60))
 mkdir -p build-fuzz/found build-fuzz/turns
 broken=0
