@@ -38,8 +38,10 @@ static const Option options[] = {
      "the network: a built-in name or a .net file"},
     {'b', "bits", OPTION_INT, offsetof(Settings, bits), NULL, "1|2|4|32", 0, 0, "2", false,
      "bits of a weight in the layers that the network marks low; 32: float"},
-    {0, "act-bits", OPTION_INT, offsetof(Settings, act_bits), NULL, "1|2|4|8|32", 0, 0, NULL, false,
-     "bits of the activations that low layers read: 8 are calibrated at the end, 4, 2 and 1 are "
+    {0, "act-bits", OPTION_INT, offsetof(Settings, act_bits), NULL, "1|2|4|7|8|32", 0, 0, NULL,
+     false,
+     "bits of the activations that low layers read: 8 and 7 are calibrated at the end, 4, 2 and 1 "
+     "are "
      "trained with; without it 8, or 32 with --bits 32"},
     {0, "method", OPTION_CHOICE, offsetof(Settings, method), NULL, "slb|dorefa|float", 0, 0, "slb",
      false,

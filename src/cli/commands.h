@@ -5,7 +5,7 @@
 #include "cli/options.h"
 
 extern const Command cmd_upscale, cmd_train, cmd_eval, cmd_downscale, cmd_compare, cmd_models,
-    cmd_info, cmd_pack, cmd_plot, cmd_bench, cmd_export, cmd_import, cmd_doc;
+    cmd_info, cmd_pack, cmd_plot, cmd_bench, cmd_calibrate, cmd_export, cmd_import, cmd_doc;
 
 extern const Command *const cli_commands[]; /* all, in the order of --help; NULL ends the table */
 

@@ -12,8 +12,9 @@
 #include "cli/signals.h"
 
 const Command *const cli_commands[] = {
-    &cmd_upscale, &cmd_train, &cmd_plot,   &cmd_pack,   &cmd_eval,  &cmd_compare, &cmd_downscale,
-    &cmd_models,  &cmd_info,  &cmd_export, &cmd_import, &cmd_bench, &cmd_doc,     NULL,
+    &cmd_upscale, &cmd_train,   &cmd_plot,      &cmd_calibrate, &cmd_pack,
+    &cmd_eval,    &cmd_compare, &cmd_downscale, &cmd_models,    &cmd_info,
+    &cmd_export,  &cmd_import,  &cmd_bench,     &cmd_doc,       NULL,
 };
 
 bool cli_is_hidden(const Command *command)

@@ -211,7 +211,7 @@ static bool valid_scales(const char *text)
 /* A number of bits in the metadata; 0 when it is none. */
 static int meta_bits(const SlbTensorFile *file, const char *key)
 {
-    static const int known[] = {1, 2, 4, 8, 32};
+    static const int known[] = {1, 2, 4, 7, 8, 32};
     const char *text = slb_tensors_meta(file, key);
     for (size_t i = 0; text && i < sizeof known / sizeof *known; i++) {
         char name[12];
@@ -224,8 +224,8 @@ static int meta_bits(const SlbTensorFile *file, const char *key)
 static bool valid_bits(int weight_bits, int act_bits)
 {
     if (weight_bits == 32) return act_bits == 32;
-    return slb_levels(weight_bits) &&
-           (act_bits == 8 || act_bits == 4 || act_bits == 2 || act_bits == 1 || act_bits == 32);
+    return slb_levels(weight_bits) && (act_bits == 8 || act_bits == 7 || act_bits == 4 ||
+                                       act_bits == 2 || act_bits == 1 || act_bits == 32);
 }
 
 /* Takes a copy of a metadata string; an absent one is "". */

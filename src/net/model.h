@@ -23,7 +23,7 @@ typedef struct SlbModel {
     SlbGraph *graph;
     SlbConvParams *conv; /* [graph->conv_count] */
     int weight_bits;     /* of the low layers: 32, 4, 2 or 1 */
-    int act_bits;        /* of the inputs of low layers: 32 (float), 8, 4, 2 or 1 */
+    int act_bits;        /* of the inputs of low layers: 32 (float), 8, 7, 4, 2 or 1 */
     /* Owned, of malloc (strdup); NULL when a model is made, then written as "": */
     char *scales;  /* "2,3,4": the factors it was trained for; "" when unknown */
     char *command; /* the command line that made it */

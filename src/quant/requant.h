@@ -42,7 +42,7 @@ void slb_requant_free(SlbRequant *requant);
 /* The codes of activations: code c means (c - zero) * step.
  *
  *   bits  of tensors that are never below 0   of others
- *   a     zero 0, codes 0..2^a - 1            zero 2^(a-1), codes 0..2^a - 1        (a: 8, 4, 2)
+ *   a     zero 0, codes 0..2^a - 1            zero 2^(a-1), codes 0..2^a - 1        (a: 8, 7, 4, 2)
  *   1     zero 0, codes 0 and 1               zero 1, codes 0 and 2: -step and +step
  *
  * Pixels beyond the border have the code `zero`: exactly 0. */
@@ -52,7 +52,7 @@ typedef struct SlbCodes {
     bool sign; /* one bit with a sign: only 0 and 2 occur, the value 0 counts as above */
 } SlbCodes;
 
-/* Of `bits` 8, 4, 2 or 1. */
+/* Of `bits` 8, 7, 4, 2 or 1. */
 SlbCodes slb_codes(int bits, bool positive);
 
 /* To the nearest code of a tensor that is never below 0, ties to even; below 0 (the ReLU) and NaN:

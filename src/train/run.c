@@ -345,10 +345,10 @@ SlbStatus run_calibrate(Run *run, SlbError *err)
     return s;
 }
 
-/* 8-bit steps, once the weights are those of the model. */
+/* Steps of 7 and 8 bits, once the weights are those of the model. */
 static SlbStatus calibrate_last(Run *run, SlbError *err)
 {
-    bool due = run->act_bits == 8 && run->now.step == run->options->steps;
+    bool due = run->act_bits < 32 && !run_trains_codes(run) && run->now.step == run->options->steps;
     for (int i = 0; i < run->graph->conv_count; i++) due = due && run->step[i] == 0.0f;
     return due ? run_calibrate(run, err) : SLB_OK;
 }

@@ -46,7 +46,7 @@ typedef struct Teacher {
 typedef struct Run {
     const SlbTrainOptions *options;
     const SlbMethod *method; /* of the searched layers */
-    int act_bits;            /* of the inputs of low layers: 32, 8, 4, 2, 1 */
+    int act_bits;            /* of the inputs of low layers: 32, 8, 7, 4, 2, 1 */
     SlbCpu cpu;
     SlbGraph *graph;
     SlbTrainState now;  /* what the next step starts from */
@@ -118,6 +118,13 @@ SLB_MUST_CHECK SlbStatus run_norm_estimate(Run *run, SlbError *err);
 SLB_MUST_CHECK SlbStatus run_norm_start(Run *run, bool adopt, SlbError *err);
 /* Whose statistics weights of that form are normalized by. */
 SlbNormState run_norm_state(const Run *run, bool hard);
+
+/* Codes of 7 and 8 bits are so fine that they are calibrated at the end; coarser ones are trained
+ * with. */
+static inline bool run_trains_codes(const Run *run)
+{
+    return run->act_bits < 7;
+}
 
 /* The form of the run's patches: all of a key but stream, index and, with several scales, scale. */
 static inline SlbPatchKey run_patch_form(const Run *run)

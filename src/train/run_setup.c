@@ -73,7 +73,7 @@ static SlbStatus create_states(Run *run, SlbError *err)
     const SlbLayerForm form = {.method = run->method,
                                .weight_bits = o->bits,
                                .level = run->cpu.level,
-                               .steps = (run->act_bits < 8),
+                               .steps = run_trains_codes(run),
                                .averaged = (o->average > 0)};
     for (size_t i = 0; i < (run_leads(run) ? 3 : 2); i++) {
         SlbStatus s = slb_state_create(run->graph, &form, o->logit_rate, states[i], err);
@@ -237,10 +237,9 @@ static SlbStatus create_engine(Run *run, SlbError *err)
     const SlbTrainOptions *o = run->options;
     SlbPatchKey form = run_patch_form(run);
     uint32_t side = (uint32_t)slb_patch_input_side(&form);
-    const SlbEngineForm engine = {
-        .precision = o->precision,
-        .act_bits = run->act_bits < 8 ? run->act_bits : 32, /* 8 bits are not trained with */
-        .normalize = true};
+    const SlbEngineForm engine = {.precision = o->precision,
+                                  .act_bits = run_trains_codes(run) ? run->act_bits : 32,
+                                  .normalize = true};
     SlbStatus s = slb_engine_create(run->graph, &engine, &run->cpu, &run->engine, err);
     if (s == SLB_OK) s = slb_weights_create(run->engine, &run->weights, err);
     if (s == SLB_OK)
@@ -262,7 +261,7 @@ static SlbStatus create_engine(Run *run, SlbError *err)
 /* Learned steps start from those that fit the first weights best. */
 static SlbStatus start_steps(Run *run, SlbError *err)
 {
-    if (run->act_bits >= 8) return SLB_OK;
+    if (!run_trains_codes(run)) return SLB_OK;
     SlbStatus s = run_calibrate(run, err);
     for (int i = 0; s == SLB_OK && i < run->now.count; i++) {
         SlbParam *p = &run->now.layer[i].param[SLB_PARAM_STEP];

@@ -50,7 +50,7 @@ typedef struct SlbTrainOptions {
     const char *val;         /* folder of pictures to validate on, or NULL */
     const char *command;     /* goes into the model file */
     int bits;                /* 32, 4, 2, 1 */
-    int act_bits;            /* of the inputs of low layers: 8 (calibrated at the end), 4, 2, 1
+    int act_bits;            /* of the inputs of low layers: 8, 7 (calibrated at the end), 4, 2, 1
                                 (trained with) or 32; 0: 8, or 32 for float weights */
     const SlbMethod *method; /* of the searched layers; NULL: SLB */
     SlbSbn sbn;
