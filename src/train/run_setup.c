@@ -383,6 +383,11 @@ static SlbStatus set_up(Run *run, SlbError *err)
     if (s != SLB_OK) return s;
     for (int i = 0; i < run->graph->node_count; i++)
         run->normalized = run->normalized || run->graph->nodes[i].sbn;
+    if (run->normalized && options->average > 0 && options->sbn != SLB_SBN_CALIBRATED)
+        return slb_fail(
+            err, SLB_E_USAGE,
+            "--ema: the statistics that go with an average are not those of the weights "
+            "in training; give --sbn calibrated");
     if (run->normalized && slb_comm_size(options->comm) > 1)
         return slb_fail(err, SLB_E_UNBUILT,
                         "%s: networks with sbn, whose statistics are those of a whole batch, are "

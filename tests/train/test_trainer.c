@@ -541,6 +541,8 @@ static void test_sbn(void **state)
         o.report = NULL;
         train(&o, SLB_OK);
         assert_same_file(in_folder("sbn"), in_folder("sbn-broken"));
+        o.average = 0.9;
+        train(&o, o.sbn == SLB_SBN_CALIBRATED ? SLB_OK : SLB_E_USAGE);
     }
 }
 
