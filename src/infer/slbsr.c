@@ -186,7 +186,7 @@ static SlbStatus make_plan(SlbsrContext *c, SlbError *err)
     SlbModel *model;
     SlbStatus s = load(c, &model, err);
     if (s != SLB_OK) return s;
-    c->how.packed = model->act_bits == 8 && !c->options.use_float;
+    c->how.packed = model->act_bits < 32 && !c->options.use_float;
     slb_plan_free(c->plan);
     c->plan = NULL;
     s = slb_plan_create(model, &c->how, &c->plan, err);

@@ -34,7 +34,7 @@ for page in "$share"/man/man1/*.1; do
 done
 if have mandoc; then
     mandoc -Tlint "$share"/man/man1/*.1 || complain "mandoc complains"
-    mandoc -Tascii -Owidth=78 "$share/man/man1/slbsr-upscale.1" | col -b | grep -q -- '-s, --scale 2|3|4' ||
+    mandoc -Tascii -Owidth=78 "$share/man/man1/slbsr-upscale.1" | col -b | grep -q -- '-s, --scale N' ||
         complain "slbsr-upscale(1): --scale is missing"
 fi
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The pixels of models with 8-bit activations are the same everywhere: tests/golden/pixels.csv holds a checksum for
+# The pixels of models with activation codes are the same everywhere: tests/golden/pixels.csv holds a checksum for
 # model, picture and scale, and every kernel level of this machine must give it, with 1, 2, 3 and 7 threads, which also
 # cut the picture into different strips (test_plan forces their widths).
 #   tests/cli/pixels.sh build/slbsr            compares
@@ -35,7 +35,7 @@ checksum() {
 if [ "${2-}" = --record ]; then
     {
         echo "model,picture,scale,cksum"
-        run info | awk '$1 == "model" && /8-bit activations/ { sub(":", "", $2); print $2 }' | while read -r model; do
+        run info | awk '$1 == "model" && /[0-9]-bit activations/ { sub(":", "", $2); print $2 }' | while read -r model; do
             for row in astronaut,2 cat,3 coffee,4; do
                 sum=$(checksum "$model" "${row%,*}" "${row#*,}" c 1 2>/dev/null) && echo "$model,$row,$sum"
             done

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Batch upscaling and training are killed (SIGKILL) at moments spread at random over their whole time: 6, or 200 with
-# SLBSR_LONG_TESTS. Afterwards every output is whole or absent; the batch is completed by --skip-existing, and training,
+# SLBSR_ALL_FAULTS. Afterwards every output is whole or absent; the batch is completed by --skip-existing, and training,
 # started again, ends with the same bytes as a run that was left alone.
 #   tests/fault/kill.sh build/slbsr
 set -u
@@ -12,7 +12,7 @@ child=
 cd "$work" || exit 1
 export OMP_WAIT_POLICY=passive
 moments=3
-[ -z "${SLBSR_LONG_TESTS-}" ] || moments=100
+[ -z "${SLBSR_ALL_FAULTS-}" ] || moments=100
 model=$source/tests/fuzz/corpus/model/w2-a8
 bad=0 killed=0
 complain() {

@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export OMP_NUM_THREADS=1 ASAN_OPTIONS="verify_asan_link_order=0:allocator_may_return_null=1"
 unset SLBSR_CPU
-long=${SLBSR_LONG_TESTS-}
+long=${SLBSR_ALL_FAULTS-}
 [ "${3-}" = leaks ] || ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 bad=0
 
@@ -43,7 +43,7 @@ check() {
     [ -z "$left" ] || complain "left behind: $left"
 }
 
-# name step command...: "here" is the folder for outputs. Every `step`-th allocation; all with SLBSR_LONG_TESTS.
+# name step command...: "here" is the folder for outputs. Every `step`-th allocation; all with SLBSR_ALL_FAULTS.
 each_allocation() {
     name=$1 step=$2
     shift 2

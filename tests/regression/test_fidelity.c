@@ -72,7 +72,8 @@ static void check_shift(const SlbPlan *plan, const char *name, uint32_t side, do
     slb_image_free(&in);
 }
 
-/* Flat is flat, to `most`, where the network does not see the border, and nearly so there. */
+/* Flat is flat, to `most`, where the network does not see the border, and nearly so there: it pads
+ * with zeros, and makes up for that as far as it has learned to. */
 static void check_flat(const SlbPlan *plan, const char *name, uint32_t side, int value, int most)
 {
     SlbImage in = noise(SIDE, SIDE, 3, 8, 1);

@@ -17,9 +17,13 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "img/codec.h"
+#include "img/color.h"
+#include "img/metric.h"
 #include "img/protocol.h"
+#include "img/resize.h"
 #include "infer/builtin.h"
 #include "infer/plan.h"
+#include "infer/upscale.h"
 
 static const char golden[] = SLBSR_SOURCE_DIR "/tests/golden/psnr.csv";
 
@@ -68,6 +72,31 @@ static SlbScore score_picture(const SlbPlan *plan, const char *path, int scale)
     return score;
 }
 
+/* Networks that enlarge by themselves: the RGB protocol. */
+static SlbScore score_picture_rgb(const SlbPlan *plan, const char *path, int scale)
+{
+    SlbImage hr = {0}, lr = {0}, out = {0};
+    SlbScore score = {0};
+    if (slb_image_load(path, NULL, &hr, NULL) != SLB_OK) fail_msg("%s: cannot be read", path);
+    hr.info.width -= hr.info.width % (uint32_t)scale;
+    hr.info.height -= hr.info.height % (uint32_t)scale;
+    uint32_t width = hr.info.width, height = hr.info.height;
+    double *truth = slb_alloc((size_t)width * height, 2 * sizeof *truth);
+    double *luma = truth + (size_t)width * height;
+    assert_int_equal(slb_resize_image(&hr, 1, (uint32_t)scale, SLB_EDGE_MIRROR, &lr, NULL), SLB_OK);
+    assert_int_equal(slb_upscale(plan, &lr, scale, NULL, NULL, &out, NULL), SLB_OK);
+    slb_luma(&hr, truth);
+    slb_luma(&out, luma);
+    score.psnr = slb_psnr(truth, luma, width, height, (uint32_t)scale);
+    assert_int_equal(slb_ssim(truth, luma, width, height, (uint32_t)scale, &score.ssim, NULL),
+                     SLB_OK);
+    slb_free(truth);
+    slb_image_free(&hr);
+    slb_image_free(&lr);
+    slb_image_free(&out);
+    return score;
+}
+
 static SlbScore score_set(const SlbPlan *plan, const char *folder, int scale)
 {
     char **names;
@@ -76,7 +105,8 @@ static SlbScore score_set(const SlbPlan *plan, const char *folder, int scale)
     assert_int_equal(slb_list_folder(folder, slb_read_extensions, &names, &count, NULL), SLB_OK);
     assert_true(count > 0);
     for (size_t i = 0; i < count; i++) {
-        SlbScore one = score_picture(plan, names[i], scale);
+        SlbScore one = slb_plan_scale(plan) > 1 ? score_picture_rgb(plan, names[i], scale)
+                                                : score_picture(plan, names[i], scale);
         mean.psnr += one.psnr / (double)count;
         mean.ssim += one.ssim / (double)count;
     }
@@ -157,10 +187,11 @@ static int record(const char *path)
             const char *folder = folder_of(sets[s].name);
             SlbModel *model = NULL;
             if (slb_model_open(models[m].name, NULL, &model, NULL) != SLB_OK) continue;
-            bool packed = model->act_bits == 8;
+            bool packed = model->act_bits < 32;
             slb_model_free(model);
             SlbPlan *plan = folder ? plan_of(models[m].name, packed) : NULL;
             for (int scale = 2; folder && scale <= 4; scale++) {
+                if (slb_plan_scale(plan) > 1 && slb_plan_scale(plan) != scale) continue;
                 SlbScore score = score_set(plan, folder, scale);
                 fprintf(file, "%s,%s,%s,%d,%.4f,%.5f\n", sets[s].name, models[m].name,
                         packed ? "packed" : "float", scale, score.psnr, score.ssim);
