@@ -347,7 +347,6 @@ static SlbStatus compare_recipes(const Run *run, SlbError *err)
     return s;
 }
 
-/* What a process does for itself. */
 /* The names of the files beside OUT; from here on no other run writes them. */
 static SlbStatus take_files(Run *run, SlbError *err)
 {
@@ -364,6 +363,7 @@ static SlbStatus take_files(Run *run, SlbError *err)
     return s;
 }
 
+/* What a process does for itself. */
 static SlbStatus set_up(Run *run, SlbError *err)
 {
     const SlbTrainOptions *options = run->options;
