@@ -5,7 +5,8 @@
  * (networks on Y) or R, G and B (networks on RGB) by 2, 3 or 4; one bicubic resize brings that to
  * the size that is wanted; all that the network does not see is resized bicubically from the
  * picture straight to that size; alpha is divided out again and samples are rounded, once, at the
- * end. */
+ * end. Beyond the border of the picture the network sees its mirror image, 8 pixels wide, then
+ * zeros. */
 #ifndef SLBSR_INFER_UPSCALER_H
 #define SLBSR_INFER_UPSCALER_H
 

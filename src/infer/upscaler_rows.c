@@ -61,9 +61,11 @@ static void split_row(const SlbUpscaler *up, const unsigned char *row, size_t at
     }
     for (int c = 0; c < up->planes && margin; c++) {
         double *whole = up->plane[c] + at, *middle = whole + margin;
+        bool wrap = up->options.wrap & SLB_WRAP_X;
         for (size_t k = 0; k < margin; k++) {
-            whole[margin - 1 - k] = middle[width - 1 - k % width];
-            middle[width + k] = middle[k % width];
+            size_t other = k % width, mirror = slb_mirrored((int64_t)k, up->in.width);
+            whole[margin - 1 - k] = middle[wrap ? width - 1 - other : mirror];
+            middle[width + k] = middle[wrap ? other : width - 1 - mirror];
         }
     }
 }
@@ -108,8 +110,10 @@ void slb_upscaler_net_row(const SlbUpscaler *up, const Pass *pass, uint32_t y, f
     size_t channels = (size_t)slb_plan_channels(up->plan);
     for (size_t c = 0; c < channels; c++) {
         const double *plane = up->plane[pass->first + (pass->planes > 1 ? (int)c : 0)];
-        const double *from = plane + ((size_t)y - up->first) * up->width;
-        if (up->enlarged) {
+        const double *from = NULL;
+        if (!up->enlarged) {
+            from = plane + ((size_t)slb_upscaler_source_row(up, y) - up->first) * up->width;
+        } else {
             slb_axis_row_f64(&up->enlarge_rows, y, plane, up->first, up->width, wide);
             slb_axis_columns(&up->enlarge_cols, wide, 1, line);
             from = line;

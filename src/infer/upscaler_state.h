@@ -32,8 +32,10 @@ struct SlbUpscaler {
     int passes;
     bool by_network[SLB_PLANES], resized; /* some are not */
 
-    /* Sizes, pixels. The picture with its margins (SLB_WRAP_*) is width x height. */
-    uint32_t margin_x, margin_y, width, height;
+    /* Sizes, pixels. The network sees the picture with margins, width x height: the other end of it
+     * (SLB_WRAP_*), or its mirror image. Of rows beyond the border the window holds the former
+     * (held_y at each end); the latter are read where they came from. */
+    uint32_t margin_x, margin_y, width, height, held_y;
     bool enlarged;               /* the network runs behind bicubic */
     int factor;                  /* the network's result to the picture */
     uint32_t net_in_w, net_in_h; /* what the network reads */
@@ -43,7 +45,7 @@ struct SlbUpscaler {
     SlbAxis net_rows, net_cols;         /* the network's result to the result; not exact */
     SlbAxis rows, cols;                 /* the picture to the result */
 
-    /* The window: rows `first` .. `pushed` - 1 of the planes, 0..255. */
+    /* The window: rows `first` .. `pushed` - 1 of the planes, 0..255, with margins of columns. */
     double *plane[SLB_PLANES];
     uint32_t first, pushed, window; /* rows; `window` is the room */
 
@@ -59,11 +61,26 @@ struct SlbUpscaler {
     uint64_t bytes;
 };
 
-/* Threads for work on so many pixels: none beside the caller where waking them would take longer. */
+/* Threads for work on so many pixels: none beside the caller where waking them would take longer.
+ */
 static inline int slb_upscaler_team(const SlbUpscaler *up, uint64_t pixels)
 {
     enum { WORTH_IT = 1 << 14 };
     return pixels < WORTH_IT ? 1 : up->threads;
+}
+
+/* Number i of a line of n that is mirrored at both ends, again and again: 1 0 | 0 1 2 | 2 1 0 | 0 1
+ */
+static inline uint32_t slb_mirrored(int64_t i, uint32_t n)
+{
+    int64_t period = 2 * (int64_t)n, at = ((i % period) + period) % period;
+    return (uint32_t)(at < n ? at : period - 1 - at);
+}
+
+/* The window's row that is row y of the picture with its margins. */
+static inline uint32_t slb_upscaler_source_row(const SlbUpscaler *up, uint32_t y)
+{
+    return up->held_y ? y : slb_mirrored((int64_t)y - up->margin_y, up->in.height);
 }
 
 /* `count` rows into the window, from row up->pushed on; rows ahead of the window are left out. */

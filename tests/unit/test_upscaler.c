@@ -50,13 +50,57 @@ static SlbPlan *make_plan(const char *net, int threads)
 
 /* ---- The same bytes ---- */
 
+/* More than the networks here see. */
+enum { BEYOND = 12 };
+
+static uint32_t mirrored(uint32_t at, uint32_t size)
+{
+    uint32_t i = (at + 2 * size * BEYOND - BEYOND) % (2 * size);
+    return i < size ? i : 2 * size - 1 - i;
+}
+
+/* A picture with its mirror image around it, BEYOND pixels wide. */
+static SlbImage continued(const SlbImage *in)
+{
+    SlbError err = {0};
+    SlbImage out = {0};
+    SlbImageInfo info = in->info;
+    size_t pixel = slb_row_bytes(&info) / info.width;
+    info.width += 2 * BEYOND;
+    info.height += 2 * BEYOND;
+    assert_ok(slb_image_alloc(&out, info, &err), &err);
+    for (uint32_t y = 0; y < info.height; y++)
+        for (uint32_t x = 0; x < info.width; x++)
+            memcpy(out.data + y * out.stride_bytes + x * pixel,
+                   in->data + mirrored(y, in->info.height) * in->stride_bytes +
+                       mirrored(x, in->info.width) * pixel,
+                   pixel);
+    return out;
+}
+
+/* The picture without `margin` pixels at each side. */
+static SlbImage cropped(const SlbImage *in, uint32_t margin)
+{
+    SlbError err = {0};
+    SlbImage out = {0};
+    SlbImageInfo info = in->info;
+    size_t pixel = slb_row_bytes(&info) / info.width;
+    info.width -= 2 * margin;
+    info.height -= 2 * margin;
+    assert_ok(slb_image_alloc(&out, info, &err), &err);
+    for (uint32_t y = 0; y < info.height; y++)
+        memcpy(out.data + y * out.stride_bytes,
+               in->data + (y + margin) * in->stride_bytes + margin * pixel, info.width * pixel);
+    return out;
+}
+
 /* What a picture without alpha becomes, put together from the parts of the library that work on
  * whole planes: bicubic, network, bicubic. For networks behind bicubic, times `scale`. */
-static SlbImage reckon(const SlbPlan *plan, const SlbImage *in, uint32_t scale)
+static SlbImage reckon(const SlbPlan *plan, const SlbImage *picture, uint32_t scale)
 {
     SlbError err = {0};
     SlbAxis rows, cols;
-    SlbImage out = {0};
+    SlbImage out = {0}, wide = continued(picture), *in = &wide;
     SlbImageInfo info = in->info;
     int colours = info.channels;
     size_t small = (size_t)info.width * info.height, n = small * scale * scale;
@@ -101,7 +145,10 @@ static SlbImage reckon(const SlbPlan *plan, const SlbImage *in, uint32_t scale)
     slb_free(net);
     slb_axis_free(&rows);
     slb_axis_free(&cols);
-    return out;
+    SlbImage middle = cropped(&out, BEYOND * scale);
+    slb_image_free(&out);
+    slb_image_free(&wide);
+    return middle;
 }
 
 /* Through an upscaler, in pieces of at most `piece` rows. */
@@ -167,6 +214,27 @@ static void test_any_band_gives_the_bytes_of_the_whole_picture(void **state)
                 slb_image_free(&want);
                 slb_image_free(&in);
             }
+        slb_plan_free(plan);
+    }
+}
+
+/* Mirror images of mirror images. */
+static void test_bands_of_tiny_pictures(void **state)
+{
+    (void)state;
+    static const char *const nets[] = {bicubic_net, y_net, rgb_net};
+    for (int n = 0; n < 3; n++) {
+        SlbPlan *plan = make_plan(nets[n], 2);
+        for (uint32_t height = 1; height <= 18; height++) {
+            SlbImage in = noise(1 + height % 5, height, 3, 8, height);
+            for (uint32_t of = 2; of <= 7; of++) { /* twice as high, and what is not exact */
+                SlbUpscaleOptions options = to_size(&in, 2 * in.info.width, height * of / 2 + 1);
+                SlbImage want = stream(plan, &in, &options, 1000);
+                check_bands(plan, &in, options, &want);
+                slb_image_free(&want);
+            }
+            slb_image_free(&in);
+        }
         slb_plan_free(plan);
     }
 }
@@ -379,18 +447,38 @@ static void test_transparency_is_put_on_the_background(void **state)
 
 /* ---- Networks that enlarge by themselves ---- */
 
+enum { WIDE = 11 + 2 * BEYOND, HIGH = 7 + 2 * BEYOND };
+
+/* What rgb_net makes of a picture of 11 x 7 pixels that it sees continued: value i % 3 of pixel i /
+ * 3 of 33 x 21. */
+static void run_continued(const SlbPlan *plan, const SlbImage *in, float out[77 * 27])
+{
+    SlbError err = {0};
+    float *net = slb_alloc(WIDE * HIGH, 30 * sizeof *net), *result = net + WIDE * HIGH * 3;
+    SlbImage wide = continued(in);
+    int channels = in->info.channels;
+    double peak = in->info.depth == 8 ? 255 : 65535;
+    for (uint32_t i = 0; i < WIDE * HIGH * 3; i++) {
+        int c = channels == 1 ? 0 : (int)(i % 3);
+        net[i] = (float)(sample_of(&wide, i / 3 % WIDE, i / 3 / WIDE, c) / peak);
+    }
+    assert_ok(slb_plan_run(plan, net, result, WIDE, HIGH, NULL, NULL, &err), &err);
+    for (uint32_t y = 0; y < 21; y++)
+        memcpy(out + y * 99, result + ((y + 3 * BEYOND) * 3 * WIDE + 3 * BEYOND) * 3,
+               99 * sizeof *out);
+    slb_image_free(&wide);
+    slb_free(net);
+}
+
 static void test_grey_stays_grey_through_rgb(void **state)
 {
     (void)state;
-    SlbError err = {0};
     SlbPlan *plan = make_plan(rgb_net, 2);
     SlbImage in = noise(11, 7, 1, 8, 2);
     SlbUpscaleOptions options = to_size(&in, 33, 21);
     SlbImage out = stream(plan, &in, &options, 3);
-    float net_in[77 * 3], net_out[77 * 27];
-    for (int i = 0; i < 77; i++)
-        for (int c = 0; c < 3; c++) net_in[3 * i + c] = (float)(in.data[i] / 255.0);
-    assert_ok(slb_plan_run(plan, net_in, net_out, 11, 7, NULL, NULL, &err), &err);
+    float net_out[77 * 27];
+    run_continued(plan, &in, net_out);
     for (uint32_t i = 0; i < 33 * 21; i++) {
         double mean = ((double)net_out[3 * i] + net_out[3 * i + 1] + net_out[3 * i + 2]) / 3;
         assert_int_equal(out.data[i], floor(fmin(fmax(mean, 0), 1) * 255 + 0.5));
@@ -403,17 +491,14 @@ static void test_grey_stays_grey_through_rgb(void **state)
 static void test_rgb_goes_through_as_it_is(void **state)
 {
     (void)state;
-    SlbError err = {0};
     SlbPlan *plan = make_plan(rgb_net, 2);
     for (int depth = 8; depth <= 16; depth += 8) {
         SlbImage in = noise(11, 7, 3, depth, 2);
         SlbUpscaleOptions options = to_size(&in, 33, 21);
         SlbImage out = stream(plan, &in, &options, 3);
-        float net_in[77 * 3], net_out[77 * 27];
+        float net_out[77 * 27];
         double peak = depth == 8 ? 255 : 65535;
-        for (uint32_t i = 0; i < 77 * 3; i++)
-            net_in[i] = (float)(sample_of(&in, i / 3 % 11, i / 33, (int)(i % 3)) / peak);
-        assert_ok(slb_plan_run(plan, net_in, net_out, 11, 7, NULL, NULL, &err), &err);
+        run_continued(plan, &in, net_out);
         for (uint32_t i = 0; i < 77 * 27; i++) {
             double want = floor(fmin(fmax((double)net_out[i], 0), 1) * peak + 0.5);
             double is = sample_of(&out, i / 3 % 33, i / 99, (int)(i % 3));
@@ -499,6 +584,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_band_gives_the_bytes_of_the_whole_picture),
         cmocka_unit_test(test_any_band_gives_the_same_bytes_at_any_size),
+        cmocka_unit_test(test_bands_of_tiny_pictures),
         cmocka_unit_test(test_memory_is_kept_to),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_the_network_enlarges_as_little_as_is_enough),
