@@ -5,7 +5,7 @@
 # emulation (tests/cross). Does nothing, and asks for no rights, when all are there.
 set -eu
 
-packages="gcc libc6-dev make cmake pkg-config libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev"
+packages="gcc libc6-dev make cmake pkg-config libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev liblcms2-dev"
 tests="libcmocka-dev curl unzip zip python3 python3-onnx mandoc zsh fish"
 case "${1-}" in
 tests) packages="$packages $tests" ;;
@@ -13,7 +13,7 @@ fuzz) packages="$packages clang llvm libclang-rt-14-dev libomp-14-dev" ;;
 mpi) packages="$packages $tests libopenmpi-dev openmpi-bin" ;;
 cross)
     packages="$packages $tests gcc-aarch64-linux-gnu qemu-user"
-    for library in libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev libcmocka-dev libgomp1; do
+    for library in libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev liblcms2-dev libcmocka-dev libgomp1; do
         packages="$packages $library:arm64"
     done
     ;;

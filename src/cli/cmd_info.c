@@ -10,6 +10,7 @@
 #include "cli/message.h"
 #include "cli/model_choice.h"
 #include "img/codec.h"
+#include "img/codec_cmyk.h"
 #include "img/y4m.h"
 #include "infer/builtin.h"
 #include "train/comm.h"
@@ -251,6 +252,8 @@ static SlbStatus info_program(const Settings *set, SlbError *err)
     printf(")\n%-16s %d\n", "processors", slb_cpu_count());
     printf("%-16s %s\n", "processes",
            slb_comm_library() ? slb_comm_library() : "one (built without MPI)");
+    printf("%-16s %s\n", "CMYK profiles",
+           slb_cmyk_library() ? slb_cmyk_library() : "not used (built without lcms2)");
     for (const SlbEmbed *e = slb_embed; e->name; e++) {
         const char *dot = strrchr(e->name, '.');
         if (dot && strcmp(dot, ".net") == 0)

@@ -12,6 +12,7 @@
 #include <jpeglib.h>
 
 #include "base/mem.h"
+#include "img/codec_cmyk.h"
 #include "img/codec_format.h"
 
 /* A small file of very many scans would keep the decoder busy for hours. */
@@ -29,7 +30,8 @@ typedef struct JpegState {
     bool created, started;
     int system_error;
     JOCTET *profile; /* malloc, by libjpeg */
-    JOCTET *inks;    /* a row of C, M, Y, K; slb_alloc; NULL: the picture has other colours */
+    JOCTET *row;     /* of C, M, Y, K; slb_alloc; NULL: the picture has other colours */
+    SlbInks *inks;   /* likewise */
     size_t saved;    /* bytes of marker segments that were kept */
     char message[JMSG_LENGTH_MAX];
 } JpegState;
@@ -89,7 +91,8 @@ static void free_state(JpegState *s)
     if (!s) return;
     if (s->created) jpeg_destroy(&s->jpeg.common);
     free(s->profile);
-    slb_free(s->inks);
+    slb_free(s->row);
+    slb_inks_close(s->inks);
     slb_free(s);
 }
 
@@ -168,36 +171,13 @@ static void read_density(SlbReader *r, const JpegState *s)
     r->meta.density_y = in->Y_density * unit;
 }
 
-/* The profile is one of inks and says nothing of RGB. */
-static void note_inks(SlbReader *r)
-{
-    slb_meta_note(&r->meta,
-                  "CMYK became RGB by a plain formula%s; for exact colours convert it first",
-                  r->meta.icc.data ? ", its ICC profile was left out" : "");
-    slb_free(r->meta.icc.data);
-    r->meta.icc = (SlbBlock){0};
-}
-
-/* R = white less what cyan and black take away, and so on. Adobe's files have inks upside down: 255
- * is none. */
-static void mix_inks(const JpegState *s, size_t width, unsigned char *out)
-{
-    unsigned flip = s->jpeg.in.saw_Adobe_marker ? 0 : 255;
-    for (size_t x = 0; x < width; x++) {
-        const JOCTET *ink = s->inks + 4 * x;
-        unsigned black = ink[3] ^ flip;
-        for (size_t c = 0; c < 3; c++)
-            out[3 * x + c] = (unsigned char)(((ink[c] ^ flip) * black + 127) / 255);
-    }
-}
-
 static SlbStatus choose_colours(SlbReader *r, JpegState *s, SlbError *err)
 {
     J_COLOR_SPACE space = s->jpeg.in.jpeg_color_space;
     if (space == JCS_CMYK || space == JCS_YCCK) {
         s->jpeg.in.out_color_space = JCS_CMYK;
-        s->inks = slb_alloc(s->jpeg.in.image_width, 4);
-        return s->inks ? SLB_OK : slb_fail_memory(err, r->path);
+        s->row = slb_alloc(s->jpeg.in.image_width, 4);
+        return s->row ? SLB_OK : slb_fail_memory(err, r->path);
     }
     if (space != JCS_GRAYSCALE && space != JCS_YCbCr && space != JCS_RGB)
         return slb_fail(err, SLB_E_INPUT, "%s: a JPEG of unknown colours; convert it to RGB first",
@@ -237,7 +217,8 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     if (status == SLB_OK) status = read_profile(r, s, err);
     if (status == SLB_OK) status = read_segments(r, s, err);
     if (status == SLB_OK) read_density(r, s);
-    if (status == SLB_OK && s->inks) note_inks(r);
+    if (status == SLB_OK && s->row)
+        status = slb_inks_open(&r->meta, in->saw_Adobe_marker, &s->inks, err);
     if (status == SLB_OK) r->held_bytes = coefficients(in);
     return status;
 }
@@ -252,9 +233,9 @@ static SlbStatus read_rows(SlbReader *r, unsigned char *out, size_t stride_bytes
         (void)jpeg_start_decompress(&s->jpeg.in);
     }
     for (size_t i = 0; i < rows; i++) {
-        JSAMPROW row = s->inks ? s->inks : out + i * stride_bytes;
+        JSAMPROW row = s->row ? s->row : out + i * stride_bytes;
         (void)jpeg_read_scanlines(&s->jpeg.in, &row, 1); /* a file never suspends */
-        if (s->inks) mix_inks(s, r->info.width, out + i * stride_bytes);
+        if (s->row) slb_inks_mix(s->inks, s->row, r->info.width, out + i * stride_bytes);
     }
     if (r->row + rows == r->info.height) (void)jpeg_finish_decompress(&s->jpeg.in);
     return SLB_OK;
