@@ -164,11 +164,20 @@ static void draw_series(FILE *out, const Chart *chart, const Frame *f, const Cha
                     place_x(f, s->x[i]), place_y(f, s->y[i]), s->colour % CHART_COLOURS + 1);
 }
 
+static bool has_points(const Chart *chart, const ChartSeries *s)
+{
+    size_t i = 0;
+    while (i < s->count && !is_point(chart, s, i)) i++;
+    return i < s->count;
+}
+
+/* Of several lines, even where only one of them has points: it must be told whose they are. */
 static void draw_legend(FILE *out, const Chart *chart)
 {
     if (chart->count < 2) return;
     fputs("<ul class=\"legend\">\n", out);
     for (int i = 0; i < chart->count; i++) {
+        if (!has_points(chart, &chart->series[i])) continue;
         fputs("<li><svg width=\"28\" height=\"10\" aria-hidden=\"true\"><path ", out);
         put_stroke(out, &chart->series[i]);
         fputs(" d=\"M0 5H28\"/></svg>", out);

@@ -26,8 +26,8 @@ typedef struct Chart {
     int count;
 } Chart;
 
-/* <figure> with a heading, the curves and, of several, a legend; nothing at all when there is no
- * point. `id` must be of this chart alone. */
+/* <figure> with a heading, the curves and, of several, a legend of those that have points; nothing
+ * at all when there is no point. `id` must be of this chart alone. */
 void html_chart(FILE *out, const Chart *chart, const char *id);
 
 #endif

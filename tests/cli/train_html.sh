@@ -54,6 +54,12 @@ for page, logs in (('soft.html', ['soft']), ('both.html', ['soft', 'a <b>'])):
     figure = text[text.index('id="psnr-x2-title"'):]
     dots = figure[:figure.index('</svg>')].count('<circle')
     assert dots == 3 * len(logs), f'{page}: {dots} dots'
+    # A legend names the runs that its chart shows: one with float weights has no sharpness.
+    figures = {re.search('<b>(.*?)</b>', f)[1]: [html.unescape(n) for n in re.findall('</svg>(.*?)</li>', f)]
+               for f in re.findall('<figure class="chart">.*?</figure>', text, re.S)}
+    named = ['soft'] if len(logs) > 1 else []
+    assert figures['Sharpness of the search'] == named, figures
+    assert figures['Learning rate'] == (logs if len(logs) > 1 else []), figures
 PYTHON
 
 # A page of ours is replaced, nothing else is without -y: before a step is made, too.
