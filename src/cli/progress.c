@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -102,22 +103,39 @@ static const char *heading(const Progress *p, char text[80])
     return text;
 }
 
+/* Cells of a bar with `used` columns beside it: a line that wraps cannot be written over. */
+static int bar_cells(size_t used)
+{
+    enum { CELLS = 20, FEWEST = 4 };
+    struct winsize size = {0};
+    (void)ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
+    long room = size.ws_col ? (long)size.ws_col - 1 - (long)used : CELLS;
+    return room >= CELLS ? CELLS : room >= FEWEST ? (int)room : 0;
+}
+
+/* " [#####...............]" */
+static void draw_cells(const Progress *p, double part, int cells)
+{
+    static const char full[] = "####################", none[] = "....................";
+    int filled = (int)(part * cells);
+    if (!cells) return;
+    fprintf(stderr, " [%s%.*s%s%.*s]", p->colour ? "\033[32m" : "", filled, full,
+            p->colour ? "\033[0m" : "", cells - filled, none);
+}
+
 static void draw_bar(const Progress *p, const State *state, uint64_t done)
 {
-    enum { CELLS = 20 };
-    static const char full[] = "####################", none[] = "....................";
     char head[80], tail[80], much[80];
     heading(p, head);
     rate_and_left(p, state, "  ", tail);
     cli_lock_stderr();
     cli_bar_drawn = 1;
+    fprintf(stderr, "\r%s", head);
     if (state->part >= 0) {
-        int filled = (int)(state->part * CELLS);
-        fprintf(stderr, "\r%s [%s%.*s%s%.*s] %3d %%%s\033[K", head, p->colour ? "\033[32m" : "",
-                filled, full, p->colour ? "\033[0m" : "", CELLS - filled, none,
-                (int)(state->part * 100.0), tail);
+        draw_cells(p, state->part, bar_cells(strlen(head) + strlen(" [] 100 %") + strlen(tail)));
+        fprintf(stderr, " %3d %%%s\033[K", (int)(state->part * 100.0), tail);
     } else {
-        fprintf(stderr, "\r%s %s%s\033[K", head, how_much(p, state, done, much), tail);
+        fprintf(stderr, " %s%s\033[K", how_much(p, state, done, much), tail);
     }
     fflush(stderr);
     cli_unlock_stderr();

@@ -38,6 +38,9 @@ check() { # environment, terminals, arguments, grep's options and pattern
 
 check TERM=xterm err 'upscale cat.png out.png' '^\\rupscaling \[\\x1b\[32m.*\\x1b\[0m.*\] +[0-9]+ %.*\\r\\x1b\[K 0$'
 check 'TERM=xterm NO_COLOR=1' err 'upscale cat.png out.png' '^\\rupscaling \[[#.]{20}\] +[0-9]+ %\\x1b\[K\\r'
+# Nothing else is in the whole run (test_progress has the times: rate and time left come after a second).
+bar='\\rupscaling \[[#.]{20}\] +[0-9]+ %(  [0-9.e-]+ Mpixel/s)?(  left [0-9]+:[0-9]{2})?\\x1b\[K'
+check 'TERM=xterm NO_COLOR=1' err 'upscale cat.png out.png --tta' "^($bar)+\\\\r\\\\x1b\[K 0\$"
 check TERM=xterm err 'upscale cat.png cat.png -O out --name {name}.{ext} -y' 'would both become out/cat.png'
 check TERM=xterm err 'upscale cat.png gone.png -O out' 'upscaling 1/2 .*\\r\\x1b\[Kslbsr: gone.png: cannot be opened.* 1$'
 check TERM=dumb err 'upscale cat.png out.png' '^ 0$'
