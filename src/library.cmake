@@ -32,7 +32,7 @@ add_custom_command(OUTPUT ${archive}
 add_custom_target(slbsr_static ALL DEPENDS ${archive})
 
 install(TARGETS slbsr_shared EXPORT slbsr
-  LIBRARY COMPONENT development NAMELINK_COMPONENT development PUBLIC_HEADER COMPONENT development)
+  LIBRARY COMPONENT library NAMELINK_COMPONENT development PUBLIC_HEADER COMPONENT development)
 install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 
 # How others find it: pkg-config and find_package(slbsr). Both reckon from where they lie, so that

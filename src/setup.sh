@@ -6,7 +6,7 @@
 set -eu
 
 packages="gcc libc6-dev make cmake pkg-config libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev liblcms2-dev"
-tests="libcmocka-dev curl unzip zip python3 python3-onnx mandoc zsh fish"
+tests="libcmocka-dev curl unzip zip python3 python3-onnx mandoc zsh fish dpkg-dev file"
 case "${1-}" in
 tests) packages="$packages $tests" ;;
 fuzz) packages="$packages clang llvm libclang-rt-14-dev libomp-14-dev" ;;
