@@ -74,7 +74,8 @@ for bits in 1, 2, 4:
         choice = numpy.eye(3, dtype=F)[channel].reshape(1, 3, 1, 1)
         write('layer.safetensors', 'input y bicubic\nconv 2 1x1 full relu\nconv 3 3x3 low\nconv 1 1x1 full\n', bits,
               {**tensors, 'conv02.weight': choice})
-        error = abs(enlarge('layer.safetensors') - numpy.clip(want[channel], 0, 1))
+        # At the border slbsr has the picture go on, numpy has zeros.
+        error = abs(enlarge('layer.safetensors') - numpy.clip(want[channel], 0, 1))[1:-1, 1:-1]
         assert want[channel].std() > 0.003 and 0 < want[channel].min() and want[channel].max() < 1, 'a poor test'
         # The picture that numpy gets has 16 bits: few of its samples become another code than slbsr's.
         other = (error > 1.01 / 65535).mean()

@@ -4,7 +4,7 @@
 set -u
 program=$(realpath "$1")
 source=$(realpath "$(dirname "$0")/../..")
-command -v python3 >/dev/null || { echo "no python3 here"; exit 77; }
+python3 -c 'import os; os.openpty()' 2>/dev/null || { echo "no python3 or no pseudo-terminals here"; exit 77; }
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
