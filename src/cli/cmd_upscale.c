@@ -1,5 +1,6 @@
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/message.h"
@@ -136,6 +137,7 @@ static SlbStatus find_output(const Invocation *invocation, const char **output, 
 {
     const Settings *set = invocation->settings;
     int inputs = invocation->operand_count;
+    struct stat st;
     *output = set->output;
     if (set->folder) {
         if (set->output)
@@ -158,6 +160,9 @@ static SlbStatus find_output(const Invocation *invocation, const char **output, 
     if (!*output)
         return slb_fail(err, SLB_E_USAGE,
                         "upscale: no OUTPUT; give it behind INPUT, or --output-dir (-O)");
+    if (stat(*output, &st) == 0 && S_ISDIR(st.st_mode))
+        return slb_fail(err, SLB_E_OUTPUT,
+                        "%s: is a folder; to put the result there give --output-dir (-O)", *output);
     return SLB_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/json_line.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,11 @@ void cli_json_text(cJSON *object, const char *name, const char *text)
     *to = 0;
     cJSON_AddStringToObject(object, name, clean);
     free(clean);
+}
+
+void cli_json_seconds(cJSON *object, const char *name, double seconds)
+{
+    cJSON_AddNumberToObject(object, name, round(seconds * 1e6) / 1e6);
 }
 
 bool cli_json_print(cJSON *object, FILE *out)

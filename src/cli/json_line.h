@@ -10,6 +10,9 @@
  * that the line stays JSON. */
 void cli_json_text(cJSON *object, const char *name, const char *text);
 
+/* Adds a time, to the microsecond. */
+void cli_json_seconds(cJSON *object, const char *name, double seconds);
+
 /* Prints `object` as a line, flushes, and deletes it. False when memory is out or (see errno) the
  * line could not be written. */
 bool cli_json_print(cJSON *object, FILE *out);

@@ -158,8 +158,8 @@ static void print_json(const Progress *p, const State *state, double now, uint64
     if (p->count) cJSON_AddNumberToObject(line, "files", (double)p->count);
     cJSON_AddNumberToObject(line, "done", (double)done);
     if (total) cJSON_AddNumberToObject(line, "total", (double)total);
-    cJSON_AddNumberToObject(line, "elapsed_s", now - p->started);
-    if (state->left >= 0) cJSON_AddNumberToObject(line, "left_s", state->left);
+    cli_json_seconds(line, "elapsed_s", now - p->started);
+    if (state->left >= 0) cli_json_seconds(line, "left_s", state->left);
     cli_lock_stderr();
     (void)!cli_json_print(line, stderr); /* of progress, a line may be missing */
     cli_unlock_stderr();

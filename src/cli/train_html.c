@@ -68,6 +68,15 @@ static void draw_loss(FILE *out, const TrainLog *logs, int count)
     html_chart(out, &d.chart, "loss");
 }
 
+/* Of float weights W_c is W_q: one line. */
+static bool is_same(const TrainLog *log, const char *a, const char *b)
+{
+    const double *x = train_log_find(log, a), *y = train_log_find(log, b);
+    size_t i = 0;
+    while (x && y && i < log->rows && (x[i] == y[i] || (isnan(x[i]) && isnan(y[i])))) i++;
+    return x && y && i == log->rows;
+}
+
 /* One run: three lines. Several: W_q of each, W_c dashed, and bicubic once. */
 static void draw_psnr(FILE *out, const TrainLog *logs, int count, int scale)
 {
@@ -84,7 +93,8 @@ static void draw_psnr(FILE *out, const TrainLog *logs, int count, int scale)
         int colour = several ? i : 0;
         double this_base = train_log_last(&logs[i], bicubic, &step);
         add_line(&d, &logs[i], hard, "W_q, of inference", several, colour, false);
-        add_line(&d, &logs[i], soft, "W_c, of training", several, several ? colour : 1, true);
+        if (!is_same(&logs[i], hard, soft))
+            add_line(&d, &logs[i], soft, "W_c, of training", several, several ? colour : 1, true);
         if (isnan(base)) add_line(&d, &logs[i], bicubic, "bicubic", false, several ? 7 : 2, true);
         if (!isnan(this_base)) base = isnan(base) ? this_base : fmin(base, this_base);
     }

@@ -47,9 +47,9 @@ static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_se
                                      : p->skipped        ? "skipped"
                                                          : "planned");
         if (p->status == SLB_OK && !p->skipped) {
-            cJSON_AddNumberToObject(line, "memory_bytes", (double)p->bytes);
-            cJSON_AddNumberToObject(
-                line, p->video ? "estimated_seconds_per_frame" : "estimated_seconds", seconds);
+            cJSON_AddNumberToObject(line, "memory_bytes", (double)picture_memory(job, p));
+            cli_json_seconds(line, p->video ? "estimated_seconds_per_frame" : "estimated_seconds",
+                             seconds);
         }
         (void)!cli_json_print(line, stdout);
     } else if (p->skipped) {
@@ -60,9 +60,17 @@ static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_se
         fputs(" -> ", stdout);
         cli_print_clean(picture_output(p));
         printf(": %ux%u to %ux%u, %.0f MiB, about %.2g s%s\n", p->from.width, p->from.height,
-               p->to.width, p->to.height, ceil((double)p->bytes / (1 << 20)), seconds,
+               p->to.width, p->to.height, ceil((double)picture_memory(job, p) / (1 << 20)), seconds,
                p->video ? " a frame" : "");
     }
+}
+
+/* Pictures follow each other; of videos, nobody knows how long they are. */
+static void tell_sum(size_t count, double seconds)
+{
+    char text[32];
+    progress_format_seconds(seconds, text, sizeof text);
+    printf("%zu files: about %s for the pictures\n", count, text);
 }
 
 /* An existing output counts as an error here, too. */
@@ -80,7 +88,7 @@ static SlbStatus plan_picture(const UpscaleFiles *job, Picture *p)
 SlbStatus cli_upscale_dry_run(const UpscaleFiles *job, SlbError *err)
 {
     size_t failed = 0;
-    double pixel_seconds = 0;
+    double pixel_seconds = 0, seconds = 0;
     SlbStatus s = measure(job->plan, &pixel_seconds, err);
     for (size_t i = 0; s == SLB_OK && i < job->files->count; i++) {
         Picture *p = picture_create(job, i);
@@ -89,8 +97,11 @@ SlbStatus cli_upscale_dry_run(const UpscaleFiles *job, SlbError *err)
         picture_tell(job, p);
         tell_plan(job, p, pixel_seconds);
         if (p->status != SLB_OK) failed++, *err = p->err;
+        if (p->status == SLB_OK && !p->skipped && !p->video)
+            seconds += work(job, p) * pixel_seconds;
         picture_free(p);
     }
+    if (s == SLB_OK && job->files->count > 1 && !job->json) tell_sum(job->files->count, seconds);
     if (s != SLB_OK || !failed) return s;
     if (job->files->count > 1)
         return slb_fail(err, SLB_PARTIAL, "%zu files: %zu would fail", job->files->count, failed);

@@ -170,7 +170,7 @@ static void stage_done(void *context, void *item)
     if (job->json) {
         cJSON *line = picture_result(job, p, status);
         if (p->video) cJSON_AddNumberToObject(line, "frames", (double)p->frames);
-        cJSON_AddNumberToObject(line, "seconds", p->seconds);
+        cli_json_seconds(line, "seconds", p->seconds);
         (void)!cli_json_print(line, stdout); /* main asks stdout at the end */
     }
     stage_drop(context, item);

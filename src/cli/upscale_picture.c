@@ -138,6 +138,11 @@ static SlbStatus choose_way(const UpscaleFiles *job, Picture *p)
     return SLB_OK;
 }
 
+uint64_t picture_memory(const UpscaleFiles *job, const Picture *p)
+{
+    return job->max_memory ? job->max_memory : p->bytes + program_bytes;
+}
+
 SlbUpscaleOptions picture_options(const UpscaleFiles *job, const Picture *p)
 {
     SlbUpscaleOptions options = {.out = p->to,
@@ -205,6 +210,10 @@ SlbStatus picture_open(const UpscaleFiles *job, Picture *p)
     unsigned char head[SLB_HEAD_BYTES];
     size_t bytes;
     FILE *file;
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return slb_fail(&p->err, SLB_E_INPUT, "%s: is a folder; give -r to search it for pictures",
+                        path);
     SlbStatus s = slb_open_head(path, &file, head, &bytes, &p->err);
     if (s != SLB_OK) return s;
     if (slb_is_y4m(head, bytes)) {

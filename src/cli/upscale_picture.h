@@ -38,6 +38,9 @@ void picture_free(Picture *p);
  * format and what it cannot keep, which is noted. */
 SLB_MUST_CHECK SlbStatus picture_open(const UpscaleFiles *job, Picture *p);
 
+/* Bytes that the whole program takes with this picture alone, once it is open: a bound. */
+uint64_t picture_memory(const UpscaleFiles *job, const Picture *p);
+
 /* The factor by which a video is enlarged; 0: it cannot have that size. */
 int cli_video_scale(const SlbWantedSize *size);
 
