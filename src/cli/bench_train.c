@@ -37,6 +37,8 @@ static const char *const kernel_names[KERNELS] = {"forward and backward-data, fl
                                                   "backward-weights, float32, direct",
                                                   "forward and backward-data, float32, Winograd",
                                                   "backward-weights, float32, Winograd",
+                                                  "forward and backward-data, mixed",
+                                                  "backward-weights, mixed",
                                                   "forward and backward-data, bf16",
                                                   "backward-weights, bf16"};
 

@@ -34,7 +34,7 @@ const SlbWinogradKernels *slb_winograd_mixed(const SlbCpu *cpu)
 }
 
 /* Bytes that the tiles of a block may take, and how many there are at least. */
-enum { BLOCK_BYTES = 1 << 19, LEAST_TILES = 6 };
+enum { BLOCK_BYTES = 1 << 18, LEAST_TILES = 6 };
 
 size_t slb_winograd_tiles(size_t tile_bytes)
 {

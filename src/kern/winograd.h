@@ -56,8 +56,8 @@ typedef struct SlbWinogradKernels {
 /* Never NULL. */
 const SlbWinogradKernels *slb_winograd(SlbCpuLevel level);
 /* With points rounded to bf16 and sums in float32: twice the products in the same time, and results
- * that differ from the direct sums by about 1.3 % (root mean square; the direct way in bf16: 0.25 %).
- * NULL where the processor has no AVX512-BF16. */
+ * that differ from the direct sums by about 1.3 % (root mean square; the direct way in bf16: 0.25
+ * %). NULL where the processor has no AVX512-BF16. */
 const SlbWinogradKernels *slb_winograd_mixed(const SlbCpu *cpu);
 
 size_t slb_winograd_scratch(int in_channels, int out_channels);

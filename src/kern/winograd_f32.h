@@ -6,20 +6,18 @@ typedef float Element;
 
 enum { TOGETHER = 1 };
 
-static void input_tile(const float *const *address, int channels, float *out, size_t step)
+static void input_tile(const Tile *tile, int channels, float *out, size_t step)
 {
-    for (int c = 0; c < channels; c += LANES) input_vector(address, c, out + c, step);
+    for (int c = 0; c < channels; c += LANES) input_vector(tile, c, out + c, step);
 }
 
-static void grad_input(const float *const *first, const float *const *second, int channels,
-                       float *out, size_t step)
+static void grad_input(const Tile *first, const Tile *second, int channels, float *out, size_t step)
 {
     (void)second;
     input_tile(first, channels, out, step);
 }
 
-static void grad_delta(const float *const *first, const float *const *second, int channels,
-                       float *out, size_t step)
+static void grad_delta(const Tile *first, const Tile *second, int channels, float *out, size_t step)
 {
     (void)second;
     for (int c = 0; c < channels; c += LANES) delta_vector(first, c, out + c, step);
@@ -83,8 +81,9 @@ static void multiply(const float *in, size_t tiles, size_t in_channels, const fl
 }
 
 static void multiply_grad(const float *in, const float *delta, size_t tiles, int in_channels,
-                          int out_channels, float *sums)
+                          int out_channels, bool add, float *sums)
 {
+    if (!add) memset(sums, 0, (size_t)in_channels * (size_t)out_channels * sizeof *sums);
     SlbGradF32 g = {.in = {in},
                     .taps = 1,
                     .in_channels = in_channels,

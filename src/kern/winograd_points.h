@@ -1,6 +1,7 @@
 /* What Winograd's kernels of one vector width share: the matrices, and tiles one vector of channels
  * at a time. The including file defines LANES (floats in a vector). Written with the compiler's
  * vector extensions, so that one text serves every instruction set. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "kern/winograd.h"
@@ -89,31 +90,68 @@ ALWAYS_INLINE void taps_of(const Vec s[6], Vec out[3])
 
 /* -- tiles -- */
 
-/* The addresses of side x side pixels from (x, y) on, row by row. */
-static void addresses(const SlbPlane *plane, uint32_t width, uint32_t height, int64_t x, int64_t y,
-                      int side, const float **address)
+/* Where side x side pixels stand. `pixel` of all of them is set where some are beyond the picture.
+ */
+typedef struct Tile {
+    const float
+        *first; /* those of a tile within the picture: pixel (i, j) at i * row + j * stride */
+    size_t row, stride;
+    const float *pixel[REACH * REACH];
+} Tile;
+
+/* From pixel (x, y) of the plane on. */
+static void find_tile(const SlbPlane *plane, uint32_t width, uint32_t height, int64_t x, int64_t y,
+                      int side, Tile *tile)
 {
+    ptrdiff_t stride = (ptrdiff_t)plane->stride, row = (ptrdiff_t)plane->row * stride;
+    const float *first = plane->pixels + y * row + x * stride;
+    tile->first = NULL;
+    if (x >= 0 && y >= 0 && x + side <= width && y + side <= height) {
+        *tile = (Tile){.first = first, .row = (size_t)row, .stride = (size_t)stride};
+        return;
+    }
     for (int i = 0; i < side; i++)
         for (int j = 0; j < side; j++) {
             bool inside = y + i >= 0 && y + i < height && x + j >= 0 && x + j < width;
-            int64_t at = (y + i) * (int64_t)plane->row + x + j;
-            *address++ = inside ? plane->pixels + at * (int64_t)plane->stride : zeroes;
+            tile->pixel[i * side + j] = inside ? first + i * row + j * stride : zeroes;
         }
 }
 
-/* B^T d B of a vector of channels from c on: `address` of the tile's 6x6 pixels; point k to out + k
- * * step. */
-ALWAYS_INLINE void input_vector(const float *const *address, int c, float *out, size_t step)
+/* Channels c .. of pixel (i, j). */
+ALWAYS_INLINE Vec pixel_of(const Tile *tile, bool inside, int side, int i, int j, int c)
 {
-    Vec half[REACH][REACH], d[REACH], p[REACH];
+    const float *at = inside ? tile->first + (size_t)i * tile->row + (size_t)j * tile->stride
+                             : tile->pixel[i * side + j];
+    return *(const Vec *)(at + c);
+}
+
+ALWAYS_INLINE void input_columns_of(const Tile *tile, bool inside, int c, Vec half[REACH][REACH])
+{
+    Vec d[REACH], p[REACH];
 #pragma GCC unroll 6
     for (int j = 0; j < REACH; j++) {
 #pragma GCC unroll 6
-        for (int i = 0; i < REACH; i++) d[i] = *(const Vec *)(address[i * REACH + j] + c);
+        for (int i = 0; i < REACH; i++) d[i] = pixel_of(tile, inside, REACH, i, j, c);
         input_points(d, p);
 #pragma GCC unroll 6
         for (int i = 0; i < REACH; i++) half[i][j] = p[i];
     }
+}
+
+/* The first half of B^T d B, of a vector of channels from c on: B^T d. */
+ALWAYS_INLINE void input_columns(const Tile *tile, int c, Vec half[REACH][REACH])
+{
+    if (tile->first)
+        input_columns_of(tile, true, c, half);
+    else
+        input_columns_of(tile, false, c, half);
+}
+
+/* B^T d B: point k to out + k * step. */
+ALWAYS_INLINE void input_vector(const Tile *tile, int c, float *out, size_t step)
+{
+    Vec half[REACH][REACH], p[REACH];
+    input_columns(tile, c, half);
 #pragma GCC unroll 6
     for (int i = 0; i < REACH; i++) {
         input_points(half[i], p);
@@ -122,18 +160,33 @@ ALWAYS_INLINE void input_vector(const float *const *address, int c, float *out, 
     }
 }
 
-/* A dy A^T likewise: `address` of the tile's 4x4 pixels. */
-ALWAYS_INLINE void delta_vector(const float *const *address, int c, float *out, size_t step)
+ALWAYS_INLINE void delta_columns_of(const Tile *tile, bool inside, int c, Vec half[REACH][SIDE])
 {
-    Vec half[REACH][SIDE], d[SIDE], p[REACH];
+    Vec d[SIDE], p[REACH];
 #pragma GCC unroll 4
     for (int j = 0; j < SIDE; j++) {
 #pragma GCC unroll 4
-        for (int i = 0; i < SIDE; i++) d[i] = *(const Vec *)(address[i * SIDE + j] + c);
+        for (int i = 0; i < SIDE; i++) d[i] = pixel_of(tile, inside, SIDE, i, j, c);
         delta_points(d, p);
 #pragma GCC unroll 6
         for (int i = 0; i < REACH; i++) half[i][j] = p[i];
     }
+}
+
+/* The first half of A dy A^T likewise. */
+ALWAYS_INLINE void delta_columns(const Tile *tile, int c, Vec half[REACH][SIDE])
+{
+    if (tile->first)
+        delta_columns_of(tile, true, c, half);
+    else
+        delta_columns_of(tile, false, c, half);
+}
+
+/* A dy A^T: point k to out + k * step. */
+ALWAYS_INLINE void delta_vector(const Tile *tile, int c, float *out, size_t step)
+{
+    Vec half[REACH][SIDE], p[REACH];
+    delta_columns(tile, c, half);
 #pragma GCC unroll 6
     for (int i = 0; i < REACH; i++) {
         delta_points(half[i], p);
@@ -142,22 +195,29 @@ ALWAYS_INLINE void delta_vector(const float *const *address, int c, float *out, 
     }
 }
 
+/* What is done with outputs; constants where it counts. */
+typedef struct Finish {
+    bool bias, relu, gate, add;
+} Finish;
+
 /* Bias, ReLU, gate and sum of one vector of outputs at `at` floats from the start of `out`. */
-ALWAYS_INLINE void put(const SlbWinograd *a, size_t at, int c, Vec v)
+ALWAYS_INLINE void put(const SlbWinograd *a, Finish how, size_t at, int c, Vec v)
 {
     const Vec zero = {0};
-    if (a->bias) v += *(const Vec *)(a->bias + c);
-    if (a->relu) v = (Vec)((Mask)v & ~(v < zero)); /* NaN stays NaN */
-    if (a->gate) v = (Vec)((Mask)v & (*(const Vec *)(a->gate + at) > zero));
+    if (how.bias) v += *(const Vec *)(a->bias + c);
+    if (how.relu) v = (Vec)((Mask)v & ~(v < zero)); /* NaN stays NaN */
+    if (how.gate) v = (Vec)((Mask)v & (*(const Vec *)(a->gate + at) > zero));
     Vec *out = (Vec *)(a->out.pixels + at);
-    *out = a->add ? *out + v : v;
+    *out = how.add ? *out + v : v;
 }
 
 /* A^T m A of a tile at pixel (x, y) of the output: point k from m + k * step. */
-static void output_tile(const SlbWinograd *a, const float *m, size_t step, size_t x, size_t y)
+ALWAYS_INLINE void output_tile(const SlbWinograd *a, Finish how, const float *m, size_t step,
+                               size_t x, size_t y)
 {
     size_t across = a->width - x < SIDE ? a->width - x : SIDE;
     size_t down = a->height - y < SIDE ? a->height - y : SIDE;
+    size_t first = (y * a->out.row + x) * a->out.stride, row = a->out.row * a->out.stride;
     for (int c = 0; c < a->out.channels; c += LANES) {
         Vec half[SIDE][REACH], column[REACH], out[SIDE];
 #pragma GCC unroll 6
@@ -169,10 +229,13 @@ static void output_tile(const SlbWinograd *a, const float *m, size_t step, size_
 #pragma GCC unroll 4
             for (int i = 0; i < SIDE; i++) half[i][j] = out[i];
         }
-        for (size_t i = 0; i < down; i++) {
+#pragma GCC unroll 4
+        for (size_t i = 0; i < SIDE; i++) {
             outputs_of(half[i], out);
-            for (size_t j = 0; j < across; j++)
-                put(a, ((y + i) * a->out.row + x + j) * a->out.stride + (size_t)c, c, out[j]);
+#pragma GCC unroll 4
+            for (size_t j = 0; j < SIDE; j++)
+                if (i < down && j < across)
+                    put(a, how, first + i * row + j * a->out.stride + (size_t)c, c, out[j]);
         }
     }
 }

@@ -2,13 +2,14 @@
  * winograd_points.h, then define how the points of tiles are kept and multiplied, then include
  * this, with NAME defined. The middle part (winograd_f32.h is one) has
  *
- *   Element      the type of a point
- *   TOGETHER     tiles that grad_input and grad_delta take at a time, 1 or 2
- *   input_tile   B^T d B of a tile: point k to out + k * step
- *   grad_input   the same of TOGETHER tiles, as multiply_grad wants them (second may be NULL:
- * zeros) grad_delta   A dy A^T likewise multiply     one point of `tiles` tiles: [tiles][in] times
- * weights to [tiles][out] multiply_grad   one point: sums[in][out] += the products over the tiles
- *   weights      as SlbWinogradKernels has it */
+ *   Element        the type of a point
+ *   TOGETHER       tiles that grad_input and grad_delta take at a time, 1 or 2
+ *   input_tile     B^T d B of a tile: point k to out + k * step
+ *   grad_input     the same of TOGETHER tiles, as multiply_grad wants them; the second may be NULL: zeros
+ *   grad_delta     A dy A^T likewise
+ *   multiply       one point of `tiles` tiles: [tiles][in] times weights to [tiles][out]
+ *   multiply_grad  one point: sums[in][out] = the products over the tiles, += with `add`
+ *   weights        as SlbWinogradKernels has it */
 #include "kern/winograd.h"
 
 static size_t tiles_across(uint32_t pixels)
@@ -46,12 +47,38 @@ static size_t step_of(const Blocks *b, int channels, size_t element)
     return tiles * (size_t)channels + 64 / element;
 }
 
-/* The addresses of tile t, from `margin` pixels to the left of and above it on. */
+/* The pixels of tile t, from `margin` pixels to the left of and above it on. */
 static void tile_at(const SlbPlane *plane, uint32_t width, uint32_t height, const Blocks *b,
-                    size_t t, int margin, const float **address)
+                    size_t t, int margin, Tile *tile)
 {
     int64_t x = (int64_t)(t % b->across * SIDE), y = (int64_t)(t / b->across * SIDE);
-    addresses(plane, width, height, x - margin, y - margin, SIDE + 2 * margin, address);
+    find_tile(plane, width, height, x - margin, y - margin, SIDE + 2 * margin, tile);
+}
+
+/* The tiles of a block from its products: tile t is the one number first + t. */
+ALWAYS_INLINE void output_block(const SlbWinograd *a, Finish how, const Blocks *b, size_t first,
+                                size_t count, const float *products, size_t step)
+{
+    for (size_t t = first; t < first + count; t++, products += a->out.channels)
+        output_tile(a, how, products, step, t % b->across * SIDE, t / b->across * SIDE);
+}
+
+/* The cases of layers with and without ReLU, forward and backward, are compiled for themselves. */
+static void finish_block(const SlbWinograd *a, const Blocks *b, size_t first, size_t count,
+                         const float *products, size_t step)
+{
+#define FINISH(...) output_block(a, (Finish){__VA_ARGS__}, b, first, count, products, step)
+    if (a->bias && a->relu && !a->gate && !a->add)
+        FINISH(.bias = true, .relu = true);
+    else if (a->bias && !a->relu && !a->gate && !a->add)
+        FINISH(.bias = true);
+    else if (!a->bias && !a->relu && a->gate && !a->add)
+        FINISH(.gate = true);
+    else if (!a->bias && !a->relu && !a->gate && a->add)
+        FINISH(.add = true);
+    else
+        FINISH(a->bias != NULL, a->relu, a->gate != NULL, a->add);
+#undef FINISH
 }
 
 static void conv(const SlbWinograd *a)
@@ -68,16 +95,14 @@ static void conv(const SlbWinograd *a)
     for (size_t first = 0; first < b.tiles; first += b.most) {
         size_t count = block_size(&b, first);
         for (size_t t = 0; t < count; t++) {
-            const float *address[REACH * REACH];
-            tile_at(&a->in, a->width, a->height, &b, first + t, 1, address);
-            input_tile(address, a->in.channels, points + t * in, in_step);
+            Tile tile;
+            tile_at(&a->in, a->width, a->height, &b, first + t, 1, &tile);
+            input_tile(&tile, a->in.channels, points + t * in, in_step);
         }
         for (size_t k = 0; k < POINTS; k++)
             multiply(points + k * in_step, count, in, weight + k * in * out, out,
                      products + k * out_step);
-        for (size_t t = 0; t < count; t++)
-            output_tile(a, products + t * out, out_step, (first + t) % b.across * SIDE,
-                        (first + t) / b.across * SIDE);
+        finish_block(a, &b, first, count, products, out_step);
     }
 }
 
@@ -86,15 +111,15 @@ static void grad_block(const SlbWinogradGrad *a, const Blocks *b, size_t first, 
                        Element *points, size_t in_step, Element *deltas, size_t out_step)
 {
     for (size_t t = 0; t < count; t += TOGETHER) {
-        const float *in[2][REACH * REACH], *delta[2][SIDE * SIDE];
+        Tile in[2], delta[2];
         bool both = t + 1 < count;
         for (size_t k = 0; k < TOGETHER && t + k < count; k++) {
-            tile_at(&a->in, a->width, a->height, b, first + t + k, 1, in[k]);
-            tile_at(&a->delta, a->width, a->height, b, first + t + k, 0, delta[k]);
+            tile_at(&a->in, a->width, a->height, b, first + t + k, 1, &in[k]);
+            tile_at(&a->delta, a->width, a->height, b, first + t + k, 0, &delta[k]);
         }
-        grad_input(in[0], both ? in[1] : NULL, a->in.channels, points + t * (size_t)a->in.channels,
-                   in_step);
-        grad_delta(delta[0], both ? delta[1] : NULL, a->delta.channels,
+        grad_input(&in[0], both ? &in[1] : NULL, a->in.channels,
+                   points + t * (size_t)a->in.channels, in_step);
+        grad_delta(&delta[0], both ? &delta[1] : NULL, a->delta.channels,
                    deltas + t * (size_t)a->delta.channels, out_step);
     }
 }
@@ -109,13 +134,12 @@ static void grad(const SlbWinogradGrad *a)
     float *sums = a->scratch;
     Element *points = (Element *)(void *)(sums + POINTS * in * out);
     Element *deltas = points + POINTS * in_step;
-    memset(sums, 0, POINTS * in * out * sizeof *sums);
     for (size_t first = 0; first < b.tiles; first += b.most) {
         size_t count = block_size(&b, first);
         grad_block(a, &b, first, count, points, in_step, deltas, out_step);
         for (size_t k = 0; k < POINTS; k++)
             multiply_grad(points + k * in_step, deltas + k * out_step, count, a->in.channels,
-                          a->delta.channels, sums + k * in * out);
+                          a->delta.channels, first > 0, sums + k * in * out);
     }
     add_taps(sums, in * out, a->grad);
 }
