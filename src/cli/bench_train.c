@@ -27,6 +27,8 @@ typedef enum Kernel {
     GRAD_WINOGRAD,
     FORWARD_MIXED,
     GRAD_MIXED,
+    FORWARD_HALF,
+    GRAD_HALF,
     FORWARD_BF16,
     GRAD_BF16,
     KERNELS
@@ -39,8 +41,10 @@ static const char *const kernel_names[KERNELS] = {"forward and backward-data, fl
                                                   "backward-weights, float32, Winograd",
                                                   "forward and backward-data, mixed",
                                                   "backward-weights, mixed",
-                                                  "forward and backward-data, bf16",
-                                                  "backward-weights, bf16"};
+                                                  "forward and backward-data, bf16, Winograd",
+                                                  "backward-weights, bf16, Winograd",
+                                                  "forward and backward-data, bf16, direct",
+                                                  "backward-weights, bf16, direct"};
 
 static bool bed_create(Bed *bed, int patch, const SlbBf16Kernels *half)
 {
@@ -103,8 +107,11 @@ static void run_f32(const Bed *bed, Kernel k, const SlbCpu *cpu)
 static void run_winograd(const Bed *bed, Kernel k, const SlbCpu *cpu)
 {
     uint32_t side = (uint32_t)bed->row - 1;
+    bool half = k == FORWARD_HALF || k == GRAD_HALF;
     SlbPlane in = {bed->in + tap_at(bed, TAPS / 2), CHANNELS, bed->row, CHANNELS};
     SlbPlane out = {bed->out, CHANNELS, bed->row, CHANNELS};
+    if (half) in.pixels = bed->half_in + tap_at(bed, TAPS / 2);
+    if (half) out.pixels = bed->half_out;
     SlbWinograd forward = {.in = in,
                            .out = out,
                            .width = side,
@@ -118,9 +125,10 @@ static void run_winograd(const Bed *bed, Kernel k, const SlbCpu *cpu)
                             .height = side,
                             .grad = bed->grad,
                             .scratch = bed->float_scratch};
-    const SlbWinogradKernels *kernels =
-        k >= FORWARD_MIXED ? slb_winograd_mixed(cpu) : slb_winograd(cpu->level);
-    if (k == FORWARD_WINOGRAD || k == FORWARD_MIXED)
+    const SlbWinogradKernels *kernels = half                 ? slb_winograd_half(cpu)
+                                        : k >= FORWARD_MIXED ? slb_winograd_mixed(cpu)
+                                                             : slb_winograd(cpu->level);
+    if (k == FORWARD_WINOGRAD || k == FORWARD_MIXED || k == FORWARD_HALF)
         kernels->conv(&forward);
     else
         kernels->grad(&grad);
@@ -342,8 +350,8 @@ SlbStatus bench_train(const BenchOptions *how, SlbError *err)
 {
     static const int bits[] = {1, 2, 4};
     double float_peak = how->peak[SLB_PEAK_F32], half_peak = how->peak[SLB_PEAK_BF16];
-    bool half = how->cpu.bf16, amx = how->cpu.level == SLB_CPU_AMX;
-    SlbPrecision best = amx ? SLB_BFLOAT16 : half ? SLB_MIXED : SLB_FLOAT32;
+    bool half = how->cpu.bf16;
+    SlbPrecision best = half ? SLB_BFLOAT16 : SLB_FLOAT32;
     SlbStatus s = kernels(how, err);
     if (how->json) cJSON_AddArrayToObject(how->json, "steps");
     if (s == SLB_OK) s = time_step(how, 32, SLB_FLOAT32, float_peak, err);

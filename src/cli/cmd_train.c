@@ -103,8 +103,8 @@ static const Option options[] = {
     {0, "precision", OPTION_CHOICE, offsetof(Settings, precision), NULL, "float32|bf16|mixed", 0, 0,
      "float32", false,
      "of the inner layers while training; mixed: float32, but for the products of 3x3 "
-     "convolutions. "
-     "On processors with AMX bf16 is the fastest, on others with AVX512-BF16 mixed"},
+     "convolutions. The fastest is bf16 on processors with AMX or AVX512-BF16 and float32 on "
+     "others"},
     {0, "val-every", OPTION_INT, offsetof(Settings, val_every), "N", NULL, 1, 100000000, "1000",
      false, "steps between validations"},
     {0, "val-pictures", OPTION_INT, offsetof(Settings, val_pictures), "N", NULL, 0, 1000000, "0",

@@ -33,6 +33,15 @@ const SlbWinogradKernels *slb_winograd_mixed(const SlbCpu *cpu)
     return NULL;
 }
 
+const SlbWinogradKernels *slb_winograd_half(const SlbCpu *cpu)
+{
+#if defined(__x86_64__)
+    if (cpu->bf16) return &slb_winograd_half_avx512bf16;
+#endif
+    (void)cpu;
+    return NULL;
+}
+
 /* Bytes that the tiles of a block may take, and how many there are at least. */
 enum { BLOCK_BYTES = 1 << 18, LEAST_TILES = 6 };
 

@@ -19,12 +19,12 @@
 
 enum { SLB_WINOGRAD_POINTS = 36, SLB_WINOGRAD_SIDE = 4 };
 
-/* Pixels of a picture of width x height: `stride` floats apart, rows `row` pixels apart. Pixels
+/* Pixels of a picture of width x height: `stride` numbers apart, rows `row` pixels apart. Pixels
  * beyond the picture count as zeros, whatever stands there. */
 typedef struct SlbPlane {
-    float *pixels;
+    void *pixels; /* floats, or SlbBf16 where the kernels say so */
     size_t stride, row;
-    int channels; /* a multiple of 16, at most `stride`; pixels are 64-byte aligned */
+    int channels; /* a multiple of 16, at most `stride`; pixels are aligned to 16 numbers */
 } SlbPlane;
 
 typedef struct SlbWinograd {
@@ -32,7 +32,7 @@ typedef struct SlbWinograd {
     uint32_t width, height;
     const void *weight; /* what `weights` of the same kernels made, 64-byte aligned */
     const float *bias;  /* [out.channels] or NULL */
-    const float *gate;  /* NULL, or pixels as `out` has them: where not > 0 the output is 0 */
+    const void *gate;   /* NULL, or pixels as `out` has them: where not > 0 the output is 0 */
     bool relu;
     bool add;      /* to what stands in `out` */
     void *scratch; /* slb_winograd_scratch floats, 64-byte aligned */
@@ -60,6 +60,9 @@ const SlbWinogradKernels *slb_winograd(SlbCpuLevel level);
  * %). NULL where the processor has no AVX512-BF16. */
 const SlbWinogradKernels *slb_winograd_mixed(const SlbCpu *cpu);
 
+/* The same on pixels of bf16. */
+const SlbWinogradKernels *slb_winograd_half(const SlbCpu *cpu);
+
 size_t slb_winograd_scratch(int in_channels, int out_channels);
 size_t slb_winograd_grad_scratch(int in_channels, int out_channels);
 
@@ -69,6 +72,7 @@ size_t slb_winograd_tiles(size_t tile_bytes);
 
 /* The kernels of the instruction sets, for the dispatch. */
 extern const SlbWinogradKernels slb_winograd_c, slb_winograd_avx2, slb_winograd_avx512;
-extern const SlbWinogradKernels slb_winograd_neon, slb_winograd_avx512bf16;
+extern const SlbWinogradKernels slb_winograd_neon, slb_winograd_avx512bf16,
+    slb_winograd_half_avx512bf16;
 
 #endif

@@ -1,10 +1,14 @@
 /* What Winograd's kernels of one vector width share: the matrices, and tiles one vector of channels
  * at a time. The including file defines LANES (floats in a vector). Written with the compiler's
- * vector extensions, so that one text serves every instruction set. */
+ * vector extensions, so that one text serves every instruction set. Pixels are floats, or bf16 with
+ * HALF_PIXELS (for AVX512-BF16). */
 #include <stdbool.h>
 #include <string.h>
 
 #include "kern/winograd.h"
+#ifdef __AVX512BF16__
+#include "kern/bf16_pairs.h"
+#endif
 
 typedef float Vec __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
 typedef int32_t Mask __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
@@ -13,8 +17,37 @@ enum { POINTS = SLB_WINOGRAD_POINTS, SIDE = SLB_WINOGRAD_SIDE, REACH = 6, MOST_C
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+/* -- pixels -- */
+
+#ifdef HALF_PIXELS
+typedef SlbBf16 Pixel;
+
+ALWAYS_INLINE Vec load(const Pixel *at)
+{
+    __m256i v = _mm256_load_si256((const __m256i *)at);
+    return (Vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16);
+}
+
+ALWAYS_INLINE void store(Pixel *at, Vec v)
+{
+    _mm256_store_si256((__m256i *)at, (__m256i)_mm512_cvtneps_pbh((__m512)v));
+}
+#else
+typedef float Pixel;
+
+ALWAYS_INLINE Vec load(const Pixel *at)
+{
+    return *(const Vec *)at;
+}
+
+ALWAYS_INLINE void store(Pixel *at, Vec v)
+{
+    *(Vec *)at = v;
+}
+#endif
+
 /* What is read beyond the picture. */
-static const float zeroes[MOST_CHANNELS] __attribute__((aligned(64)));
+static const Pixel zeroes[MOST_CHANNELS] __attribute__((aligned(64)));
 
 /* -- the matrices of the points 0, A, -A, B, -B and infinity -- */
 
@@ -90,13 +123,12 @@ ALWAYS_INLINE void taps_of(const Vec s[6], Vec out[3])
 
 /* -- tiles -- */
 
-/* Where side x side pixels stand. `pixel` of all of them is set where some are beyond the picture.
- */
+/* Where side x side pixels stand: within the picture, pixel (i, j) at first + i * row + j * stride;
+ * else `first` is NULL and `pixel` has them all. */
 typedef struct Tile {
-    const float
-        *first; /* those of a tile within the picture: pixel (i, j) at i * row + j * stride */
+    const Pixel *first;
     size_t row, stride;
-    const float *pixel[REACH * REACH];
+    const Pixel *pixel[REACH * REACH];
 } Tile;
 
 /* From pixel (x, y) of the plane on. */
@@ -104,12 +136,12 @@ static void find_tile(const SlbPlane *plane, uint32_t width, uint32_t height, in
                       int side, Tile *tile)
 {
     ptrdiff_t stride = (ptrdiff_t)plane->stride, row = (ptrdiff_t)plane->row * stride;
-    const float *first = plane->pixels + y * row + x * stride;
-    tile->first = NULL;
-    if (x >= 0 && y >= 0 && x + side <= width && y + side <= height) {
-        *tile = (Tile){.first = first, .row = (size_t)row, .stride = (size_t)stride};
-        return;
-    }
+    const Pixel *first = (const Pixel *)plane->pixels + y * row + x * stride;
+    bool whole = x >= 0 && y >= 0 && x + side <= width && y + side <= height;
+    tile->first = whole ? first : NULL;
+    tile->row = (size_t)row;
+    tile->stride = (size_t)stride;
+    if (whole) return;
     for (int i = 0; i < side; i++)
         for (int j = 0; j < side; j++) {
             bool inside = y + i >= 0 && y + i < height && x + j >= 0 && x + j < width;
@@ -120,9 +152,9 @@ static void find_tile(const SlbPlane *plane, uint32_t width, uint32_t height, in
 /* Channels c .. of pixel (i, j). */
 ALWAYS_INLINE Vec pixel_of(const Tile *tile, bool inside, int side, int i, int j, int c)
 {
-    const float *at = inside ? tile->first + (size_t)i * tile->row + (size_t)j * tile->stride
+    const Pixel *at = inside ? tile->first + (size_t)i * tile->row + (size_t)j * tile->stride
                              : tile->pixel[i * side + j];
-    return *(const Vec *)(at + c);
+    return load(at + c);
 }
 
 ALWAYS_INLINE void input_columns_of(const Tile *tile, bool inside, int c, Vec half[REACH][REACH])
@@ -200,15 +232,15 @@ typedef struct Finish {
     bool bias, relu, gate, add;
 } Finish;
 
-/* Bias, ReLU, gate and sum of one vector of outputs at `at` floats from the start of `out`. */
+/* Bias, ReLU, gate and sum of one vector of outputs at `at` numbers from the start of `out`. */
 ALWAYS_INLINE void put(const SlbWinograd *a, Finish how, size_t at, int c, Vec v)
 {
     const Vec zero = {0};
     if (how.bias) v += *(const Vec *)(a->bias + c);
     if (how.relu) v = (Vec)((Mask)v & ~(v < zero)); /* NaN stays NaN */
-    if (how.gate) v = (Vec)((Mask)v & (*(const Vec *)(a->gate + at) > zero));
-    Vec *out = (Vec *)(a->out.pixels + at);
-    *out = how.add ? *out + v : v;
+    if (how.gate) v = (Vec)((Mask)v & (load((const Pixel *)a->gate + at) > zero));
+    Pixel *out = (Pixel *)a->out.pixels + at;
+    store(out, how.add ? load(out) + v : v);
 }
 
 /* A^T m A of a tile at pixel (x, y) of the output: point k from m + k * step. */

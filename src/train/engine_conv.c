@@ -66,7 +66,14 @@ void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, S
     const ConvWeights *c = &weights->conv[n->conv];
     const Kept *from = kept_of(engine, slot, n->source[0]), *to = kept_of(engine, slot, node);
     void *in = tensor(engine, slot, n->source[0]), *out = tensor(engine, slot, node);
-    if (from->half) {
+    if (c->winograd) {
+        SlbWinograd a = {.in = plane_of(slot, from, in),
+                         .out = plane_of(slot, to, out),
+                         .weight = c->forward,
+                         .bias = c->bias,
+                         .relu = n->relu};
+        run_winograd(engine, slot, from, &a);
+    } else if (from->half) {
         SlbConvBf16 a = {.in_channels = c->in + (c->in & 1),
                          .in_stride = from->stride,
                          .out = out,
@@ -77,13 +84,6 @@ void slb_conv_node_forward(const SlbEngine *engine, const SlbWeights *weights, S
                          .relu = n->relu,
                          .out_float = !to->half};
         run_half(engine, slot, &a, in, from, c->taps);
-    } else if (c->winograd) {
-        SlbWinograd a = {.in = plane_of(slot, from, in),
-                         .out = plane_of(slot, to, out),
-                         .weight = c->forward,
-                         .bias = c->bias,
-                         .relu = n->relu};
-        run_winograd(engine, slot, from, &a);
     } else {
         float *floats = to->half ? (float *)(void *)slot->scratch : out;
         run_f32(engine, slot, in, from, c->in, c->taps, c->forward, c->bias, n->relu, floats,
@@ -102,7 +102,14 @@ void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weig
     void *dy = grad_tensor(engine, slot, node), *dx = grad_tensor(engine, slot, source);
     void *out = add ? slot->scratch : dx;
     size_t count = flat_count(slot, &to);
-    if (from.half) {
+    if (c->winograd) {
+        SlbWinograd a = {.in = plane_of(slot, &from, dy),
+                         .out = plane_of(slot, &to, dx),
+                         .weight = c->backward,
+                         .gate = to.gate_fused ? tensor(engine, slot, source) : NULL,
+                         .add = add};
+        run_winograd(engine, slot, &from, &a);
+    } else if (from.half) {
         SlbConvBf16 a = {.in_channels = c->back_in,
                          .in_stride = from.stride,
                          .out = out,
@@ -115,13 +122,6 @@ void slb_conv_node_backward_data(const SlbEngine *engine, const SlbWeights *weig
         }
         run_half(engine, slot, &a, dy, &from, c->taps);
         if (add) engine->ops->add_bf16(dx, out, count, dx);
-    } else if (c->winograd) {
-        SlbWinograd a = {.in = plane_of(slot, &from, dy),
-                         .out = plane_of(slot, &to, dx),
-                         .weight = c->backward,
-                         .gate = to.gate_fused ? tensor(engine, slot, source) : NULL,
-                         .add = add};
-        run_winograd(engine, slot, &from, &a);
     } else {
         run_f32(engine, slot, dy, &from, c->back_in, c->taps, c->backward, NULL, false, out,
                 c->back_out);
@@ -196,12 +196,12 @@ void slb_conv_node_backward_weights(const SlbEngine *engine, SlbSlot *slot, int 
         engine->ops->sum_bf16(dy, flat_pixels(slot, &to), to.stride, bias);
     else
         engine->ops->sum_f32(dy, flat_pixels(slot, &to), to.stride, bias);
-    if (from->half) {
-        weights_half(engine, slot, n, dy, to.stride, grad);
-        return;
-    }
     if (is_winograd(engine, n)) {
         weights_winograd(engine, slot, n, &to, dy, grad);
+        return;
+    }
+    if (from->half) {
+        weights_half(engine, slot, n, dy, to.stride, grad);
         return;
     }
     if (to.half) { /* a float input in a bf16 engine */

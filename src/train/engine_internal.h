@@ -31,8 +31,8 @@ struct SlbEngine {
     SlbEngineForm form;
     SlbConvF32Fn conv;
     SlbGradF32Fn grad;
-    const SlbWinogradKernels *winograd;
-    const SlbBf16Kernels *half; /* NULL in float32 */
+    const SlbWinogradKernels *winograd; /* NULL: the direct way is faster */
+    const SlbBf16Kernels *half;         /* NULL in float32 */
     const SlbTensorOps *ops;
     Kept *kept;    /* [node_count], for training: every node its own buffer */
     Kept *passing; /* the same for forward-only slots: buffers are shared */
@@ -44,7 +44,7 @@ struct SlbEngine {
  * padded ones in Winograd's; out: padded channels of its output.
  * Backward forms have the taps turned round and in and out exchanged. */
 typedef struct ConvWeights {
-    bool winograd; /* the float32 forms below are those of kern/winograd.h */
+    bool winograd; /* `forward` and `backward` are those of kern/winograd.h */
     int taps, in, rows, out;
     int back_in, back_out; /* channels of the backward-data convolution as it runs: dy to dx */
     float *forward;        /* slb_pack_f32 or Winograd's; NULL where the bf16 form serves */
@@ -135,12 +135,15 @@ static inline void *tensor(const SlbEngine *engine, const SlbSlot *slot, int nod
     return pixels_in(slot, slot->buffer[kept->buffer], kept);
 }
 
-/* Convolutions on float32 tensors that Winograd's way serves: 3x3 on a tensor that a kernel has
- * padded. */
+/* Convolutions that Winograd's way serves: 3x3 on a tensor that a kernel has padded; its tensors
+ * are both of the kind that the kernels are for. */
 static inline bool is_winograd(const SlbEngine *engine, const SlbNode *node)
 {
-    return node->kernel == 3 && engine->form.precision != SLB_BFLOAT16 &&
-           engine->graph->nodes[node->source[0]].op != SLB_OP_INPUT;
+    const SlbNode *nodes = engine->graph->nodes;
+    if (!engine->winograd || node->kernel != 3 || nodes[node->source[0]].op == SLB_OP_INPUT)
+        return false;
+    bool half = engine->form.precision == SLB_BFLOAT16;
+    return engine->kept[node->source[0]].half == half && engine->kept[node - nodes].half == half;
 }
 /* The graph that an engine runs, owned by the caller; NULL when memory is out. */
 SlbGraph *slb_engine_graph(const SlbGraph *graph, const SlbEngineForm *form);

@@ -50,11 +50,11 @@ static bool conv_weights_create(const SlbEngine *e, const SlbNode *node, ConvWei
                        .back_in = winograd ? slb_out_padded(node->channels) : even(node->channels),
                        .back_out = slb_out_padded(source->channels)};
     c->bias = slb_calloc((size_t)c->out, sizeof *c->bias);
-    if (half)
+    if (half && !winograd)
         c->forward_half = half_create(e, c, c->in, c->out);
     else
         c->forward = slb_calloc(float_size(c, c->rows, c->out), sizeof *c->forward);
-    if (data && e->form.precision == SLB_BFLOAT16)
+    if (data && e->form.precision == SLB_BFLOAT16 && !winograd)
         c->backward_half = half_create(e, c, c->back_in, c->back_out);
     else if (data)
         c->backward = slb_calloc(float_size(c, c->back_in, c->back_out), sizeof *c->backward);

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kern/conv_bf16.h"
 #include "kern/guarded.h"
 #include "kern/winograd.h"
 
@@ -40,8 +41,13 @@ enum { CASES = sizeof cases / sizeof *cases };
  * the rows is no part of the picture and must not count. */
 typedef struct Field {
     Guarded memory;
-    SlbPlane plane;
+    SlbPlane plane; /* of floats */
 } Field;
+
+static float *at_of(const SlbPlane *plane)
+{
+    return plane->pixels;
+}
 
 static Field field(const Case *c, int channels, size_t stride, int at_end, uint64_t stream)
 {
@@ -51,11 +57,11 @@ static Field field(const Case *c, int channels, size_t stride, int at_end, uint6
     Field f = {.memory = guarded_room(whole * sizeof(float))};
     f.plane = (SlbPlane){guarded_at(&f.memory, at_end), stride, row, channels};
     SlbRng rng = slb_rng(11, stream, 0);
-    for (size_t i = 0; i < count; i++) f.plane.pixels[i] = 1e30f;
+    for (size_t i = 0; i < count; i++) at_of(&f.plane)[i] = 1e30f;
     for (size_t y = 0; y < c->height; y++)
         for (size_t x = 0; x < c->width; x++)
             for (int k = 0; k < channels; k++)
-                f.plane.pixels[(y * row + x) * stride + (size_t)k] = (float)slb_rng_normal(&rng);
+                at_of(&f.plane)[(y * row + x) * stride + (size_t)k] = (float)slb_rng_normal(&rng);
     return f;
 }
 
@@ -71,9 +77,8 @@ static float *floats(size_t count, uint64_t stream, double scale)
 static double pixel(const Case *c, const SlbPlane *p, int64_t x, int64_t y, int channel)
 {
     bool inside = x >= 0 && y >= 0 && x < c->width && y < c->height;
-    return inside
-               ? (double)p->pixels[((size_t)y * p->row + (size_t)x) * p->stride + (size_t)channel]
-               : 0.0;
+    return inside ? (double)at_of(p)[((size_t)y * p->row + (size_t)x) * p->stride + (size_t)channel]
+                  : 0.0;
 }
 
 static double sum_of(const Case *c, const SlbPlane *in, const float *taps, int64_t x, int64_t y,
@@ -112,7 +117,7 @@ static void check_conv(const SlbWinogradKernels *kernels, const Case *c, int at_
         for (size_t x = 0; x < out.plane.row && (x < c->width || y + 1 < c->height); x++)
             for (int o = 0; o < c->out; o++) {
                 size_t at = (y * out.plane.row + x) * c->out_stride + (size_t)o;
-                double was = (double)before.plane.pixels[at], is = (double)out.plane.pixels[at];
+                double was = (double)at_of(&before.plane)[at], is = (double)at_of(&out.plane)[at];
                 if (x >= c->width) { /* no pixel: untouched */
                     assert_true(was == is);
                     continue;
@@ -120,7 +125,7 @@ static void check_conv(const SlbWinogradKernels *kernels, const Case *c, int at_
                 double v = sum_of(c, &in.plane, taps, (int64_t)x, (int64_t)y, o);
                 if (c->bias) v += (double)bias[o];
                 if (c->relu && v < 0) v = 0;
-                if (c->gate && !(gate.plane.pixels[at] > 0)) v = 0;
+                if (c->gate && !(at_of(&gate.plane)[at] > 0)) v = 0;
                 if (c->add) v += was;
                 if (!(fabs(v - is) < bound)) fail_msg("(%zu, %zu) %d: %g, not %g", x, y, o, is, v);
             }
@@ -166,6 +171,82 @@ static void check_grad(const SlbWinogradKernels *kernels, const Case *c, int at_
     guarded_free(&delta.memory);
 }
 
+/* -- kernels on bf16 pixels, in the place of kernels on floats -- */
+
+static const SlbWinogradKernels *half_kernels;
+
+static SlbBf16 rounded(float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return (SlbBf16)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static float widened(SlbBf16 v)
+{
+    uint32_t bits = (uint32_t)v << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+/* The same pixels in bf16, in memory that ends with the last one. */
+static SlbPlane halved(const SlbPlane *plane, uint32_t width, uint32_t height, Guarded *memory)
+{
+    size_t count =
+        ((height - 1) * plane->row + width - 1) * plane->stride + (size_t)plane->channels;
+    count = (count + 15) / 16 * 16;
+    *memory = guarded_room(count * sizeof(SlbBf16));
+    SlbPlane half = *plane;
+    half.pixels = guarded_at(memory, 1);
+    for (size_t i = 0; i < count; i++) ((SlbBf16 *)half.pixels)[i] = rounded(at_of(plane)[i]);
+    return half;
+}
+
+static void half_conv(const SlbWinograd *a)
+{
+    Guarded memory[3];
+    SlbWinograd half = *a;
+    SlbPlane gate = a->out;
+    half.in = halved(&a->in, a->width, a->height, &memory[0]);
+    half.out = halved(&a->out, a->width, a->height, &memory[1]);
+    gate.pixels = a->gate ? (float *)(uintptr_t)a->gate : a->out.pixels;
+    gate = halved(&gate, a->width, a->height, &memory[2]);
+    if (a->gate) half.gate = gate.pixels;
+    half_kernels->conv(&half);
+    for (size_t y = 0; y < a->height; y++)
+        for (size_t x = 0; x < a->out.row && (x < a->width || y + 1 < a->height); x++)
+            for (int c = 0; c < a->out.channels; c++) {
+                size_t at = (y * a->out.row + x) * a->out.stride + (size_t)c;
+                float is = widened(((SlbBf16 *)half.out.pixels)[at]);
+                if (x < a->width)
+                    at_of(&a->out)[at] = is;
+                else
+                    assert_true(is == widened(rounded(1e30f)));
+            }
+    for (int i = 0; i < 3; i++) guarded_free(&memory[i]);
+}
+
+static void half_grad(const SlbWinogradGrad *a)
+{
+    Guarded memory[2];
+    SlbWinogradGrad half = *a;
+    half.in = halved(&a->in, a->width, a->height, &memory[0]);
+    half.delta = halved(&a->delta, a->width, a->height, &memory[1]);
+    half_kernels->grad(&half);
+    for (int i = 0; i < 2; i++) guarded_free(&memory[i]);
+}
+
+/* NULL where there are none. */
+static const SlbWinogradKernels *half_as_float(const SlbCpu *cpu)
+{
+    static SlbWinogradKernels shim;
+    half_kernels = slb_winograd_half(cpu);
+    if (!half_kernels) return NULL;
+    shim = (SlbWinogradKernels){half_conv, half_grad, half_kernels->weights};
+    return &shim;
+}
+
 typedef void Check(const SlbWinogradKernels *kernels, const Case *c, int at_end, double bound);
 
 static void every_case(Check *check, const SlbWinogradKernels *kernels, double bound)
@@ -184,6 +265,7 @@ static void each(Check *check)
             every_case(check, slb_winograd((SlbCpuLevel)level), 1e-4);
     (void)slb_cpu_detect(&cpu);
     if (slb_winograd_mixed(&cpu)) every_case(check, slb_winograd_mixed(&cpu), 0.4);
+    if (slb_winograd_half(&cpu)) every_case(check, half_as_float(&cpu), 0.5);
 }
 
 static void test_conv(void **state)
@@ -209,15 +291,10 @@ static double distance(const float *a, const float *b, size_t count)
     return sqrt(error / square);
 }
 
-/* Errors of mixed precision are as small as its products allow: root mean square, as a share of
- * that of the results. */
-static void test_mixed_errors(void **state)
+/* Root mean square errors as a share of that of the results. */
+static void check_errors(const SlbWinogradKernels *mixed, double bound)
 {
-    (void)state;
-    SlbCpu cpu;
-    (void)slb_cpu_detect(&cpu);
-    const SlbWinogradKernels *mixed = slb_winograd_mixed(&cpu), *exact = slb_winograd(SLB_CPU_C);
-    if (!mixed) skip();
+    const SlbWinogradKernels *exact = slb_winograd(SLB_CPU_C);
     const Case c = {64, 64, 24, 24, 64, 64, 0, false, false, false, false};
     enum { FILTERS = 64 * 64, OUTPUTS = 24 * 24 * 64 };
     Field in = field(&c, 64, 64, 0, 1), delta = field(&c, 64, 64, 0, 2);
@@ -244,8 +321,8 @@ static void test_mixed_errors(void **state)
         kernels->conv(&a);
         kernels->grad(&b);
     }
-    assert_true(distance(out[0].plane.pixels, out[1].plane.pixels, OUTPUTS) < 0.015);
-    assert_true(distance(grad[0], grad[1], 9 * FILTERS) < 0.015);
+    assert_true(distance(at_of(&out[0].plane), at_of(&out[1].plane), OUTPUTS) < bound);
+    assert_true(distance(grad[0], grad[1], 9 * FILTERS) < bound);
     for (int k = 0; k < 2; k++) {
         slb_free(scratch[k]);
         slb_free(points[k]);
@@ -257,12 +334,23 @@ static void test_mixed_errors(void **state)
     guarded_free(&delta.memory);
 }
 
+/* Errors are as small as products in bf16 allow. */
+static void test_errors_of_bf16(void **state)
+{
+    (void)state;
+    SlbCpu cpu;
+    (void)slb_cpu_detect(&cpu);
+    if (!slb_winograd_mixed(&cpu)) skip();
+    check_errors(slb_winograd_mixed(&cpu), 0.015);
+    check_errors(half_as_float(&cpu), 0.016);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv),
         cmocka_unit_test(test_grad),
-        cmocka_unit_test(test_mixed_errors),
+        cmocka_unit_test(test_errors_of_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
