@@ -20,7 +20,7 @@ typedef struct Settings {
     TextList models;
     TextList data;
     IntList scale;
-    int protocol; /* an EvalProtocol */
+    int protocol; /* 0: what the models ask for; else an EvalProtocol + 1 */
     const char *html;
     int html_pictures, html_crop;
     bool lr, json, overwrite;
@@ -37,8 +37,10 @@ static const Option options[] = {
     {'m', "model", OPTION_TEXTS, offsetof(Settings, models), "MODEL|FILE", NULL, 0, 0, NULL, false,
      "a built-in model by name (slbsr models lists them) or a model file; may be repeated"},
     MODEL_RUN_OPTIONS(Settings),
-    {'p', "protocol", OPTION_CHOICE, offsetof(Settings, protocol), NULL, "vdsr|rgb", 0, 0, "vdsr",
-     false, "what the network gets and what is compared, see above"},
+    {'p', "protocol", OPTION_CHOICE, offsetof(Settings, protocol), NULL, "auto|vdsr|rgb", 0, 0,
+     "auto", false,
+     "what the network gets and what is compared, see above; auto: rgb with --lr and where a model "
+     "enlarges by itself, else vdsr"},
     {0, "lr", OPTION_FLAG, offsetof(Settings, lr), NULL, NULL, 0, 0, NULL, false,
      "with rgb: take the small pictures from LR_bicubic/X2 (X3, X4) beside HR"},
     {0, "json", OPTION_FLAG, offsetof(Settings, json), NULL, NULL, 0, 0, NULL, false,
@@ -58,6 +60,7 @@ static const Option options[] = {
 typedef struct Eval {
     const Settings *set;
     const EvalModels *models; /* [set->scale.count] */
+    EvalProtocol protocol;
     EvalReport *report;
     EvalHtml *html; /* NULL: no page is wanted */
     Progress progress;
@@ -121,8 +124,8 @@ static SlbStatus eval_picture(Eval *eval, const PictureSet *set, size_t index,
     EvalView view = {.side = (uint32_t)eval->set->html_crop};
     bool shown = eval->html && index < (size_t)eval->set->html_pictures;
     show_progress(eval);
-    SlbStatus s = eval_measure((EvalProtocol)eval->set->protocol, eval->set->lr, models,
-                               set->paths[index], scale, &row, shown ? &view : NULL, err);
+    SlbStatus s = eval_measure(eval->protocol, eval->set->lr, models, set->paths[index], scale,
+                               &row, shown ? &view : NULL, err);
     progress_end(&eval->progress);
     eval->done++;
     if (s == SLB_OK) {
@@ -191,7 +194,7 @@ static SlbStatus eval_all(Eval *eval, const PictureSet *sets, const char *line, 
 static SlbStatus check_settings(const Settings *set, SlbError *err)
 {
     int models = set->bits.count + set->models.count;
-    if (set->lr && set->protocol != EVAL_RGB)
+    if (set->lr && set->protocol == 1 + EVAL_VDSR)
         return slb_fail(err, SLB_E_USAGE, "--lr: belongs to --protocol rgb");
     if (models == 0 && (set->choice.net || set->choice.use_float))
         return slb_fail(err, SLB_E_USAGE, "--%s: needs a model: give --model or --bits too",
@@ -237,6 +240,17 @@ static void close_models(EvalModels *models)
     }
 }
 
+/* One for all tables of a run, so that they can be compared. */
+static EvalProtocol choose_protocol(const Settings *set, const EvalModels *models)
+{
+    if (set->protocol) return (EvalProtocol)(set->protocol - 1);
+    bool rgb = set->lr;
+    for (int i = 0; i < set->scale.count; i++)
+        for (int m = 0; m < models[i].count; m++)
+            rgb = rgb || slb_plan_scale(models[i].item[m].plan) != 1;
+    return rgb ? EVAL_RGB : EVAL_VDSR;
+}
+
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
@@ -248,11 +262,12 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     for (int i = 0; s == SLB_OK && i < set->data.count; i++)
         s = open_set(set->data.item[i], &sets[i], err);
     if (s == SLB_OK) {
+        EvalProtocol protocol = choose_protocol(set, models);
         EvalReport report = {
             .json = set->json,
-            .protocol = set->protocol == EVAL_RGB ? "rgb" : "vdsr",
+            .protocol = protocol == EVAL_RGB ? "rgb" : "vdsr",
         };
-        Eval eval = {.set = set, .models = models, .report = &report};
+        Eval eval = {.set = set, .models = models, .protocol = protocol, .report = &report};
         s = eval_all(&eval, sets, invocation->line, err);
         eval_report_free(&report);
     }

@@ -155,28 +155,48 @@ static void init_random(Run *run)
     }
 }
 
+static bool layer_fits(const SlbLayer *layer, const SlbConvParams *c)
+{
+    return c->out_channels == layer->out_channels && c->in_channels == layer->in_channels &&
+           c->kernel == layer->kernel;
+}
+
+static void init_layer(Run *run, int i, const SlbConvParams *c)
+{
+    SlbLayer *layer = &run->now.layer[i];
+    slb_conv_effective(c, run->effective[i]);
+    layer->method->init(layer, run->effective[i]);
+    memcpy(layer->param[SLB_PARAM_BIAS].value, c->bias, (size_t)c->out_channels * sizeof(float));
+}
+
+/* What fits is taken over: the low layers must, so that a network for one factor can start from the
+ * body of one for another; others that do not stay fresh. */
 static SlbStatus init_from(Run *run, const char *path, SlbError *err)
 {
+    const SlbGraph *g = run->graph;
     SlbModel *model;
-    SlbStatus s = slb_model_load(path, run->graph, &model, err);
+    SlbStatus s = slb_model_load(path, g, &model, err);
     if (s != SLB_OK) return s;
-    bool fits = model->graph->conv_count == run->graph->conv_count;
-    for (int i = 0; fits && i < run->graph->conv_count; i++) {
-        const SlbConvParams *c = &model->conv[i];
-        SlbLayer *layer = &run->now.layer[i];
-        fits = c->out_channels == layer->out_channels && c->in_channels == layer->in_channels &&
-               c->kernel == layer->kernel;
-        if (!fits) break;
-        slb_conv_effective(c, run->effective[i]);
-        layer->method->init(layer, run->effective[i]);
-        memcpy(layer->param[SLB_PARAM_BIAS].value, c->bias,
-               (size_t)c->out_channels * sizeof(float));
+    bool fits = model->graph->conv_count == g->conv_count;
+    for (int n = 0; fits && n < g->node_count; n++)
+        if (g->nodes[n].op == SLB_OP_CONV && g->nodes[n].low)
+            fits = layer_fits(&run->now.layer[g->nodes[n].conv], &model->conv[g->nodes[n].conv]);
+    int fresh = 0;
+    for (int i = 0; fits && i < g->conv_count; i++) {
+        if (layer_fits(&run->now.layer[i], &model->conv[i]))
+            init_layer(run, i, &model->conv[i]);
+        else
+            fresh++;
     }
     slb_model_free(model);
+    if (fresh)
+        note(run->options, "%d of %d convolutions differ from those of %s and start anew", fresh,
+             g->conv_count, path);
     if (fits) return SLB_OK;
-    return slb_fail(err, SLB_E_MODEL,
-                    "%s: its layers differ from those of %s; start from a model of that network",
-                    path, run->options->net);
+    return slb_fail(
+        err, SLB_E_MODEL,
+        "%s: its low layers differ from those of %s; start from a model of that network", path,
+        run->options->net);
 }
 
 static SlbStatus load_data(Run *run, SlbError *err)
@@ -293,10 +313,8 @@ static SlbStatus start(Run *run, SlbError *err)
     if (found) {
         note(o, "going on from step %ld (%s)", run->now.step, run->checkpoint_path);
     } else {
-        if (o->init)
-            s = init_from(run, o->init, err);
-        else
-            init_random(run);
+        init_random(run);
+        if (o->init) s = init_from(run, o->init, err);
         if (s == SLB_OK && run->normalized) s = run_norm_start(run, o->init != NULL, err);
         start_averages(run);
         if (s == SLB_OK) s = start_steps(run, err);
