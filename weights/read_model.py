@@ -66,4 +66,6 @@ def main(path, name):
 
 
 if __name__ == '__main__':
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     main(*sys.argv[1:])
