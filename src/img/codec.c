@@ -89,8 +89,7 @@ static SlbStatus open_input(const char *path, FILE **file, SlbError *err)
                         "standard input: is a terminal; send a picture through a pipe");
     int fd = standard ? slb_duplicate(STDIN_FILENO, O_WRONLY) : -1;
     *file = fd >= 0 ? fdopen(fd, "rb") : standard ? NULL : fopen(path, "rb");
-    if (!*file)
-        return slb_fail_system(err, SLB_E_INPUT, slb_input_name(path), "cannot be opened");
+    if (!*file) return slb_fail_system(err, SLB_E_INPUT, slb_input_name(path), "cannot be opened");
     if (fstat(fileno(*file), &st) != 0 || !S_ISDIR(st.st_mode)) return SLB_OK;
     fclose(*file);
     *file = NULL;
@@ -337,7 +336,9 @@ static void fit_meta(const SlbFormat *format, SlbMeta *m)
         m->icc = m->exif = m->xmp = (SlbBlock){0};
         m->density_unit = SLB_DENSITY_NONE;
     }
-    if (!(format->keeps & SLB_KEEPS_PNG_COLOURS)) {
+    if (!(format->keeps & SLB_KEEPS_PNG_OWN)) {
+        if (m->texts.data) slb_meta_note(m, "%s holds no texts as PNG does: left out", name);
+        m->texts = (SlbBlock){0};
         /* Nearly 1/2.2: what viewers take for granted. */
         bool usual = m->srgb || m->gamma == 0 || (m->gamma >= 45000 && m->gamma <= 46000);
         if (!usual && !m->icc.data)

@@ -8,8 +8,8 @@
 #include "img/codec.h"
 
 enum {
-    SLB_KEEPS_BLOCKS = 1,      /* ICC, EXIF, XMP and density */
-    SLB_KEEPS_PNG_COLOURS = 2, /* srgb, gamma and chroma */
+    SLB_KEEPS_BLOCKS = 1,  /* ICC, EXIF, XMP and density */
+    SLB_KEEPS_PNG_OWN = 2, /* srgb, gamma and chroma, texts */
 };
 
 typedef struct SlbFormat {

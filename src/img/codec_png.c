@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "img/codec_format.h"
+#include "img/codec_png_text.h"
 
 enum { MAX_CHUNK_BYTES = SLB_META_LIMIT };
 
@@ -157,6 +158,7 @@ static SlbStatus read_meta(SlbReader *r, PngState *s, SlbError *err)
     SlbStatus status = read_profile(r, s, err);
     if (status == SLB_OK) status = read_exif(r, s, err);
     if (status == SLB_OK) status = read_xmp(r, s, err);
+    if (status == SLB_OK) status = slb_png_take_texts(s->png, s->info, xmp_key, &r->meta, err);
     return status;
 }
 
@@ -358,6 +360,7 @@ static void set_meta(SlbWriter *w, PngState *s)
                          .lang_key = nothing};
         png_set_text(s->png, s->info, &text, 1);
     }
+    slb_png_put_texts(s->png, s->info, &m->texts);
     if (m->icc.data && !png_get_valid(s->png, s->info, PNG_INFO_iCCP))
         slb_meta_note(&w->meta, "the ICC profile does not fit (%s): left out", s->warning);
 }
@@ -426,7 +429,7 @@ const SlbFormat slb_format_png = {
     .extensions = "png",
     .channels = 4,
     .depth = 16,
-    .keeps = SLB_KEEPS_BLOCKS | SLB_KEEPS_PNG_COLOURS,
+    .keeps = SLB_KEEPS_BLOCKS | SLB_KEEPS_PNG_OWN,
     .max_side = INT32_MAX,
     .sniff = sniff_png,
     .read_open = read_open,

@@ -24,9 +24,10 @@ typedef enum SlbDensityUnit {
 } SlbDensityUnit;
 
 typedef struct SlbMeta {
-    SlbBlock icc;  /* ICC profile */
-    SlbBlock exif; /* from its TIFF header ("II" or "MM") on */
-    SlbBlock xmp;  /* the packet, text in UTF-8 */
+    SlbBlock icc;   /* ICC profile */
+    SlbBlock exif;  /* from its TIFF header ("II" or "MM") on */
+    SlbBlock xmp;   /* the packet, text in UTF-8 */
+    SlbBlock texts; /* of a PNG, for a PNG (codec_png_text.h) */
     SlbDensityUnit density_unit;
     double density_x, density_y;
     /* PNG's ways to tell colours without a profile: no other format has them. */

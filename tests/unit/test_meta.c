@@ -309,6 +309,84 @@ static void test_behind_the_pixels(void **state)
     slb_image_free(&image);
 }
 
+/* A grey PNG with texts of every kind ahead of its pixels. */
+static void write_texts(const char *path)
+{
+    static const char text[] = "parameters\0a cat, 20 steps",
+                      title[] = "Title\0\0\0de\0Titel\0Gr\xc3\xb6\xc3\x9f"
+                                "e",
+                      stale[] = "Raw profile type exif\0x",
+                      date[] = "date:create\0"
+                               "2020",
+                      faulty[] = " two  spaces\0x", empty[] = "Empty";
+    unsigned char packed[64] = "Long\0", rest[512];
+    uLongf room = sizeof packed - 6;
+    char long_text[500];
+    SlbImage image = noise(6, 3, 1, 8, 3);
+    SlbWriteOptions how = {.overwrite = true};
+    SlbError err;
+    memset(long_text, 'x', sizeof long_text);
+    assert_int_equal(compress(packed + 6, &room, (const Bytef *)long_text, sizeof long_text), Z_OK);
+    assert_ok(slb_image_save(path, &image, &how, &err), &err);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    fseek(file, 33, SEEK_SET); /* behind the header */
+    size_t n = fread(rest, 1, sizeof rest, file);
+    fseek(file, 33, SEEK_SET);
+    write_chunk(file, "tEXt", text, sizeof text - 1);
+    write_chunk(file, "iTXt", title, sizeof title - 1);
+    write_chunk(file, "zTXt", packed, room + 6);
+    write_chunk(file, "tEXt", stale, sizeof stale - 1);
+    write_chunk(file, "tEXt", date, sizeof date - 1);
+    write_chunk(file, "tEXt", faulty, sizeof faulty - 1);
+    write_chunk(file, "tEXt", empty, sizeof empty);
+    assert_int_equal(fwrite(rest, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+    slb_image_free(&image);
+}
+
+/* Texts go from PNG to PNG through a change of size, but for those that would be wrong then; other
+ * formats tell that they have none. */
+static void test_texts_are_kept(void **state)
+{
+    static const SlbMetaChange twice = {1, 2, 2, 12, 6};
+    const char *path = in_folder("texts.png");
+    SlbImage image, back;
+    SlbMeta larger;
+    SlbWriteOptions how = {.overwrite = true};
+    SlbError err;
+    char note[sizeof larger.note];
+    (void)state;
+    write_texts(path);
+    assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+    assert_ok(slb_meta_derive(&image.meta, &twice, &larger, &err), &err);
+    same_block(&image.meta.texts, &larger.texts);
+    assert_ok(slb_writer_check(in_folder("a.jpg"), &image.info, &larger, NULL, note, &err), &err);
+    assert_non_null(strstr(note, "JPEG holds no texts"));
+    slb_meta_free(&image.meta);
+    image.meta = larger;
+    assert_ok(slb_image_save(path, &image, &how, &err), &err);
+    assert_ok(slb_image_load(path, NULL, &back, &err), &err);
+    same_block(&image.meta.texts, &back.meta.texts);
+    static char bytes[2048];
+    FILE *file = fopen(path, "rb");
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_non_null(memmem(bytes, n, "tEXtparameters\0a cat, 20 steps", 30));
+    assert_non_null(memmem(bytes, n,
+                           "iTXtTitle\0\0\0de\0Titel\0Gr\xc3\xb6\xc3\x9f"
+                           "e",
+                           29));
+    assert_non_null(memmem(bytes, n, "zTXtLong", 9));
+    assert_non_null(memmem(bytes, n, "tEXtEmpty", 10));
+    assert_null(memmem(bytes, n, "Raw profile", 11));
+    assert_null(memmem(bytes, n, "date:", 5));
+    assert_null(memmem(bytes, n, "two", 3));
+    unlink(path);
+    slb_image_free(&back);
+    slb_image_free(&image);
+}
+
 /* A JPEG of very many segments: those up to the limit are kept, the picture is read. */
 static void test_flood_of_segments(void **state)
 {
@@ -342,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_xmp_follows),       cmocka_unit_test(test_carried_between_formats),
         cmocka_unit_test(test_notes_of_writers),  cmocka_unit_test(test_png_colours),
         cmocka_unit_test(test_behind_the_pixels), cmocka_unit_test(test_flood_of_segments),
+        cmocka_unit_test(test_texts_are_kept),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
