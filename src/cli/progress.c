@@ -114,29 +114,32 @@ static int bar_cells(size_t used)
 }
 
 /* " [#####...............]" */
-static void draw_cells(const Progress *p, double part, int cells)
+static const char *cells_of(const Progress *p, double part, int cells, char text[80])
 {
     static const char full[] = "####################", none[] = "....................";
     int filled = (int)(part * cells);
-    if (!cells) return;
-    fprintf(stderr, " [%s%.*s%s%.*s]", p->colour ? "\033[32m" : "", filled, full,
-            p->colour ? "\033[0m" : "", cells - filled, none);
+    text[0] = 0;
+    if (cells)
+        snprintf(text, 80, " [%s%.*s%s%.*s]", p->colour ? "\033[32m" : "", filled, full,
+                 p->colour ? "\033[0m" : "", cells - filled, none);
+    return text;
 }
 
+/* One call of fprintf, which is one write: a bar in pieces would flicker. */
 static void draw_bar(const Progress *p, const State *state, uint64_t done)
 {
-    char head[80], tail[80], much[80];
+    char head[80], tail[80], text[80];
     heading(p, head);
     rate_and_left(p, state, "  ", tail);
+    size_t beside = strlen(head) + strlen(" [] 100 %") + strlen(tail);
     cli_lock_stderr();
     cli_bar_drawn = 1;
-    fprintf(stderr, "\r%s", head);
-    if (state->part >= 0) {
-        draw_cells(p, state->part, bar_cells(strlen(head) + strlen(" [] 100 %") + strlen(tail)));
-        fprintf(stderr, " %3d %%%s\033[K", (int)(state->part * 100.0), tail);
-    } else {
-        fprintf(stderr, " %s%s\033[K", how_much(p, state, done, much), tail);
-    }
+    if (state->part >= 0)
+        fprintf(stderr, "\r%s%s %3d %%%s\033[K", head,
+                cells_of(p, state->part, bar_cells(beside), text), (int)(state->part * 100.0),
+                tail);
+    else
+        fprintf(stderr, "\r%s %s%s\033[K", head, how_much(p, state, done, text), tail);
     fflush(stderr);
     cli_unlock_stderr();
 }

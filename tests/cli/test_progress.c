@@ -1,6 +1,6 @@
 /* What the ways of --progress print, character by character: on a pseudo-terminal of a given width,
  * at times that the test gives out itself. */
-#include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,17 +42,25 @@ static void open_screen(bool terminal, unsigned short columns)
     assert_true(kept_stderr >= 0 && dup2(ends[1], STDERR_FILENO) >= 0);
     close(ends[1]);
     reading_end = ends[0];
-    assert_int_equal(fcntl(reading_end, F_SETFL, O_NONBLOCK), 0);
     now = 1000;
 }
 
-/* What has appeared since the last call. */
+/* What has appeared since the last call. A terminal hands things over when it likes to: behind all
+ * else goes a mark that is waited for. */
 static const char *seen(void)
 {
     static char text[4096];
+    size_t used = 0;
     fflush(stderr);
-    ssize_t n = read(reading_end, text, sizeof text - 1);
-    text[n < 0 ? 0 : n] = 0;
+    assert_int_equal(write(STDERR_FILENO, "\001", 1), 1);
+    while (!used || text[used - 1] != 1) {
+        struct pollfd end = {.fd = reading_end, .events = POLLIN};
+        assert_int_equal(poll(&end, 1, 60000), 1);
+        ssize_t n = read(reading_end, text + used, sizeof text - used);
+        assert_true(n > 0);
+        used += (size_t)n;
+    }
+    text[used - 1] = 0;
     return text;
 }
 

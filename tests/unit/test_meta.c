@@ -376,7 +376,7 @@ static void test_texts_are_kept(void **state)
     assert_non_null(memmem(bytes, n,
                            "iTXtTitle\0\0\0de\0Titel\0Gr\xc3\xb6\xc3\x9f"
                            "e",
-                           29));
+                           28));
     assert_non_null(memmem(bytes, n, "zTXtLong", 9));
     assert_non_null(memmem(bytes, n, "tEXtEmpty", 10));
     assert_null(memmem(bytes, n, "Raw profile", 11));
