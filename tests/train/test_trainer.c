@@ -1,88 +1,6 @@
-/* Whole runs on a small network: the result does not depend on threads or interruptions, errors say
- * what is wrong. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/io.h"
-#include "base/mem.h"
-#include "net/model.h"
-#include "train/run.h"
-
-static char folder[64];
-static const char *const data[] = {SLBSR_SOURCE_DIR "/data/hr"};
-
-static const char *in_folder(const char *name)
-{
-    static char path[64][160]; /* more than one test asks for */
-    static int next;
-    char *p = path[next++ % 64];
-    snprintf(p, sizeof path[0], "%s/%s", folder, name);
-    return p;
-}
-
-static SlbTrainOptions small(const char *out, int bits)
-{
-    return (SlbTrainOptions){.data = data,
-                             .data_count = 1,
-                             .net = SLBSR_SOURCE_DIR "/tests/train/tiny.net",
-                             .out = out,
-                             .command = "test",
-                             .bits = bits,
-                             .scales = {2, 3, 4},
-                             .scale_count = 3,
-                             .steps = 24,
-                             .warmup = 2,
-                             .batch = 18,
-                             .patch = 17,
-                             .seed = 5,
-                             .rate = 2e-3,
-                             .logit_rate = 2,
-                             .clip = 0.4,
-                             .sharpness = 40,
-                             .anneal_from = 0.1,
-                             .anneal_to = 0.75,
-                             .threads = 1,
-                             .val_every = 1000,
-                             .checkpoint_seconds = 1e9,
-                             .report_every = 5};
-}
-
-static void train(const SlbTrainOptions *options, SlbStatus expected)
-{
-    SlbError err = {0};
-    SlbStatus s = slb_train(options, &err);
-    if (s != expected) fail_msg("status %d, expected %d: %s", s, expected, err.message);
-}
-
-static void assert_same_file(const char *a, const char *b)
-{
-    unsigned char *x, *y;
-    size_t n, m;
-    assert_int_equal(slb_read_file(a, 1 << 24, SLB_E_INPUT, &x, &n, NULL), SLB_OK);
-    assert_int_equal(slb_read_file(b, 1 << 24, SLB_E_INPUT, &y, &m, NULL), SLB_OK);
-    assert_int_equal(n, m);
-    assert_memory_equal(x, y, n);
-    slb_free(x);
-    slb_free(y);
-}
-
-/* float32, and bf16 where this machine has it. */
-static int precisions(void)
-{
-    SlbCpu cpu;
-    return slb_cpu_detect(&cpu) && cpu.bf16 ? 2 : 1;
-}
+/* Whole runs on a small network: the result does not depend on threads, networks learn, models hold
+ * what was asked for, errors say what is wrong. */
+#include "train/trainer.h"
 
 static void test_threads(void **state)
 {
@@ -104,18 +22,6 @@ static void test_threads(void **state)
                 assert_same_file(first, o.out);
             }
         }
-}
-
-static SlbTrainOptions small_x2(const char *out, int bits)
-{
-    SlbTrainOptions o = small(out, bits);
-    o.net = SLBSR_SOURCE_DIR "/tests/train/tiny-x2.net";
-    o.scales[0] = 2;
-    o.scale_count = 1;
-    o.patch = 32;
-    o.batch = 6;
-    o.overwrite = true;
-    return o;
 }
 
 static void keep_report(void *user, const SlbTrainReport *report)
@@ -150,226 +56,6 @@ static void test_enlarging_network(void **state)
     o.scales[0] = 2;
     o.patch = 33;
     train(&o, SLB_E_USAGE);
-}
-
-static sig_atomic_t stop_now;
-
-static void stop_at(void *user, const SlbTrainReport *report)
-{
-    if (report->step == *(const long *)user) stop_now = 1;
-}
-
-static bool exists(const char *name)
-{
-    struct stat st;
-    return stat(in_folder(name), &st) == 0;
-}
-
-/* Stopped after every fifth step (before, while and after the temperature rises; it goes on from a
- * multiple of ten), the run ends with the same bytes. */
-static void check_resume(int bits, SlbPrecision precision)
-{
-    SlbTrainOptions o = small(in_folder("whole"), bits);
-    o.overwrite = true;
-    o.precision = precision;
-    o.act_bits = bits == 2 ? 2 : 0; /* learned steps are in the checkpoint too */
-    train(&o, SLB_OK);
-    o.out = in_folder("broken");
-    o.stop = &stop_now;
-    o.report = stop_at;
-    for (long at = 5; at < o.steps; at += 5) {
-        stop_now = 0;
-        o.user = &at;
-        train(&o, SLB_PARTIAL);
-        assert_true(exists("broken.ckpt"));
-    }
-    stop_now = 0;
-    o.report = NULL;
-    train(&o, SLB_OK);
-    assert_same_file(in_folder("whole"), in_folder("broken"));
-    assert_false(exists("broken.ckpt"));
-}
-
-static void test_resume(void **state)
-{
-    (void)state;
-    check_resume(32, SLB_FLOAT32);
-    for (int p = 0; p < precisions(); p++) check_resume(2, (SlbPrecision)p);
-}
-
-static void steps(Run *run, long to)
-{
-    double loss, baseline;
-    while (run->now.step < to) {
-        assert_int_equal(run_step(run, &loss, &baseline, NULL), SLB_OK);
-        assert_true(isfinite(loss));
-    }
-}
-
-/* A checkpoint is that of the moment it was asked for, though the run goes on while it is written.
- */
-static void test_saver(void **state)
-{
-    (void)state;
-    SlbTrainOptions o = small(in_folder("saver"), 2);
-    SlbTrainState read;
-    SlbSaver *saver;
-    Run run;
-    bool found;
-    assert_int_equal(run_create(&run, &o, NULL), SLB_OK);
-    steps(&run, 3);
-    const SlbLayerForm form = {
-        .method = run.method, .weight_bits = 2, .level = run.cpu.level, .steps = run.act_bits < 8};
-    assert_int_equal(slb_state_create(run.graph, &form, 1, &read, NULL), SLB_OK);
-    assert_int_equal(slb_saver_create(run.checkpoint_path, "recipe", &read, &saver, NULL), SLB_OK);
-    assert_int_equal(slb_saver_start(saver, &run.now, NULL), SLB_OK);
-    const SlbParam *p = &run.now.layer[1].param[SLB_PARAM_WEIGHT];
-    float before = p->value[0];
-    steps(&run, 4); /* meanwhile, or before: the file must not have it */
-    assert_true(p->value[0] != before);
-    assert_int_equal(slb_saver_wait(saver, NULL), SLB_OK);
-    slb_saver_free(saver);
-    assert_int_equal(slb_state_create(run.graph, &form, 1, &read, NULL), SLB_OK);
-    assert_int_equal(slb_checkpoint_load(run.checkpoint_path, "recipe", &read, &found, NULL),
-                     SLB_OK);
-    assert_true(found);
-    assert_int_equal(read.step, 3);
-    assert_true(read.layer[1].param[SLB_PARAM_WEIGHT].value[0] == before);
-    slb_state_free(&read);
-    run_free(&run);
-}
-
-static void test_resume_other_recipe(void **state)
-{
-    (void)state;
-    long at = 5;
-    SlbTrainOptions o = small(in_folder("other"), 2);
-    o.stop = &stop_now;
-    o.report = stop_at;
-    o.user = &at;
-    stop_now = 0;
-    train(&o, SLB_PARTIAL);
-    stop_now = 0;
-    o.report = NULL;
-    o.seed = 6;
-    train(&o, SLB_E_USAGE);
-    o.restart = true;
-    train(&o, SLB_OK);
-    train(&o, SLB_E_OUTPUT); /* there is a model now, and no leave to overwrite it */
-}
-
-static double last_psnr, last_bicubic, first_loss, last_loss;
-
-static void keep(void *user, const SlbTrainReport *report)
-{
-    (void)user;
-    if (report->step <= 10) first_loss = report->loss / report->baseline;
-    last_loss = report->loss / report->baseline;
-    if (!report->validated) return;
-    last_psnr = report->psnr[0];
-    last_bicubic = report->bicubic[0];
-}
-
-/* A loss that is no number leads back to the last good state, once; a second time before the run
- * has come past that step is the end; later it is a new mishap. */
-static void test_falls_back(void **state)
-{
-    (void)state;
-    SlbTrainOptions o = small(in_folder("fall"), 2);
-    Run run;
-    SlbError err = {0};
-    double loss, baseline;
-    assert_int_equal(run_create(&run, &o, &err), SLB_OK);
-    float *value = &run.now.layer[0].param[SLB_PARAM_BIAS].value[0];
-    for (int mishap = 1; mishap <= 2; mishap++) {
-        steps(&run, 10 * mishap + 3);
-        *value = NAN;
-        assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_OK);
-        assert_int_equal(run.now.step, 10 * mishap);
-        assert_true(run.fallen && isfinite(*value));
-        assert_true(run.now.rate_factor == pow(0.5, mishap));
-        if (mishap == 1) steps(&run, 20);
-    }
-    *value = NAN;
-    assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_E_DIVERGED);
-    run_free(&run);
-    o.rate = 1e9; /* and the whole way: nothing helps */
-    train(&o, SLB_E_DIVERGED);
-    assert_false(exists("fall"));
-}
-
-/* The average of the parameters is what is written: with it, the model is another one, and the run
- * still goes on exactly. */
-static void test_average(void **state)
-{
-    (void)state;
-    long at = 13;
-    SlbTrainOptions o = small(in_folder("average"), 2);
-    o.average = 0.9;
-    o.schedule = SLB_STEPS;
-    o.decay_every = 10;
-    train(&o, SLB_OK);
-    o.out = in_folder("average-broken");
-    o.stop = &stop_now;
-    o.report = stop_at;
-    o.user = &at;
-    o.report_every = 1;
-    stop_now = 0;
-    train(&o, SLB_PARTIAL);
-    stop_now = 0;
-    o.report = NULL;
-    train(&o, SLB_OK);
-    assert_same_file(in_folder("average"), in_folder("average-broken"));
-}
-
-static void test_rates(void **state)
-{
-    (void)state;
-    SlbRate rate = {
-        .schedule = SLB_COSINE, .peak = 2, .steps = 110, .warmup = 10, .decay_every = 40};
-    assert_true(fabs(slb_rate_at(&rate, 0) - 0.2) < 1e-12);
-    assert_true(fabs(slb_rate_at(&rate, 9) - 2.0) < 1e-12);
-    assert_true(fabs(slb_rate_at(&rate, 10) - 2.0) < 1e-12);
-    assert_true(fabs(slb_rate_at(&rate, 60) - 1.01) < 1e-12);
-    assert_true(fabs(slb_rate_at(&rate, 110) - 0.02) < 1e-12);
-    rate.schedule = SLB_STEPS;
-    assert_true(fabs(slb_rate_at(&rate, 39) - 2.0) < 1e-12);
-    assert_true(fabs(slb_rate_at(&rate, 40) - 0.2) < 1e-12);
-    assert_true(fabs(slb_rate_at(&rate, 80) - 0.02) < 1e-12);
-}
-
-static double sharpness(SlbTempering tempering, int restarts, long step)
-{
-    const SlbSharpness how = {
-        .tempering = tempering, .restarts = restarts, .from = 0, .to = 700, .end = 64};
-    return slb_sharpness_at(&how, step);
-}
-
-/* Ends, values that the formulae give by hand, and that T never falls but at a restart. */
-static void test_tempering(void **state)
-{
-    (void)state;
-    for (int t = SLB_TEMPER_EXP; t <= SLB_TEMPER_SGDR; t++) {
-        long falls = 0;
-        for (long step = 1; step <= 700; step++)
-            falls += sharpness((SlbTempering)t, 2, step) < sharpness((SlbTempering)t, 2, step - 1);
-        assert_int_equal(falls, t == SLB_TEMPER_SGDR ? 2 : 0);
-        assert_true(sharpness((SlbTempering)t, 2, 0) == 1);
-        assert_true(sharpness((SlbTempering)t, 2, 700) == 64);
-        assert_true(sharpness((SlbTempering)t, 2, 9000) == 64);
-    }
-    assert_true(fabs(sharpness(SLB_TEMPER_EXP, 0, 350) - 8.0) < 1e-9);
-    assert_true(fabs(1 / sharpness(SLB_TEMPER_COS, 0, 350) - 65.0 / 128) < 1e-9);
-    assert_true(fabs(1 / sharpness(SLB_TEMPER_LINEAR, 0, 175) - (0.75 + 0.25 / 64)) < 1e-9);
-    /* Cycles of 100, 200 and 400 steps. */
-    static const long restarts[] = {100, 300}, middles[] = {50, 200, 500};
-    for (int i = 0; i < 2; i++) {
-        assert_true(fabs(sharpness(SLB_TEMPER_SGDR, 2, restarts[i]) - 1.0) < 1e-9);
-        assert_true(sharpness(SLB_TEMPER_SGDR, 2, restarts[i] - 1) > 50);
-    }
-    for (int i = 0; i < 3; i++)
-        assert_true(fabs(1 / sharpness(SLB_TEMPER_SGDR, 2, middles[i]) - 65.0 / 128) < 1e-9);
-    assert_true(sharpness(SLB_TEMPER_SGDR, 0, 333) == sharpness(SLB_TEMPER_COS, 0, 333));
 }
 
 /* It learns: from the start values to better than bicubic, and at 2 bits from these float weights.
@@ -628,31 +314,12 @@ static void test_bad_input(void **state)
     assert_false(exists("bad"));
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.40s/slbsr-XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[96];
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_enlarging_network),
         cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_saver),
         cmocka_unit_test(test_learns),
-        cmocka_unit_test(test_resume_other_recipe),
         cmocka_unit_test(test_model_file),
         cmocka_unit_test(test_activation_bits),
         cmocka_unit_test(test_teacher),
@@ -661,10 +328,6 @@ int main(void)
         cmocka_unit_test(test_sbn),
         cmocka_unit_test(test_sbn_start),
         cmocka_unit_test(test_bad_input),
-        cmocka_unit_test(test_falls_back),
-        cmocka_unit_test(test_average),
-        cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_tempering),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,0 +1,150 @@
+/* Runs that are stopped or fall back to a checkpoint end with the same bytes as others. */
+#include "train/trainer.h"
+
+/* Stopped after every fifth step (before, while and after the temperature rises; it goes on from a
+ * multiple of ten), the run ends with the same bytes. */
+static void check_resume(int bits, SlbPrecision precision)
+{
+    SlbTrainOptions o = small(in_folder("whole"), bits);
+    o.overwrite = true;
+    o.precision = precision;
+    o.act_bits = bits == 2 ? 2 : 0; /* learned steps are in the checkpoint too */
+    train(&o, SLB_OK);
+    o.out = in_folder("broken");
+    o.stop = &stop_now;
+    o.report = stop_at;
+    for (long at = 5; at < o.steps; at += 5) {
+        stop_now = 0;
+        o.user = &at;
+        train(&o, SLB_PARTIAL);
+        assert_true(exists("broken.ckpt"));
+    }
+    stop_now = 0;
+    o.report = NULL;
+    train(&o, SLB_OK);
+    assert_same_file(in_folder("whole"), in_folder("broken"));
+    assert_false(exists("broken.ckpt"));
+}
+
+static void test_resume(void **state)
+{
+    (void)state;
+    check_resume(32, SLB_FLOAT32);
+    for (int p = 0; p < precisions(); p++) check_resume(2, (SlbPrecision)p);
+}
+
+/* A checkpoint is that of the moment it was asked for, though the run goes on while it is written.
+ */
+static void test_saver(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("saver"), 2);
+    SlbTrainState read;
+    SlbSaver *saver;
+    Run run;
+    bool found;
+    assert_int_equal(run_create(&run, &o, NULL), SLB_OK);
+    steps(&run, 3);
+    const SlbLayerForm form = {
+        .method = run.method, .weight_bits = 2, .level = run.cpu.level, .steps = run.act_bits < 8};
+    assert_int_equal(slb_state_create(run.graph, &form, 1, &read, NULL), SLB_OK);
+    assert_int_equal(slb_saver_create(run.checkpoint_path, "recipe", &read, &saver, NULL), SLB_OK);
+    assert_int_equal(slb_saver_start(saver, &run.now, NULL), SLB_OK);
+    const SlbParam *p = &run.now.layer[1].param[SLB_PARAM_WEIGHT];
+    float before = p->value[0];
+    steps(&run, 4); /* meanwhile, or before: the file must not have it */
+    assert_true(p->value[0] != before);
+    assert_int_equal(slb_saver_wait(saver, NULL), SLB_OK);
+    slb_saver_free(saver);
+    assert_int_equal(slb_state_create(run.graph, &form, 1, &read, NULL), SLB_OK);
+    assert_int_equal(slb_checkpoint_load(run.checkpoint_path, "recipe", &read, &found, NULL),
+                     SLB_OK);
+    assert_true(found);
+    assert_int_equal(read.step, 3);
+    assert_true(read.layer[1].param[SLB_PARAM_WEIGHT].value[0] == before);
+    slb_state_free(&read);
+    run_free(&run);
+}
+
+static void test_resume_other_recipe(void **state)
+{
+    (void)state;
+    long at = 5;
+    SlbTrainOptions o = small(in_folder("other"), 2);
+    o.stop = &stop_now;
+    o.report = stop_at;
+    o.user = &at;
+    stop_now = 0;
+    train(&o, SLB_PARTIAL);
+    stop_now = 0;
+    o.report = NULL;
+    o.seed = 6;
+    train(&o, SLB_E_USAGE);
+    o.restart = true;
+    train(&o, SLB_OK);
+    train(&o, SLB_E_OUTPUT); /* there is a model now, and no leave to overwrite it */
+}
+
+/* A loss that is no number leads back to the last good state, once; a second time before the run
+ * has come past that step is the end; later it is a new mishap. */
+static void test_falls_back(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("fall"), 2);
+    Run run;
+    SlbError err = {0};
+    double loss, baseline;
+    assert_int_equal(run_create(&run, &o, &err), SLB_OK);
+    float *value = &run.now.layer[0].param[SLB_PARAM_BIAS].value[0];
+    for (int mishap = 1; mishap <= 2; mishap++) {
+        steps(&run, 10 * mishap + 3);
+        *value = NAN;
+        assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_OK);
+        assert_int_equal(run.now.step, 10 * mishap);
+        assert_true(run.fallen && isfinite(*value));
+        assert_true(run.now.rate_factor == pow(0.5, mishap));
+        if (mishap == 1) steps(&run, 20);
+    }
+    *value = NAN;
+    assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_E_DIVERGED);
+    run_free(&run);
+    o.rate = 1e9; /* and the whole way: nothing helps */
+    train(&o, SLB_E_DIVERGED);
+    assert_false(exists("fall"));
+}
+
+/* The average of the parameters is what is written: with it, the model is another one, and the run
+ * still goes on exactly. */
+static void test_average(void **state)
+{
+    (void)state;
+    long at = 13;
+    SlbTrainOptions o = small(in_folder("average"), 2);
+    o.average = 0.9;
+    o.schedule = SLB_STEPS;
+    o.decay_every = 10;
+    train(&o, SLB_OK);
+    o.out = in_folder("average-broken");
+    o.stop = &stop_now;
+    o.report = stop_at;
+    o.user = &at;
+    o.report_every = 1;
+    stop_now = 0;
+    train(&o, SLB_PARTIAL);
+    stop_now = 0;
+    o.report = NULL;
+    train(&o, SLB_OK);
+    assert_same_file(in_folder("average"), in_folder("average-broken"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_saver),
+        cmocka_unit_test(test_resume_other_recipe),
+        cmocka_unit_test(test_falls_back),
+        cmocka_unit_test(test_average),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
