@@ -4,17 +4,9 @@
 # or exit code 4, one line that names the file and the reason, no new file and no temporary one, and what stood at the
 # output's name before still there. Training that failed so goes on afterwards and ends with the same bytes.
 #   tests/fault/files.sh build/slbsr build/tests/fault/libinterpose.so
-set -u
-program=$(realpath "$1")
-interposer=$(realpath "$2")
-source=$(realpath "$(dirname "$0")/../..")
-corpus=$source/tests/fuzz/corpus
-work=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")") || exit 1
-trap 'umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
-cd "$work" || exit 1
+. "$(dirname "$0")/setup.inc"
 export OMP_NUM_THREADS=1
-unset SLBSR_CPU
-bad=0 faults=0
+faults=0
 
 complain() {
     echo "$name, ${fault-}: $1"
@@ -75,10 +67,7 @@ for end in png jpg ppm pam bmp; do
     each_fault "upscale to $end" here/out.$end \
         "$program" upscale "$corpus/png/rgb-8.png" here/out.$end --model "$corpus/model/w2-a8" -j 1
 done
-mkdir data
-for i in 1 2; do # pictures of 24 x 24 pixels, of bytes that are neither flat nor random
-    { printf 'P5 24 24 255\n' && tail -c +$((i * 3000)) "$program" | head -c 576; } >data/$i.pgm
-done
+small_pictures
 each_fault "pack" here/out.pack "$program" pack data here/out.pack
 each_fault "plot" here/out.html "$program" plot "$corpus/log/run.csv" --html here/out.html
 old=kept
@@ -146,4 +135,5 @@ else
     echo "no file system may be mounted here: that part was left out"
 fi
 echo "$faults faults"
-[ $faults -gt 50 ] && [ $bad = 0 ]
+[ $faults -gt 50 ] || complain "too few"
+finish

@@ -3,22 +3,11 @@
 # SLBSR_ALL_FAULTS. Afterwards every output is whole or absent; the batch is completed by --skip-existing, and training,
 # started again, ends with the same bytes as a run that was left alone.
 #   tests/fault/kill.sh build/slbsr
-set -u
-program=$(realpath "$1")
-source=$(realpath "$(dirname "$0")/../..")
-work=$(mktemp -d) || exit 1
-trap 'kill -s KILL $child 2>/dev/null; rm -rf "$work"' EXIT
-child=
-cd "$work" || exit 1
-export OMP_WAIT_POLICY=passive
+. "$(dirname "$0")/setup.inc"
 moments=3
 [ -z "${SLBSR_ALL_FAULTS-}" ] || moments=100
-model=$source/tests/fuzz/corpus/model/w2-a8
-bad=0 killed=0
-complain() {
-    echo "$1"
-    bad=1
-}
+model=$corpus/model/w2-a8
+killed=0
 
 mkdir in
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
@@ -76,4 +65,5 @@ while [ $i -lt $moments ]; do
     cmp model whole.model || complain "training, moment $i: another model"
 done
 echo "killed $killed of $((2 * moments)) times before the end"
-[ $killed -ge $moments ] && [ $bad = 0 ]
+[ $killed -ge $moments ] || complain "too few"
+finish

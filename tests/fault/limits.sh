@@ -2,11 +2,7 @@
 # Files that claim more than any machine has are refused before memory is taken: one line that says why, the right exit
 # code, and a peak of memory of a few dozen megabytes. Each of them is small and made here.
 #   tests/fault/limits.sh build/slbsr
-set -u
-program=$(realpath "$1")
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
+. "$(dirname "$0")/setup.inc"
 command -v python3 >/dev/null || { echo "python3 is missing"; exit 77; }
 export OMP_NUM_THREADS=1
 
@@ -67,7 +63,6 @@ open("nested.safetensors", "wb").write(struct.pack("<Q", len(text) + 5) + b'{"a"
 open("pack", "wb").write(b"SLBPACK2" + struct.pack("<QII", 1 << 60, 0, 0))
 PY
 
-bad=0
 # code words most_MiB command...: the exit code, words of the message, the most memory.
 refused() {
     want=$1 words=$2 most=$3
@@ -111,4 +106,4 @@ refused 5 "/dev/zero: " 64 "$program" upscale limit.png out.png --model /dev/zer
 refused 5 "more weights than the limit" 64 "$program" info deep.net
 refused 5 "the repeats run too long" 64 "$program" info loop.net
 refused 3 "pack: is a damaged pack file" 64 "$program" train --data pack --out model --steps 1 --bits 32
-exit $bad
+finish

@@ -4,18 +4,10 @@
 # library can do without. Nothing else: no crash, no other message, no half a file. With the argument "leaks", for a
 # program built with -DSLBSR_SANITIZE=address, leaks count too.
 #   tests/fault/memory.sh build/slbsr build/tests/fault/libinterpose.so [leaks]
-set -u
-program=$(realpath "$1")
-interposer=$(realpath "$2")
-source=$(realpath "$(dirname "$0")/../..")
-work=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")") || exit 1 # fsync is cheap in memory
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
+. "$(dirname "$0")/setup.inc"
 export OMP_NUM_THREADS=1 ASAN_OPTIONS="verify_asan_link_order=0:allocator_may_return_null=1"
-unset SLBSR_CPU
 long=${SLBSR_ALL_FAULTS-}
 [ "${3-}" = leaks ] || ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
-bad=0
 
 complain() {
     echo "$name, allocation $n: $1"
@@ -65,11 +57,7 @@ each_allocation() {
     echo "$name: $n allocations"
 }
 
-corpus=$source/tests/fuzz/corpus
-mkdir data
-for i in 1 2; do # pictures of 24 x 24 pixels, of bytes that are neither flat nor random
-    { printf 'P5 24 24 255\n' && tail -c +$((i * 3000)) "$program" | head -c 576; } >data/$i.pgm
-done
+small_pictures
 each_allocation "upscale a PNG with metadata" 5 \
     "$program" upscale "$corpus/png/meta.png" here/out.png --model "$corpus/model/w2-a8" -j 1
 each_allocation "upscale a JPEG with metadata" 5 \
@@ -86,4 +74,4 @@ each_allocation "downscale" 1 "$program" downscale "$corpus/png/interlaced-rgb.p
 each_allocation "compare" 1 "$program" compare "$corpus/pnm/p6.ppm" "$corpus/pnm/p6.ppm"
 each_allocation "info about a model" 7 "$program" info "$corpus/model/w1-a8"
 each_allocation "plot" 1 "$program" plot "$corpus/log/run.csv" --html here/out.html
-[ $bad = 0 ]
+finish

@@ -1,19 +1,7 @@
 #!/bin/sh
 # Two runs on the same output or checkpoint at once: one wins, the other says so, and nothing is mixed.
 #   tests/fault/twice.sh build/slbsr
-set -u
-program=$(realpath "$1")
-source=$(realpath "$(dirname "$0")/../..")
-work=$(mktemp -d) || exit 1
-trap 'kill $child 2>/dev/null; rm -rf "$work"' EXIT
-child=
-cd "$work" || exit 1
-export OMP_WAIT_POLICY=passive
-bad=0
-complain() {
-    echo "$1"
-    bad=1
-}
+. "$(dirname "$0")/setup.inc"
 
 train() {
     exec "$program" train --data "$source/data/hr" --net "$source/tests/train/tiny.net" --bits 2 --batch 4 \
@@ -44,13 +32,13 @@ rm -f model.ckpt model.csv
 
 # Upscaling: without -y the first to finish wins; with it both are whole.
 { printf 'P5 96 64 255\n' && head -c 6144 "$program"; } >in.pgm
-"$program" upscale in.pgm whole.png --model "$source/tests/fuzz/corpus/model/w2-a8" -j 1 || bad=1
+"$program" upscale in.pgm whole.png --model "$corpus/model/w2-a8" -j 1 || bad=1
 for overwrite in "" -y; do
     rm -f out.png
     won=0 children=
     for i in 1 2 3 4; do
         # shellcheck disable=SC2086 # no word, or one
-        "$program" upscale in.pgm out.png --model "$source/tests/fuzz/corpus/model/w2-a8" -j 1 $overwrite \
+        "$program" upscale in.pgm out.png --model "$corpus/model/w2-a8" -j 1 $overwrite \
             2>errors.$i &
         children="$children $!"
     done
@@ -67,4 +55,4 @@ for overwrite in "" -y; do
     cmp out.png whole.png || complain "mixed ($overwrite)"
 done
 [ -z "$(ls -A | grep '^\.')" ] || complain "left: $(ls -A)"
-exit $bad
+finish
