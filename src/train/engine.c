@@ -186,7 +186,7 @@ static unsigned char **buffers_create(const SlbEngine *e, const SlbSlot *slot, i
         Kept kept = gradients ? grad_kept(e, i) : *kept_of(e, slot, i);
         int at = gradients ? kept.grad : kept.buffer;
         size_t wanted = tensor_bytes(slot, &kept, element_bytes(&kept));
-        if (at >= 0 && bytes[at] < wanted) bytes[at] = wanted;
+        if (at >= 0 && at < count && bytes[at] < wanted) bytes[at] = wanted;
     }
     bool ok = list && bytes;
     for (int i = 0; ok && i < count; i++) ok = (list[i] = slb_calloc(bytes[i], 1)) != NULL;
