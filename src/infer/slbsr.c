@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,10 @@ const char *slbsr_model_name(int index)
 }
 
 /* ---- Options ---- */
+
+/* Padding behind the last field would hold anything, and an older library take it for a field. */
+_Static_assert(sizeof(SlbsrOptions) == offsetof(SlbsrOptions, progress_user) + sizeof(void *),
+               "SlbsrOptions has to end with a field");
 
 /* The caller's options in the size of ours; NULL is all defaults. */
 static SlbStatus take_options(const SlbsrOptions *from, SlbsrOptions *to, SlbError *err)
