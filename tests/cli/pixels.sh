@@ -1,7 +1,7 @@
 #!/bin/sh
 # The pixels of models with activation codes are the same everywhere: tests/golden/pixels.csv holds a checksum for
 # model, picture and scale, and every kernel level of this machine must give it, with 1, 2, 3 and 7 threads, which also
-# cut the picture into different strips (test_plan forces their widths).
+# cut the picture into different strips. test_hash forces widths of strips, test_upscaler heights of bands.
 #   tests/cli/pixels.sh build/slbsr            compares
 #   tests/cli/pixels.sh build/slbsr --record   writes the table anew; review the diff
 # SLBSR_RUNNER, e.g. "qemu-x86_64 -cpu Nehalem", runs the program on another processor; SLBSR_PIXEL_LEVELS, e.g. "c",

@@ -1,6 +1,7 @@
-/* The same bytes on every machine: outputs of packed networks by their hashes, which are written
- * down here. All that goes in is made of whole numbers and exact fractions, so that no C library
- * has a say. tests/cross runs this on older and other processors. */
+/* The same bytes on every machine, for any width of strips and any threads: outputs of packed
+ * networks by their hashes, which are written down here. All that goes in is made of whole numbers
+ * and exact fractions, so that no C library has a say. tests/cross runs this on older and other
+ * processors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,10 +84,21 @@ static SlbModel *make_model(const char *net, int weight_bits, int act_bits)
     return m;
 }
 
-static uint64_t run(const SlbModel *m, SlbCpuLevel level, const float *in)
+/* Ways to cut the picture: strips narrower than a vector of any kernel, of odd widths, of the whole
+ * picture, and as the program chooses them; more threads than strips, and fewer. */
+static const struct {
+    uint32_t strip_px;
+    int threads;
+} cuts[] = {{16, 2}, {1, 3}, {5, 1}, {7, 7}, {WIDTH, 2}, {0, 1}};
+enum { CUTS = sizeof cuts / sizeof *cuts };
+
+static uint64_t run(const SlbModel *m, SlbCpuLevel level, int cut, const float *in)
 {
     SlbPlan *plan = NULL;
-    const SlbPlanOptions options = {.packed = true, .level = level, .threads = 2, .strip_px = 16};
+    const SlbPlanOptions options = {.packed = true,
+                                    .level = level,
+                                    .threads = cuts[cut].threads,
+                                    .strip_px = cuts[cut].strip_px};
     assert_int_equal(slb_plan_create(m, &options, &plan, NULL), SLB_OK);
     size_t scale = (size_t)slb_plan_scale(plan);
     size_t count = WIDTH * HEIGHT * scale * scale * (size_t)slb_plan_channels(plan);
@@ -113,12 +125,15 @@ static void test_hashes(void **state)
     int wrong = 0;
     for (int i = 0; i < CASES; i++) {
         SlbModel *m = make_model(cases[i].net, cases[i].weight_bits, cases[i].act_bits);
-        for (int level = 0; level < SLB_CPU_LEVELS; level++) {
-            if (!slb_cpu_has((SlbCpuLevel)level)) continue;
-            uint64_t hash = run(m, (SlbCpuLevel)level, in);
+        for (int k = 0; k < SLB_CPU_LEVELS * CUTS; k++) {
+            SlbCpuLevel level = (SlbCpuLevel)(k / CUTS);
+            int cut = k % CUTS;
+            if (!slb_cpu_has(level)) continue;
+            uint64_t hash = run(m, level, cut, in);
             if (hash == cases[i].hash) continue;
             wrong++;
-            print_message("case %d, %s: 0x%016llx\n", i, slb_cpu_level_name((SlbCpuLevel)level),
+            print_message("case %d, %s, strips of %u pixels, %d threads: 0x%016llx\n", i,
+                          slb_cpu_level_name(level), cuts[cut].strip_px, cuts[cut].threads,
                           (unsigned long long)hash);
         }
         slb_model_free(m);
