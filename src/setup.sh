@@ -1,15 +1,17 @@
 #!/bin/sh
-# Installs the Debian packages that slbsr needs and that are missing here: those to build it; with the
-# argument "tests" those of its tests too; with "mpi" also those of a build with SLBSR_MPI; with "cross"
-# those that build it for 64-bit Arm on an x86-64 machine and run it there, and older processors, by
-# emulation (tests/cross). Does nothing, and asks for no rights, when all are there.
+# Installs the Debian packages that slbsr needs and that are missing here: those to build it; with the argument "tests"
+# those of its tests too; with "fuzz" and "analysis" those of tests/fuzz and tests/analysis; with "mpi" also those of a
+# build with SLBSR_MPI; with "cross" those that build it for 64-bit Arm on an x86-64 machine and run it there, and older
+# processors, by emulation (tests/cross). Does nothing, and asks for no rights, when all are there.
 set -eu
 
 packages="gcc libc6-dev make cmake pkg-config libpng-dev libjpeg-dev zlib1g-dev libstb-dev libcjson-dev liblcms2-dev"
 tests="libcmocka-dev curl unzip zip python3 python3-onnx mandoc zsh fish dpkg-dev file"
+clang="clang llvm libclang-rt-14-dev libomp-14-dev"
 case "${1-}" in
 tests) packages="$packages $tests" ;;
-fuzz) packages="$packages clang llvm libclang-rt-14-dev libomp-14-dev" ;;
+fuzz) packages="$packages $clang" ;;
+analysis) packages="$packages $tests $clang clang-tidy cppcheck valgrind libc6-dbg" ;;
 mpi) packages="$packages $tests libopenmpi-dev openmpi-bin" ;;
 cross)
     packages="$packages $tests gcc-aarch64-linux-gnu qemu-user"
@@ -19,7 +21,7 @@ cross)
     ;;
 "") ;;
 *)
-    echo "usage: sh src/setup.sh [tests|fuzz|mpi|cross]" >&2
+    echo "usage: sh src/setup.sh [tests|fuzz|analysis|mpi|cross]" >&2
     exit 2
     ;;
 esac

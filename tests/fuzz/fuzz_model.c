@@ -27,7 +27,7 @@ static bool run(const SlbModel *model, bool packed, SlbCpuLevel level, uint32_t 
 static void run_small(const SlbModel *model)
 {
     float a[PIXELS], b[PIXELS];
-    bool packed = model->weight_bits < 32 && model->act_bits == 8;
+    bool packed = model->weight_bits < 32 && model->act_bits < 32;
     SlbCpu cpu;
     if (model->graph->node_count > MAX_LAYERS || slb_model_parameters(model) > MAX_WEIGHTS) return;
     if (!model->graph->enlarged) return; /* its input and output differ in size */
