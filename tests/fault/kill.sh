@@ -54,6 +54,7 @@ while [ $i -lt $moments ]; do
 done
 
 train_time=$(timed train model)
+[ -e model ] || { complain "no training"; finish; }
 mv model whole.model
 i=0
 while [ $i -lt $moments ]; do
