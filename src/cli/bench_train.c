@@ -125,13 +125,13 @@ static void run_winograd(const Bed *bed, Kernel k, const SlbCpu *cpu)
                             .height = side,
                             .grad = bed->grad,
                             .scratch = bed->float_scratch};
-    const SlbWinogradKernels *kernels = half                 ? slb_winograd_half(cpu)
-                                        : k >= FORWARD_MIXED ? slb_winograd_mixed(cpu)
-                                                             : slb_winograd(cpu->level);
+    const SlbWinogradKernels *winograd = half                 ? slb_winograd_half(cpu)
+                                         : k >= FORWARD_MIXED ? slb_winograd_mixed(cpu)
+                                                              : slb_winograd(cpu->level);
     if (k == FORWARD_WINOGRAD || k == FORWARD_MIXED || k == FORWARD_HALF)
-        kernels->conv(&forward);
+        winograd->conv(&forward);
     else
-        kernels->grad(&grad);
+        winograd->grad(&grad);
 }
 
 static void run_bf16(const Bed *bed, Kernel k, const SlbBf16Kernels *half)
