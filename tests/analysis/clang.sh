@@ -6,8 +6,9 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 command -v clang >/dev/null || { echo "clang is missing: sh src/setup.sh analysis"; exit 77; }
 export OMP_WAIT_POLICY=passive
+mkdir -p build-clang
 CC=clang cmake -B build-clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DSLBSR_WERROR=ON \
-    >build-clang.log 2>&1 && cmake --build build-clang -j"$(nproc)" >>build-clang.log 2>&1 ||
-    { grep -E 'error|warning' build-clang.log | head -n 30; exit 1; }
+    >build-clang/log 2>&1 && cmake --build build-clang -j"$(nproc)" >>build-clang/log 2>&1 ||
+    { grep -E 'error|warning' build-clang/log | head -n 30; exit 1; }
 ctest --test-dir build-clang -j"$(nproc)" --output-on-failure \
     -R '^(test_(kernels|hash|plan|codec.*|meta|model|net|graph|onnx_cases|slbsr|resume|gradients.*|upscaler|builtin)|fuzz_.*|cli_(golden|batch|pixels))$'
