@@ -27,8 +27,8 @@ static void input_tile(const Tile *tile, int channels, SlbBf16 *out, size_t step
     }
 }
 
-/* first[0], second[0], first[1], ... of every point as bf16, by integer arithmetic, which takes
- * half the time of conversions and shuffles. Ties are rounded away from zero. */
+/* first[0], second[0], first[1], ... of every point as bf16, by integer arithmetic. Ties are rounded
+ * away from zero. */
 static void store_pairs(const Vec *first, const Vec *second, SlbBf16 *out, size_t step)
 {
     enum { A_OR_B_AND_C = 0xf8 };
