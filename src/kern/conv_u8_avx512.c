@@ -38,20 +38,9 @@ ALWAYS_INLINE void tile(const SlbConvU8 *a, size_t pixel, int o, int rows, int v
         SLB_UNROLL
         for (int v = 0; v < vectors; v++) sum[r][v] = _mm512_load_si512(a->bias + o + v * LANES);
     }
-    for (int t = 0; t < a->taps; t++) {
-        const uint8_t *in = a->in[t] + pixel * stride;
-        for (size_t i = 0; i < channels; i += GROUP, weight += group_bytes) {
-            __m512i w[VECTORS];
-            SLB_UNROLL
-            for (int v = 0; v < vectors; v++) w[v] = _mm512_load_si512(weight + v * LANES * GROUP);
-            SLB_UNROLL
-            for (int r = 0; r < rows; r++) {
-                __m512i x = broadcast(in + (size_t)r * stride + i);
-                SLB_UNROLL
-                for (int v = 0; v < vectors; v++) multiply_add(&sum[r][v], x, w[v]);
-            }
-        }
-    }
+    for (int t = 0; t < a->taps; t++, weight += channels / GROUP * group_bytes)
+        add_products(a->in[t] + pixel * stride, stride, channels, weight, group_bytes, rows,
+                     vectors, sum);
     SLB_UNROLL
     for (int r = 0; r < rows; r++) {
         SLB_UNROLL

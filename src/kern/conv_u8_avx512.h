@@ -27,6 +27,25 @@ ALWAYS_INLINE void multiply_add(__m512i *sum, __m512i x, __m512i w)
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(x), "v"(w));
 }
 
+/* To the sums of `rows` rows of `in` (`row_bytes` apart) and `vectors` vectors of outputs, both
+ * constants, the products of all channels with the weights from `weight` on. */
+ALWAYS_INLINE void add_products(const uint8_t *in, size_t row_bytes, size_t channels,
+                                const int8_t *weight, size_t group_bytes, int rows, int vectors,
+                                __m512i sum[ROWS][VECTORS])
+{
+    for (size_t i = 0; i < channels; i += GROUP, weight += group_bytes) {
+        __m512i w[VECTORS];
+        SLB_UNROLL
+        for (int v = 0; v < vectors; v++) w[v] = _mm512_load_si512(weight + v * LANES * GROUP);
+        SLB_UNROLL
+        for (int r = 0; r < rows; r++) {
+            __m512i x = broadcast(in + (size_t)r * row_bytes + i);
+            SLB_UNROLL
+            for (int v = 0; v < vectors; v++) multiply_add(&sum[r][v], x, w[v]);
+        }
+    }
+}
+
 /* 16 sums of one pixel to codes or floats, as quant/requant.h has it: the float is clamped
  * before it is rounded, which is the same as after. */
 ALWAYS_INLINE void store(const SlbConvU8 *a, size_t pixel, int o, __m512i sum)

@@ -2,7 +2,7 @@
  * Sums are kept in 16 bits as long as conv_u8_avx2.c says; the weights of m1 and m2 are up to three
  * times as large, so their sums are widened more often. */
 #include "kern/conv_u8_avx2.h"
-#include "kern/conv_u8_narrow.h"
+#include "kern/conv_u8_narrow_x86.h"
 
 enum { TILE_OUT = VECTORS * LANES };
 
@@ -13,21 +13,11 @@ static void operands(const SlbConvU8 *a, const uint8_t *row, size_t first, size_
 {
     size_t channels = (size_t)slb_out_padded(a->in_channels), stride = a->in_stride;
     size_t step = SLB_NARROW_ROWS * pairs * channels;
-    const __m128i middle = _mm_set1_epi8((char)128);
     for (size_t q = 0; q < pairs; q++, out += channels) {
         const uint8_t *d = row + (first + 2 * q) * stride;
         size_t third = first + 2 * q + 1 < a->pixels ? 3 : 2; /* never beyond what taps read */
-        for (size_t c = 0; c < channels; c += 16) {
-            __m128i d0 = _mm_loadu_si128((const __m128i *)(d + c));
-            __m128i d1 = _mm_loadu_si128((const __m128i *)(d + stride + c));
-            __m128i d2 = _mm_loadu_si128((const __m128i *)(d + 2 * stride + c));
-            __m128i d3 = _mm_loadu_si128((const __m128i *)(d + third * stride + c));
-            __m128i *to = (__m128i *)(out + c);
-            _mm_storeu_si128(to, _mm_xor_si128(_mm_sub_epi8(d0, d2), middle));
-            _mm_storeu_si128(to + step / 16, _mm_add_epi8(d1, d2));
-            _mm_storeu_si128(to + step / 8, _mm_xor_si128(_mm_sub_epi8(d2, d1), middle));
-            _mm_storeu_si128(to + 3 * step / 16, _mm_xor_si128(_mm_sub_epi8(d1, d3), middle));
-        }
+        for (size_t c = 0; c < channels; c += 16)
+            slb_narrow_operands(d + c, d + third * stride + c, stride, step, out + c);
     }
 }
 

@@ -2,7 +2,7 @@
  * tile of ROWS pairs by VECTORS vectors of 16 outputs stays in registers for one product after the
  * other. */
 #include "kern/conv_u8_avx512.h"
-#include "kern/conv_u8_narrow.h"
+#include "kern/conv_u8_narrow_x86.h"
 
 enum { TILE_OUT = VECTORS * LANES };
 
@@ -13,7 +13,6 @@ static void operands(const SlbConvU8 *a, const uint8_t *row, size_t first, size_
 {
     size_t channels = (size_t)slb_out_padded(a->in_channels), stride = a->in_stride;
     size_t step = SLB_NARROW_ROWS * pairs * channels;
-    const __m128i middle = _mm_set1_epi8((char)128);
     const __m512i wide_middle = _mm512_set1_epi8((char)128);
     for (size_t q = 0; q < pairs; q++, out += channels) {
         const uint8_t *d = row + (first + 2 * q) * stride;
@@ -30,18 +29,8 @@ static void operands(const SlbConvU8 *a, const uint8_t *row, size_t first, size_
             _mm512_storeu_si512(out + 3 * step + c,
                                 _mm512_xor_si512(_mm512_sub_epi8(d1, d3), wide_middle));
         }
-        for (; c < channels; c += 16) {
-            __m128i d0 = _mm_loadu_si128((const __m128i *)(d + c));
-            __m128i d1 = _mm_loadu_si128((const __m128i *)(d + stride + c));
-            __m128i d2 = _mm_loadu_si128((const __m128i *)(d + 2 * stride + c));
-            __m128i d3 = _mm_loadu_si128((const __m128i *)(d + third * stride + c));
-            _mm_storeu_si128((__m128i *)(out + c), _mm_xor_si128(_mm_sub_epi8(d0, d2), middle));
-            _mm_storeu_si128((__m128i *)(out + step + c), _mm_add_epi8(d1, d2));
-            _mm_storeu_si128((__m128i *)(out + 2 * step + c),
-                             _mm_xor_si128(_mm_sub_epi8(d2, d1), middle));
-            _mm_storeu_si128((__m128i *)(out + 3 * step + c),
-                             _mm_xor_si128(_mm_sub_epi8(d1, d3), middle));
-        }
+        for (; c < channels; c += 16)
+            slb_narrow_operands(d + c, d + third * stride + c, stride, step, out + c);
     }
 }
 
@@ -57,18 +46,9 @@ ALWAYS_INLINE void product(const uint8_t *in, size_t channels, size_t row_step,
         SLB_UNROLL
         for (int v = 0; v < vectors; v++) sum[r][v] = _mm512_loadu_si512(start + v * LANES);
     }
-    for (int k = 0; k < SLB_NARROW_ROWS; k++, in += row_step)
-        for (size_t i = 0; i < channels; i += GROUP, weight += group_bytes) {
-            __m512i w[VECTORS];
-            SLB_UNROLL
-            for (int v = 0; v < vectors; v++) w[v] = _mm512_load_si512(weight + v * LANES * GROUP);
-            SLB_UNROLL
-            for (int r = 0; r < rows; r++) {
-                __m512i x = broadcast(in + (size_t)r * channels + i);
-                SLB_UNROLL
-                for (int v = 0; v < vectors; v++) multiply_add(&sum[r][v], x, w[v]);
-            }
-        }
+    for (int k = 0; k < SLB_NARROW_ROWS;
+         k++, in += row_step, weight += channels / GROUP * group_bytes)
+        add_products(in, channels, channels, weight, group_bytes, rows, vectors, sum);
     SLB_UNROLL
     for (int r = 0; r < rows; r++) {
         SLB_UNROLL
