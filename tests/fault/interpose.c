@@ -1,12 +1,15 @@
 /* Makes calls to the C library fail, for programs that are run with LD_PRELOAD of this. The
- * environment says which: SLBSR_FAULT=malloc:17        the 17th allocation (malloc, calloc,
- * realloc, aligned_alloc) returns NULL SLBSR_FAULT=malloc:17+       that one and all behind it
+ * environment says which:
+ *   SLBSR_FAULT=malloc:17        the 17th allocation (malloc, calloc, realloc, aligned_alloc)
+ *                                returns NULL
+ *   SLBSR_FAULT=malloc:17+       that one and all behind it
  *   SLBSR_FAULT=write:3:ENOSPC   the third write of a stream of fdopen fails; also EIO
  *   SLBSR_FAULT=pwrite:2:short   the second pwrite writes half of what was asked; or fails with
- * ENOSPC, EIO SLBSR_FAULT=fsync:1:EIO, rename:..., link:..., open:... (to write), mmap:...,
- * fclose:... SLBSR_FAULT_LOG=FILE         is made when the fault happens Allocations of the OpenMP
- * runtime, the dynamic loader and sanitizers are not counted: they end the process themselves, or
- * are not the program's. */
+ *                                ENOSPC, EIO
+ *   SLBSR_FAULT=fsync:1:EIO, rename:..., link:..., open:... (to write), mmap:..., fclose:...
+ *   SLBSR_FAULT_LOG=FILE         is made when the fault happens
+ * Allocations of the OpenMP runtime, the dynamic loader and sanitizers are not counted: they end
+ * the process themselves, or are not the program's. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

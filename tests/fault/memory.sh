@@ -21,6 +21,8 @@ outcome() {
 }
 
 check() {
+    # AddressSanitizer asks the C library for the stack of every new thread, and ends the process where that fails.
+    grep -q 'CHECK failed: sanitizer_.*pthread_getattr_np' errors && return
     if [ $code = 0 ]; then
         outcome >now
         cmp -s whole now || complain "done, but with another result"
