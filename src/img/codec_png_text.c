@@ -97,16 +97,16 @@ void slb_png_put_texts(png_structp png, png_infop info, const SlbBlock *texts)
             strings[i] = (char *)at;
             at += strlen(strings[i]) + 1;
         }
-        png_text text = {.compression = head.kind,
-                         .key = strings[0],
-                         .lang = strings[1],
-                         .lang_key = strings[2],
-                         .text = (char *)at};
+        png_text entry = {.compression = head.kind,
+                          .key = strings[0],
+                          .lang = strings[1],
+                          .lang_key = strings[2],
+                          .text = (char *)at};
         if (head.kind < PNG_ITXT_COMPRESSION_NONE)
-            text.text_length = head.bytes;
+            entry.text_length = head.bytes;
         else
-            text.itxt_length = head.bytes;
-        png_set_text(png, info, &text, 1);
+            entry.itxt_length = head.bytes;
+        png_set_text(png, info, &entry, 1);
         at += head.bytes + 1;
     }
 }
