@@ -42,8 +42,8 @@ while [ $i -lt 500 ]; do
     i=$((i + 1))
     { printf 'P5 %d 60 255\n' $((60 + i % 5 * 20)) && tail -c +$((i * 500)) "$program" | head -c 8400; } >in/$i.pgm
 done
-pause=0.03
-watch "a batch of 500" 12 1024 "$program" upscale -r in -O out --model "$corpus/model/w2-a8" -j 2 --quiet
+pause=0.005
+watch "a batch of 500" 8 1024 "$program" upscale -r in -O out --model "$corpus/model/w2-a8" -j 2 --quiet
 [ "$(ls out/in out 2>/dev/null | grep -c pgm)" = 500 ] || complain "not 500 outputs"
 
 # The steps that fit the time, from a run of a few.
