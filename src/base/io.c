@@ -126,6 +126,12 @@ static int open_temporary(const SlbOutput *out, size_t bytes)
     }
 }
 
+bool slb_is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbError *err)
 {
     struct stat st;

@@ -52,6 +52,9 @@ void slb_output_abort_all(void);
  * name that begins with its only dot has none. Folders before the name are allowed. */
 bool slb_has_extension(const char *path, const char *extensions);
 
+/* Whether `path` leads to a folder, through links too. */
+bool slb_is_folder(const char *path);
+
 /* The right to be the only process at work on something: a file that is locked, and is gone when
  * the right is given back. The lock of a process that is killed falls by itself; the file that is
  * left over does no harm. */

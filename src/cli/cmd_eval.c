@@ -2,7 +2,6 @@
  * the figures, eval_html.c a page of them. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/io.h"
 #include "base/mem.h"
@@ -90,16 +89,14 @@ static SlbStatus open_set(const char *folder, PictureSet *set, SlbError *err)
     if (length > 3 && strncmp(folder + length - 3, "/HR", 3) == 0) length -= 3;
     *set = (PictureSet){.folder = strndup(folder, length)};
     char *inner = malloc(length + sizeof "/HR");
-    struct stat st;
     if (!set->folder || !inner) {
         free(inner);
         close_set(set);
         return slb_fail_memory(err, folder);
     }
     set->name = cli_base_name(set->folder);
-    memcpy(inner, folder, length);
-    memcpy(inner + length, "/HR", sizeof "/HR");
-    bool nested = stat(inner, &st) == 0 && S_ISDIR(st.st_mode);
+    snprintf(inner, length + sizeof "/HR", "%s/HR", set->folder);
+    bool nested = slb_is_folder(inner);
     SlbStatus s = slb_list_folder(nested ? inner : set->folder, slb_read_extensions, &set->paths,
                                   &set->count, err);
     if (s == SLB_OK && set->count == 0)

@@ -53,8 +53,7 @@ static const Option options[] = {
      "validation, by a second forward pass in every step, or those of the weights of training"},
     {'i', "init", OPTION_TEXT, offsetof(Settings, init), "FILE", NULL, 0, 0, NULL, false,
      "model to start from, float weights as a rule; of the same network, or of one with the same "
-     "low "
-     "layers, such as that for another factor: layers that differ start anew"},
+     "low layers, such as that for another factor: layers that differ start anew"},
     {0, "teacher", OPTION_TEXT, offsetof(Settings, teacher), "FILE", NULL, 0, 0, NULL, false,
      "model whose results are a second target (distillation), such as a larger float one; of any "
      "network with the same input and factor"},

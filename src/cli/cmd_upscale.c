@@ -1,7 +1,7 @@
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/io.h"
 #include "cli/commands.h"
 #include "cli/message.h"
 #include "cli/model_choice.h"
@@ -137,7 +137,6 @@ static SlbStatus find_output(const Invocation *invocation, const char **output, 
 {
     const Settings *set = invocation->settings;
     int inputs = invocation->operand_count;
-    struct stat st;
     *output = set->output;
     if (set->folder) {
         if (set->output)
@@ -160,7 +159,7 @@ static SlbStatus find_output(const Invocation *invocation, const char **output, 
     if (!*output)
         return slb_fail(err, SLB_E_USAGE,
                         "upscale: no OUTPUT; give it behind INPUT, or --output-dir (-O)");
-    if (stat(*output, &st) == 0 && S_ISDIR(st.st_mode))
+    if (slb_is_folder(*output))
         return slb_fail(err, SLB_E_OUTPUT,
                         "%s: is a folder; to put the result there give --output-dir (-O)", *output);
     return SLB_OK;

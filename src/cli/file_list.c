@@ -105,9 +105,7 @@ static SlbStatus search_folder(const Search *search, const char *folder, const c
 static SlbStatus add_named(const FileSources *sources, const Search *search, const char *name,
                            SlbError *err)
 {
-    struct stat st;
-    if (sources->recursive && stat(name, &st) == 0 && S_ISDIR(st.st_mode))
-        return search_folder(search, name, "", err);
+    if (sources->recursive && slb_is_folder(name)) return search_folder(search, name, "", err);
     const char *relative = strcmp(name, "-") == 0 ? "stdin" : cli_base_name(name);
     return append(search->list, strdup(name), relative, err);
 }

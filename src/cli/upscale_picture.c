@@ -210,8 +210,7 @@ SlbStatus picture_open(const UpscaleFiles *job, Picture *p)
     unsigned char head[SLB_HEAD_BYTES];
     size_t bytes;
     FILE *file;
-    struct stat st;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+    if (slb_is_folder(path))
         return slb_fail(&p->err, SLB_E_INPUT, "%s: is a folder; give -r to search it for pictures",
                         path);
     SlbStatus s = slb_open_head(path, &file, head, &bytes, &p->err);

@@ -31,9 +31,9 @@ static void *resize(cmsContext context, void *block, cmsUInt32Number bytes)
 {
     SlbProfile *p = cmsGetContextUserData(context);
     if (bytes > BLOCK_LIMIT) return NULL;
-    void *new = realloc(block, bytes ? bytes : 1);
-    if (!new &&p) p->starved = true;
-    return new;
+    void *grown = realloc(block, bytes ? bytes : 1);
+    if (!grown && p) p->starved = true;
+    return grown;
 }
 
 static void *take(cmsContext context, cmsUInt32Number bytes)

@@ -3,6 +3,7 @@
 #define SLBSR_KERN_BF16_PAIRS_H
 
 #include <immintrin.h>
+#include <string.h>
 
 #include "kern/conv_bf16.h"
 
@@ -25,6 +26,14 @@ static inline __m512i slb_pair_floats(const float *first, const float *second)
     const __m256i zero = _mm256_setzero_si256();
     return slb_pair(first ? (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(first)) : zero,
                     second ? (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(second)) : zero);
+}
+
+/* One pair in all lanes, as the left side of VDPBF16PS. */
+static inline __m512bh slb_pair_everywhere(const SlbBf16 *two)
+{
+    int bits;
+    memcpy(&bits, two, sizeof bits);
+    return (__m512bh)_mm512_set1_epi32(bits);
 }
 
 #endif

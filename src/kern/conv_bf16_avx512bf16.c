@@ -14,13 +14,6 @@ enum { ROWS = 6, VECTORS = 4, LANES = 16, CHUNK_PIXELS = 96 };
 /* Output channels that one chunk's sums have room for; wider layers go in parts. */
 enum { PART_OUT = 64 };
 
-ALWAYS_INLINE __m512bh pair_of(const SlbBf16 *two)
-{
-    int bits;
-    memcpy(&bits, two, sizeof bits);
-    return (__m512bh)_mm512_set1_epi32(bits);
-}
-
 /* Adds `pairs` products of pairs to rows x vectors sums: sum[r][v] += a[r][k] . b[k][v]. The pairs
  * of row r stand at a + r * a_row + k * a_pair, those of b at b + k * b_pair. */
 ALWAYS_INLINE void tile(const SlbBf16 *a, size_t a_row, size_t a_pair, const SlbBf16 *b,
@@ -41,7 +34,7 @@ ALWAYS_INLINE void tile(const SlbBf16 *a, size_t a_row, size_t a_pair, const Slb
             w[v] = (__m512bh)_mm512_load_si512(b + k * b_pair + (size_t)v * 2 * LANES);
         SLB_UNROLL
         for (int r = 0; r < rows; r++) {
-            __m512bh x = pair_of(a + (size_t)r * a_row + k * a_pair);
+            __m512bh x = slb_pair_everywhere(a + (size_t)r * a_row + k * a_pair);
             SLB_UNROLL
             for (int v = 0; v < vectors; v++) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], x, w[v]);
         }

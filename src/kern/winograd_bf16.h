@@ -27,8 +27,8 @@ static void input_tile(const Tile *tile, int channels, SlbBf16 *out, size_t step
     }
 }
 
-/* first[0], second[0], first[1], ... of every point as bf16, by integer arithmetic. Ties are rounded
- * away from zero. */
+/* first[0], second[0], first[1], ... of every point as bf16, by integer arithmetic. Ties are
+ * rounded away from zero. */
 static void store_pairs(const Vec *first, const Vec *second, SlbBf16 *out, size_t step)
 {
     enum { A_OR_B_AND_C = 0xf8 };
@@ -62,13 +62,6 @@ static void grad_delta(const Tile *first, const Tile *second, int channels, SlbB
     }
 }
 
-ALWAYS_INLINE __m512bh pair_of(const SlbBf16 *two)
-{
-    int bits;
-    memcpy(&bits, two, sizeof bits);
-    return (__m512bh)_mm512_set1_epi32(bits);
-}
-
 /* sum[r][v] (+)= the products of `pairs` pairs: those of row r at a + r * a_row + k * a_pair, those
  * of the vectors at b + k * b_pair. Rows and vectors are constants. */
 ALWAYS_INLINE void product(const SlbBf16 *a, size_t a_row, size_t a_pair, const SlbBf16 *b,
@@ -89,7 +82,7 @@ ALWAYS_INLINE void product(const SlbBf16 *a, size_t a_row, size_t a_pair, const 
             w[v] = (__m512bh)_mm512_load_si512(b + k * b_pair + (size_t)v * 2 * LANES);
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            __m512bh x = pair_of(a + (size_t)r * a_row + k * a_pair);
+            __m512bh x = slb_pair_everywhere(a + (size_t)r * a_row + k * a_pair);
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], x, w[v]);
         }

@@ -2,13 +2,22 @@
  * winograd_points.h, then define how the points of tiles are kept and multiplied, then include
  * this, with NAME defined. The middle part (winograd_f32.h is one) has
  *
- *   Element        the type of a point
- *   TOGETHER       tiles that grad_input and grad_delta take at a time, 1 or 2
- *   input_tile     B^T d B of a tile: point k to out + k * step
- *   grad_input     the same of TOGETHER tiles, as multiply_grad wants them; the second may be NULL:
- * zeros grad_delta     A dy A^T likewise multiply       one point of `tiles` tiles: [tiles][in]
- * times weights to [tiles][out] multiply_grad  one point: sums[in][out] = the products over the
- * tiles, += with `add` weights        as SlbWinogradKernels has it */
+ *   Element: the type of a point;
+ *
+ *   TOGETHER: tiles that grad_input and grad_delta take at a time, 1 or 2;
+ *
+ *   input_tile: B^T d B of a tile, point k to out + k * step;
+ *
+ *   grad_input: the same of TOGETHER tiles, as multiply_grad wants them; a second that is NULL
+ *   counts as zeros;
+ *
+ *   grad_delta: A dy A^T likewise;
+ *
+ *   multiply: one point of `tiles` tiles, [tiles][in] times weights to [tiles][out];
+ *
+ *   multiply_grad: one point, sums[in][out] = the products over the tiles, += with `add`;
+ *
+ *   weights: as SlbWinogradKernels has it. */
 #include "kern/winograd.h"
 
 static size_t tiles_across(uint32_t pixels)
