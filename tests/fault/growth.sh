@@ -7,10 +7,11 @@
 [ -r /proc/self/status ] || { echo "no /proc here"; exit 77; }
 minutes=${SLBSR_LONG_MINUTES-0.34}
 
-# name count allowed_kib command...: runs the command with samples of resident memory (KiB) and descriptors.
+# name code count allowed_kib command...: runs the command, which ends with that code, sampling resident memory (KiB) and
+# descriptors.
 watch() {
-    name=$1 least=$2 allowed=$3
-    shift 3
+    name=$1 code=$2 least=$3 allowed=$4
+    shift 4
     "$@" >printed 2>errors &
     child=$!
     : >samples
@@ -19,7 +20,9 @@ watch() {
         [ -z "$memory" ] || echo "$memory $(ls /proc/$child/fd 2>/dev/null | wc -l)" >>samples
         sleep "$pause"
     done
-    wait $child || complain "$name: exit code $?: $(tail -n 3 errors)"
+    wait $child
+    ended=$?
+    [ $ended = "$code" ] || complain "$name: exit code $ended: $(tail -n 3 errors)"
     child=
     awk -v name="$name" -v least="$least" -v allowed="$allowed" '
         { memory[NR] = $1; files[NR] = $2 }
@@ -43,22 +46,13 @@ while [ $i -lt 500 ]; do
     { printf 'P5 %d 60 255\n' $((60 + i % 5 * 20)) && tail -c +$((i * 500)) "$program" | head -c 8400; } >in/$i.pgm
 done
 pause=0.005
-watch "a batch of 500" 8 1024 "$program" upscale -r in -O out --model "$corpus/model/w2-a8" -j 2 --quiet
+watch "a batch of 500" 0 8 1024 "$program" upscale -r in -O out --model "$corpus/model/w2-a8" -j 2 --quiet
 [ "$(ls out/in out 2>/dev/null | grep -c pgm)" = 500 ] || complain "not 500 outputs"
 
-# The steps that fit the time, from a run of a few.
 small_pictures
-train() {
-    "$program" train --data data --net "$source/tests/train/tiny.net" --bits 2 --batch 2 --patch 16 --scale 2 --val data \
-        --val-every 50 --seed 3 --checkpoint-minutes 0.002 -j 1 -y --out model "$@"
-}
-begin=$(date +%s.%N)
-train --steps 500 2>errors || complain "does not train: $(tail -n 3 errors)"
-steps=$(awk -v a="$begin" -v b="$(date +%s.%N)" -v minutes="$minutes" '
-    BEGIN { n = 500 / (b - a) * minutes * 60; printf "%d", n < 3000 ? 3000 : n }')
-rm -f model model.*
 pause=0.1
-watch "training of $steps steps" 20 4096 "$program" train --data data --net "$source/tests/train/tiny.net" --bits 2 \
+watch "training" 1 20 4096 "$program" train --data data --net "$source/tests/train/tiny.net" --bits 2 \
     --batch 2 --patch 16 --scale 2 --val data --val-every 50 --seed 3 --checkpoint-minutes 0.002 -j 1 --out model \
-    --steps "$steps"
+    --steps 100000000 --stop-after "${minutes}m"
+echo "training: $(sed -n 's/^step \([0-9]*\).*/\1/p' errors | tail -n 1) steps"
 finish
