@@ -78,13 +78,29 @@ static void on_read(png_structp png, png_bytep data, size_t bytes)
     png_error(png, ferror(r->file) ? strerror(errno) : "it ends too early");
 }
 
+/* Such a picture is grey, unless a profile says what its three channels mean. */
+static bool has_grey_palette(PngState *s)
+{
+    png_colorp palette;
+    int n;
+    if (png_get_color_type(s->png, s->info) != PNG_COLOR_TYPE_PALETTE ||
+        png_get_valid(s->png, s->info, PNG_INFO_iCCP) ||
+        !png_get_PLTE(s->png, s->info, &palette, &n))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (palette[i].red != palette[i].green || palette[i].red != palette[i].blue) return false;
+    return true;
+}
+
 /* Everything to grey, grey + alpha, RGB or RGB + alpha of 8 or native 16 bits. */
-static void ask_for_plain_samples(png_structp png)
+static void ask_for_plain_samples(PngState *s)
 {
     const uint16_t one = 1;
-    png_set_expand(png); /* palettes, 1 to 4 bits, tRNS to alpha */
-    if (*(const unsigned char *)&one == 1) png_set_swap(png);
-    (void)png_set_interlace_handling(png);
+    png_set_expand(s->png); /* palettes, 1 to 4 bits, tRNS to alpha */
+    /* libpng leaves greys as they are. */
+    if (has_grey_palette(s)) png_set_rgb_to_gray_fixed(s->png, PNG_ERROR_ACTION_NONE, -1, -1);
+    if (*(const unsigned char *)&one == 1) png_set_swap(s->png);
+    (void)png_set_interlace_handling(s->png);
 }
 
 static SlbStatus read_profile(SlbReader *r, PngState *s, SlbError *err)
@@ -162,64 +178,16 @@ static SlbStatus read_meta(SlbReader *r, PngState *s, SlbError *err)
     return status;
 }
 
-/* The text of an iTXt chunk of XMP that is not compressed: keyword, 0, two flags, two strings. */
-static SlbStatus take_itxt(SlbReader *r, const unsigned char *data, size_t bytes, SlbError *err)
-{
-    size_t at = sizeof xmp_key + 2;
-    if (r->meta.xmp.data || bytes <= at || memcmp(data, xmp_key, sizeof xmp_key) != 0)
-        return SLB_OK;
-    if (data[sizeof xmp_key]) return SLB_OK;
-    for (int strings = 0; strings < 2 && at < bytes; at++) strings += !data[at];
-    return at < bytes ? slb_block_set(&r->meta.xmp, data + at, bytes - at, err) : SLB_OK;
-}
-
-static SlbStatus take_chunk(SlbReader *r, const unsigned char *type, off_t at, size_t bytes,
-                            SlbError *err)
-{
-    bool exif = memcmp(type, "eXIf", 4) == 0;
-    if ((!exif && memcmp(type, "iTXt", 4) != 0) || bytes > SLB_META_LIMIT) return SLB_OK;
-    unsigned char *data = slb_alloc(bytes, 1);
-    SlbStatus status = data ? SLB_OK : slb_fail_memory(err, "the metadata of a picture");
-    if (status == SLB_OK && pread(fileno(r->file), data, bytes, at) == (ssize_t)bytes)
-        status = exif ? slb_read_exif(r, data, bytes, err) : take_itxt(r, data, bytes, err);
-    slb_free(data);
-    return status;
-}
-
-/* EXIF and XMP may stand behind the pixels, but are wanted ahead of them. In a file one can look
- * there first, `start` being where the PNG begins; checksums are libpng's work later on. */
-static SlbStatus look_behind(SlbReader *r, off_t start, SlbError *err)
-{
-    unsigned char head[8];
-    bool pixels = false;
-    SlbStatus status = SLB_OK;
-    for (off_t at = start + 8; status == SLB_OK;) {
-        if (pread(fileno(r->file), head, 8, at) != 8 || memcmp(head + 4, "IEND", 4) == 0) break;
-        uint32_t bytes = png_get_uint_32(head);
-        if (bytes > PNG_UINT_31_MAX) break;
-        if (memcmp(head + 4, "IDAT", 4) == 0)
-            pixels = true;
-        else if (pixels)
-            status = take_chunk(r, head + 4, at + 8, bytes, err);
-        at += 12 + (off_t)bytes;
-    }
-    return status;
-}
-
 static SlbStatus read_header(SlbReader *r, SlbError *err)
 {
     PngState *s = r->state;
     if (setjmp(png_jmpbuf(s->png))) return read_failed(r, err);
     png_set_read_fn(s->png, r, on_read);
-    png_set_user_limits(s->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* slb_read_size checks */
-    png_set_chunk_malloc_max(s->png, MAX_CHUNK_BYTES);
-    png_set_chunk_cache_max(s->png, 64);
-    png_set_crc_action(s->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_read_info(s->png, s->info);
     SlbStatus status = slb_read_size(r, png_get_image_width(s->png, s->info),
                                      png_get_image_height(s->png, s->info), 1, 8, err);
     if (status != SLB_OK) return status;
-    ask_for_plain_samples(s->png);
+    ask_for_plain_samples(s);
     s->most_bytes = SIZE_MAX; /* for rows, whose size is checked */
     png_read_update_info(s->png, s->info);
     s->most_bytes = 2 * MAX_CHUNK_BYTES;
@@ -234,20 +202,106 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
     return status;
 }
 
-static SlbStatus read_open(SlbReader *r, SlbError *err)
+static SlbStatus create_reading(const SlbReader *r, PngState *s, SlbError *err)
 {
-    PngState *s = r->state = slb_calloc(1, sizeof *s);
-    if (!s) return slb_fail_memory(err, r->path);
     s->most_bytes = 2 * MAX_CHUNK_BYTES; /* libpng takes a little more than a chunk has */
     s->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, s, on_error, on_warning, s, on_alloc,
                                       on_free);
     s->info = s->png ? png_create_info_struct(s->png) : NULL;
     if (!s->info) return slb_fail_memory(err, r->path);
+    png_set_user_limits(s->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* slb_read_size checks */
+    png_set_chunk_malloc_max(s->png, MAX_CHUNK_BYTES);
+    png_set_chunk_cache_max(s->png, 64);
+    png_set_crc_action(s->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    return SLB_OK;
+}
+
+/* ---- What stands behind the pixels ---- */
+
+/* EXIF, XMP and texts may stand behind the pixels, but are wanted ahead of them. In a file libpng
+ * can read them there first: it gets the file in another order, the chunks of the pixels last. */
+typedef struct Reordered {
+    int file;
+    off_t at;          /* where the next bytes stand */
+    off_t chunk_bytes; /* that are left of this chunk */
+    off_t pixels;      /* the first chunk of them; 0: not seen yet */
+} Reordered;
+
+static bool is_allowed_behind(const unsigned char *type)
+{
+    static const char types[][5] = {"eXIf", "iTXt", "tEXt", "zTXt"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (memcmp(type, types[i], 4) == 0) return true;
+    return false;
+}
+
+/* Goes on to the next chunk that is wanted. False at the end of the file, where the pixels are
+ * next. */
+static bool seek_chunk(Reordered *f)
+{
+    unsigned char head[8];
+    while (pread(f->file, head, 8, f->at) == 8 && memcmp(head + 4, "IEND", 4) != 0) {
+        f->chunk_bytes = 12 + (off_t)png_get_uint_32(head);
+        bool pixels = memcmp(head + 4, "IDAT", 4) == 0;
+        if (pixels && !f->pixels) f->pixels = f->at;
+        if (!f->pixels || is_allowed_behind(head + 4)) return true;
+        f->at += f->chunk_bytes;
+    }
+    f->at = f->pixels;
+    f->chunk_bytes = INT32_MAX;
+    return false;
+}
+
+static void on_read_reordered(png_structp png, png_bytep data, size_t bytes)
+{
+    Reordered *f = png_get_io_ptr(png);
+    if (!f->chunk_bytes) (void)seek_chunk(f);
+    /* libpng never reads across the end of a chunk. */
+    if ((off_t)bytes > f->chunk_bytes || pread(f->file, data, bytes, f->at) != (ssize_t)bytes)
+        png_error(png, "it ends too early");
+    f->at += (off_t)bytes;
+    f->chunk_bytes -= (off_t)bytes;
+}
+
+static SlbStatus read_reordered(SlbReader *r, PngState *s, Reordered *f, SlbError *err)
+{
+    if (setjmp(png_jmpbuf(s->png)))
+        return s->no_memory ? slb_fail_memory(err, r->path) : SLB_OK; /* told with the last row */
+    png_set_read_fn(s->png, f, on_read_reordered);
+    png_read_info(s->png, s->info);
+    slb_meta_free(&r->meta);
+    r->orientation = 0;
+    SlbStatus status = read_meta(r, s, err);
+    return s->no_memory ? slb_fail_memory(err, r->path) : status;
+}
+
+/* Reads all metadata anew when there is some behind the pixels of the PNG that begins at
+ * `start`. */
+static SlbStatus read_meta_behind(SlbReader *r, off_t start, SlbError *err)
+{
+    const Reordered begin = {.file = fileno(r->file), .at = start, .chunk_bytes = 8};
+    Reordered f = begin;
+    do f.at += f.chunk_bytes;
+    while (seek_chunk(&f) && !f.pixels);
+    if (f.at == f.pixels) return SLB_OK; /* none */
+    PngState s = {0};
+    SlbStatus status = create_reading(r, &s, err);
+    f = begin;
+    if (status == SLB_OK) status = read_reordered(r, &s, &f, err);
+    if (s.png) png_destroy_read_struct(&s.png, &s.info, NULL);
+    return status;
+}
+
+static SlbStatus read_open(SlbReader *r, SlbError *err)
+{
+    PngState *s = r->state = slb_calloc(1, sizeof *s);
+    if (!s) return slb_fail_memory(err, r->path);
     off_t start = ftello(r->file);
-    SlbStatus status = read_header(r, err);
+    SlbStatus status = create_reading(r, s, err);
+    if (status == SLB_OK) status = read_header(r, err);
     struct stat st;
     if (status == SLB_OK && start >= 0 && fstat(fileno(r->file), &st) == 0 && S_ISREG(st.st_mode))
-        status = look_behind(r, start, err);
+        status = read_meta_behind(r, start, err);
     return status;
 }
 
@@ -262,7 +316,7 @@ static SlbStatus read_interlaced(SlbReader *r, PngState *s, SlbError *err)
         for (size_t y = 0; y < r->info.height; y++)
             png_read_row(s->png, s->whole + y * row_bytes, NULL);
     png_read_end(s->png, s->info);
-    return read_exif(r, s, err); /* of a pipe, where look_behind could not look */
+    return read_exif(r, s, err); /* of a pipe, where read_meta_behind could not look */
 }
 
 static SlbStatus read_plain(SlbReader *r, PngState *s, unsigned char *out, size_t stride_bytes,
@@ -272,7 +326,7 @@ static SlbStatus read_plain(SlbReader *r, PngState *s, unsigned char *out, size_
     for (size_t i = 0; i < rows; i++) png_read_row(s->png, out + i * stride_bytes, NULL);
     if (r->row + rows < r->info.height) return SLB_OK;
     png_read_end(s->png, s->info);
-    return read_exif(r, s, err); /* of a pipe, where look_behind could not look */
+    return read_exif(r, s, err); /* of a pipe, where read_meta_behind could not look */
 }
 
 static SlbStatus read_rows(SlbReader *r, unsigned char *out, size_t stride_bytes, uint32_t rows,

@@ -7,7 +7,7 @@
 
 #include "img/meta.h"
 
-/* Takes those that stand ahead of the pixels into meta->texts, but for XMP (key `xmp_key`) and for
+/* Takes those that libpng has read into meta->texts, but for XMP (key `xmp_key`) and for
  * what would be wrong of a changed picture. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_png_take_texts(png_structp png, png_infop info, const char *xmp_key,
                                             SlbMeta *meta, SlbError *err);

@@ -10,6 +10,7 @@ enum { W = 29, H = 13 };
 typedef struct Kind {
     int color, bits; /* PNG_COLOR_TYPE_*, bits of a sample */
     bool interlaced, trns;
+    bool grey; /* all colours of the palette are */
     const unsigned char *icc;
     png_uint_32 icc_bytes;
 } Kind;
@@ -32,8 +33,10 @@ static int raw_channels(const Kind *k)
     }
 }
 
-static png_color palette_entry(uint32_t i)
+static png_color palette_entry(const Kind *k, uint32_t i)
 {
+    png_byte grey = (png_byte)(i * 37 + 5);
+    if (k->grey) return (png_color){grey, grey, grey};
     return (png_color){(png_byte)(i * 37 + 5), (png_byte)(i * 91 + 1), (png_byte)(255 - i)};
 }
 
@@ -73,7 +76,7 @@ static void write_png(const char *path, const Kind *k)
     static unsigned char rows[H][W * 8];
     png_bytep pointers[H];
     assert_non_null(file);
-    for (uint32_t i = 0; i < 256; i++) palette[i] = palette_entry(i);
+    for (uint32_t i = 0; i < 256; i++) palette[i] = palette_entry(k, i);
     for (uint32_t y = 0; y < H; y++) raw_row(k, y, pointers[y] = rows[y]);
     png_init_io(png, file);
     png_set_IHDR(png, info, W, H, k->bits, k->color,
@@ -94,7 +97,8 @@ static uint32_t expected_sample(const Kind *k, uint32_t x, uint32_t y, int c)
     uint32_t full = k->bits == 16 ? 65535 : 255;
     if (k->color == PNG_COLOR_TYPE_PALETTE) {
         uint32_t i = raw_sample(k, y, x);
-        png_color entry = palette_entry(i);
+        png_color entry = palette_entry(k, i);
+        if (k->grey && !k->icc) c *= 3; /* one channel and alpha */
         return c == 0   ? entry.red
                : c == 1 ? entry.green
                : c == 2 ? entry.blue
@@ -118,7 +122,7 @@ static void check_kind(const Kind *k)
     SlbError err = {0};
     write_png(path, k);
     assert_ok(slb_image_load(path, NULL, &image, &err), &err);
-    int channels = k->color == PNG_COLOR_TYPE_PALETTE ? 3 : raw_channels(k);
+    int channels = k->color == PNG_COLOR_TYPE_PALETTE && (!k->grey || k->icc) ? 3 : raw_channels(k);
     assert_int_equal(image.info.channels, channels + k->trns);
     assert_int_equal(image.info.depth, k->bits == 16 ? 16 : 8);
     assert_int_equal(image.info.width, W);
@@ -143,10 +147,12 @@ static void test_every_kind(void **state)
     for (int i = 0; i < 5; i++)
         for (int bits = i < 2 ? 1 : 8; bits <= (i == 1 ? 8 : 16); bits *= 2)
             for (int variant = 0; variant < (i < 3 ? 4 : 2); variant++)
-                check_kind(&(Kind){.color = colors[i],
-                                   .bits = bits,
-                                   .interlaced = variant & 1,
-                                   .trns = variant & 2});
+                for (int grey = 0; grey < (i == 1 ? 2 : 1); grey++)
+                    check_kind(&(Kind){.color = colors[i],
+                                       .bits = bits,
+                                       .interlaced = variant & 1,
+                                       .trns = variant & 2,
+                                       .grey = grey});
 }
 
 /* Interlaced pictures are given out in parts like all others. */
@@ -243,6 +249,9 @@ static void test_profile_is_kept(void **state)
     assert_int_equal(image.meta.icc.bytes, BYTES);
     assert_memory_equal(image.meta.icc.data, icc, BYTES);
     slb_image_free(&image);
+    /* A profile of colours keeps a palette of greys from becoming one channel. */
+    check_kind(&(Kind){
+        .color = PNG_COLOR_TYPE_PALETTE, .bits = 8, .grey = true, .icc = icc, .icc_bytes = BYTES});
     free(icc);
 }
 

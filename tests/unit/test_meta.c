@@ -309,8 +309,8 @@ static void test_behind_the_pixels(void **state)
     slb_image_free(&image);
 }
 
-/* A grey PNG with texts of every kind ahead of its pixels. */
-static void write_texts(const char *path)
+/* A grey PNG with texts of every kind ahead of its pixels or behind them. */
+static void write_texts(const char *path, bool behind)
 {
     static const char text[] = "parameters\0a cat, 20 steps",
                       title[] = "Title\0\0\0de\0Titel\0Gr\xc3\xb6\xc3\x9f"
@@ -330,9 +330,10 @@ static void write_texts(const char *path)
     assert_ok(slb_image_save(path, &image, &how, &err), &err);
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
-    fseek(file, 33, SEEK_SET); /* behind the header */
+    assert_int_equal(fseek(file, behind ? -12 : 33, behind ? SEEK_END : SEEK_SET), 0);
+    long at = ftell(file);
     size_t n = fread(rest, 1, sizeof rest, file);
-    fseek(file, 33, SEEK_SET);
+    fseek(file, at, SEEK_SET);
     write_chunk(file, "tEXt", text, sizeof text - 1);
     write_chunk(file, "iTXt", title, sizeof title - 1);
     write_chunk(file, "zTXt", packed, room + 6);
@@ -347,7 +348,7 @@ static void write_texts(const char *path)
 
 /* Texts go from PNG to PNG through a change of size, but for those that would be wrong then; other
  * formats tell that they have none. */
-static void test_texts_are_kept(void **state)
+static void check_texts_are_kept(bool behind)
 {
     static const SlbMetaChange twice = {1, 2, 2, 12, 6};
     const char *path = in_folder("texts.png");
@@ -356,8 +357,7 @@ static void test_texts_are_kept(void **state)
     SlbWriteOptions how = {.overwrite = true};
     SlbError err;
     char note[sizeof larger.note];
-    (void)state;
-    write_texts(path);
+    write_texts(path, behind);
     assert_ok(slb_image_load(path, NULL, &image, &err), &err);
     assert_ok(slb_meta_derive(&image.meta, &twice, &larger, &err), &err);
     same_block(&image.meta.texts, &larger.texts);
@@ -384,6 +384,41 @@ static void test_texts_are_kept(void **state)
     assert_null(memmem(bytes, n, "two", 3));
     unlink(path);
     slb_image_free(&back);
+    slb_image_free(&image);
+}
+
+static void test_texts_are_kept(void **state)
+{
+    (void)state;
+    check_texts_are_kept(false);
+    check_texts_are_kept(true);
+}
+
+/* Damage behind the pixels is told with the last row, and what stands ahead of them is known. */
+static void test_damage_behind_the_pixels(void **state)
+{
+    (void)state;
+    SlbImage image = noise(6, 3, 1, 8, 3), back;
+    SlbWriteOptions how = {.overwrite = true};
+    SlbReader *reader;
+    SlbError err;
+    const char *path = in_folder("late.png");
+    set_block(&image.meta.xmp, "<early/>", 8);
+    assert_ok(slb_image_save(path, &image, &how, &err), &err);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -12, SEEK_END), 0);
+    write_chunk(file, "tEXt", "Title\0late", 10);
+    assert_int_equal(fseek(file, -4, SEEK_CUR), 0);
+    assert_int_equal(fwrite("oops", 1, 4, file), 4);
+    write_chunk(file, "IEND", "", 0);
+    assert_int_equal(fclose(file), 0);
+    assert_ok(slb_reader_open(path, NULL, &reader, &err), &err);
+    assert_string_equal((char *)slb_reader_meta(reader)->xmp.data, "<early/>");
+    assert_int_equal(slb_reader_meta(reader)->texts.bytes, 0);
+    slb_reader_close(reader);
+    assert_int_equal(slb_image_load(path, NULL, &back, &err), SLB_E_INPUT);
+    unlink(path);
     slb_image_free(&image);
 }
 
@@ -419,8 +454,8 @@ int main(void)
         cmocka_unit_test(test_exif_follows),      cmocka_unit_test(test_faulty_exif),
         cmocka_unit_test(test_xmp_follows),       cmocka_unit_test(test_carried_between_formats),
         cmocka_unit_test(test_notes_of_writers),  cmocka_unit_test(test_png_colours),
-        cmocka_unit_test(test_behind_the_pixels), cmocka_unit_test(test_flood_of_segments),
-        cmocka_unit_test(test_texts_are_kept),
+        cmocka_unit_test(test_behind_the_pixels), cmocka_unit_test(test_damage_behind_the_pixels),
+        cmocka_unit_test(test_flood_of_segments), cmocka_unit_test(test_texts_are_kept),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
