@@ -10,7 +10,7 @@
 #   --steps N        budget of each run [default: 6000]
 #   --pretrain N     steps of the float model [default: that of --steps]
 #   --seeds LIST     [default: 1,2,3]
-#   --tables LIST    of temperature,sbn,method,cost [default: all]
+#   --tables LIST    of parts,temperature,sbn,method,cost [default: all]
 #   --net NET        [default: vdsr]; --sbn-net NET: the same with norm sbn [default: vdsr-sbn]
 #   TRAIN-OPTION     for all runs alike, such as --batch 8 --precision bf16 -j 2
 #
@@ -31,7 +31,7 @@ fail() {
 program=$1
 out=$2
 shift 2
-data= val= init= steps=6000 pretrain= seeds=1,2,3 tables=temperature,sbn,method,cost net=vdsr sbn_net=vdsr-sbn
+data= val= init= steps=6000 pretrain= seeds=1,2,3 tables=parts,temperature,sbn,method,cost net=vdsr sbn_net=vdsr-sbn
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     [ $# -ge 2 ] || usage
     case $1 in
@@ -57,6 +57,11 @@ mkdir -p "$out/runs" || exit 1
 # What each row of the tables is: table, variant, run, W/A.
 rows() {
     cat <<'END'
+parts slb slb-1-32
+parts no-annealing slb-1-32-flat
+parts no-hard-weights-while-training slb-1-32-soft
+parts no-scale slb-1-32-scaleless
+parts no-float-start slb-1-32-random
 temperature exp slb-1-32
 temperature cos slb-1-32-cos
 temperature linear slb-1-32-linear
@@ -86,6 +91,8 @@ options() {
     slb-1-32-cos) echo "$(options slb-1-32)" --tschedule cos ;;
     slb-1-32-linear) echo "$(options slb-1-32)" --tschedule linear ;;
     slb-1-32-sgdr) echo "$(options slb-1-32)" --tschedule sgdr ;;
+    slb-1-32-flat) echo "$(options slb-1-32)" --tmax 1 ;;
+    slb-1-32-scaleless | slb-1-32-random) options slb-1-32 ;;
     slb-1-32-soft) echo "$(options slb-1-32)" --anneal-to 1 ;;
     sbn-*) echo "$(options slb-1-32)" --sbn "${1#sbn-}" ;;
     slb-2-32) echo --bits 2 --act-bits 32 --logit-lr 15 ;;
@@ -107,6 +114,14 @@ train() {
         --out "$model" "$@" || fail "$name, seed $seed: training failed or was stopped; the same command goes on"
 }
 
+# The network without learned scales.
+scaleless() {
+    file=$net
+    [ -e "$file" ] || file=$(dirname "$0")/../../nets/$net.net
+    sed 's/ norm//' "$file" >"$out/scaleless.net" || exit 1
+    echo "$out/scaleless.net"
+}
+
 wanted() {
     rows | awk -v tables=",$tables," 'index(tables, "," $1 ",") { print }'
 }
@@ -119,9 +134,14 @@ fi
 for run in $(wanted | awk '{ print $3 }' | sort -u); do
     for seed in $(echo "$seeds" | tr , ' '); do
         its_net=$net
-        case $run in sbn-*) its_net=$sbn_net ;; esac
-        # shellcheck disable=SC2046
-        train "$run" "$its_net" "$steps" "$seed" $(options "$run") --init "$init" "$@"
+        its_init="--init $init"
+        case $run in
+        sbn-*) its_net=$sbn_net ;;
+        *-scaleless) its_net=$(scaleless) ;;
+        *-random) its_init= ;;
+        esac
+        # shellcheck disable=SC2046,SC2086
+        train "$run" "$its_net" "$steps" "$seed" $(options "$run") $its_init "$@"
     done
 done
 
@@ -171,7 +191,7 @@ case ,$tables, in *,cost,*)
     ;;
 esac
 
-for table in temperature sbn method; do
+for table in parts temperature sbn method; do
     logs=
     for run in $(wanted | awk -v table=$table '$1 == table && $3 ~ /^(slb|sbn)/ { print $3 }'); do
         logs="$logs $out/runs/$run-s$first.safetensors.csv"

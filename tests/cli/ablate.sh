@@ -18,10 +18,10 @@ ablate() {
         --sbn-net tests/train/tiny-sbn.net --steps 4 --seeds 1,2 -- --batch 2 --patch 17 --val-every 4 -j 1 >"$work/log" 2>&1
 }
 ablate || fail "ablate.sh failed"
-[ "$(grep -c '^== ' "$work/log")" = 33 ] || fail "$(grep -c '^== ' "$work/log") runs, not 33"
-[ "$(wc -l <"$work/out/tables.csv")" = 55 ] || fail "tables.csv has $(wc -l <"$work/out/tables.csv") lines"
+[ "$(grep -c '^== ' "$work/log")" = 39 ] || fail "$(grep -c '^== ' "$work/log") runs, not 39"
+[ "$(wc -l <"$work/out/tables.csv")" = 70 ] || fail "tables.csv has $(wc -l <"$work/out/tables.csv") lines"
 [ "$(wc -l <"$work/out/cost.csv")" = 10 ] || fail "cost.csv has $(wc -l <"$work/out/cost.csv") lines"
-for table in temperature sbn method; do
+for table in parts temperature sbn method; do
     grep -q '<svg' "$work/out/gap-$table.html" || fail "no curves of $table"
 done
 awk -F, 'FNR == NR { if ($1 == "dorefa-2-32" && $4 == 3) { sum += $5; n++ } next }
