@@ -10,7 +10,8 @@
 
 typedef struct Settings {
     TextList data;
-    int act_bits, patch, seed, threads;
+    const char *val;
+    int act_bits, patch, seed, val_pictures, threads;
     bool overwrite;
 } Settings;
 
@@ -24,6 +25,11 @@ static const Option options[] = {
      "factor"},
     {0, "seed", OPTION_INT, offsetof(Settings, seed), "N", NULL, 0, 2147483647, "1", false,
      "of the choice of patches"},
+    {0, "val", OPTION_TEXT, offsetof(Settings, val), "DIR", NULL, 0, 0, NULL, false,
+     "folder of pictures to validate on; without it the model keeps its figures, which are those "
+     "of its old codes"},
+    {0, "val-pictures", OPTION_INT, offsetof(Settings, val_pictures), "N", NULL, 0, 1000000, "0",
+     false, "validate on the first N pictures; 0: on all"},
     {'y', "overwrite", OPTION_FLAG, offsetof(Settings, overwrite), NULL, NULL, 0, 0, NULL, false,
      "replace OUT if it exists"},
     {'j', "threads", OPTION_INT, offsetof(Settings, threads), "N", NULL, 1, 1024, NULL, false,
@@ -58,6 +64,8 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
                                      : g->enlarged ? 41
                                                    : 48 * g->scale,
                             .seed = (uint64_t)set->seed,
+                            .val = set->val,
+                            .val_pictures = set->val_pictures,
                             .threads = set->threads ? set->threads : slb_cpu_count()};
     if (!g->enlarged && how.patch % g->scale)
         s = slb_fail(err, SLB_E_USAGE, "--patch %d: must be a multiple of the network's factor, %d",

@@ -43,6 +43,16 @@ double slb_figures_gain(const char *figures, int scale)
     return f.psnr - f.bicubic;
 }
 
+void slb_figures_write(const int *scales, int count, const double *psnr, const double *bicubic,
+                       char *text, size_t bytes)
+{
+    size_t at = 0;
+    text[0] = 0;
+    for (int i = 0; i < count && at < bytes; i++)
+        at += (size_t)snprintf(text + at, bytes - at, "%sx%d %.4f dB (bicubic %.4f)",
+                               i ? ", " : "validation: ", scales[i], psnr[i], bicubic[i]);
+}
+
 SlbServes slb_scales_serve(const char *scales, int scale)
 {
     if (!scales || !*scales) return SLB_SERVES_UNTOLD;

@@ -1,8 +1,10 @@
-/* What a model's files say of how good it is: SlbModel.figures and .scales, read by the program. */
+/* What a model's files say of how good it is: SlbModel.figures and .scales, read and written by the
+ * program. */
 #ifndef SLBSR_NET_FIGURES_H
 #define SLBSR_NET_FIGURES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Mean PSNR on the validation pictures, dB. */
 typedef struct SlbFigure {
@@ -18,6 +20,10 @@ bool slb_figures_find(const char *figures, int scale, SlbFigure *figure);
 /* How much better than bicubic, in dB: what models that were validated on different pictures can
  * be compared by. 0 when that is not told for this scale. */
 double slb_figures_gain(const char *figures, int scale);
+
+/* The text for SlbModel.figures: of `count` scales, with psnr[i] and bicubic[i] in dB. */
+void slb_figures_write(const int *scales, int count, const double *psnr, const double *bicubic,
+                       char *text, size_t bytes);
 
 /* How a model with this text for SlbModel.scales (NULL is allowed) serves a scale. */
 typedef enum SlbServes {

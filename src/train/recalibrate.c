@@ -1,7 +1,12 @@
 #include "train/recalibrate.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/mem.h"
+#include "net/figures.h"
 #include "train/calibrate.h"
+#include "train/validate.h"
 
 enum { MAX_SCALES = 3 };
 
@@ -10,14 +15,18 @@ typedef struct Bed {
     SlbDataset dataset;
     SlbEngine *engine;
     SlbWeights *weights;
-    float *weight; /* OIHW floats of the largest convolution */
-    float *step;   /* [conv_count] */
+    SlbValidation *validation;
+    SlbWeights *validated; /* weights of its engine */
+    float *weight;         /* OIHW floats of the largest convolution */
+    float *step;           /* [conv_count] */
 } Bed;
 
 static void drop(Bed *bed)
 {
     slb_free(bed->step);
     slb_free(bed->weight);
+    slb_weights_free(bed->validated);
+    slb_validation_free(bed->validation);
     slb_weights_free(bed->weights);
     slb_engine_free(bed->engine);
     slb_dataset_free(&bed->dataset);
@@ -38,7 +47,7 @@ static int scales_of(const SlbModel *model, int scales[MAX_SCALES])
     return count;
 }
 
-static SlbStatus load_weights(const SlbModel *model, Bed *bed, SlbError *err)
+static SlbStatus create_room(const SlbModel *model, Bed *bed, SlbError *err)
 {
     size_t most = 0;
     for (int i = 0; i < model->graph->conv_count; i++) {
@@ -49,12 +58,20 @@ static SlbStatus load_weights(const SlbModel *model, Bed *bed, SlbError *err)
     }
     bed->weight = slb_alloc(most, sizeof *bed->weight);
     bed->step = slb_calloc((size_t)model->graph->conv_count, sizeof *bed->step);
-    if (!bed->weight || !bed->step) return slb_fail_memory(err, "the calibration");
-    for (int i = 0; i < model->graph->conv_count; i++) {
+    return bed->weight && bed->step ? SLB_OK : slb_fail_memory(err, "the calibration");
+}
+
+/* Weights of the model and the steps that are known by now. */
+static SlbStatus create_weights(const SlbModel *model, const SlbEngine *engine, Bed *bed,
+                                SlbWeights **weights, SlbError *err)
+{
+    SlbStatus s = slb_weights_create(engine, weights, err);
+    for (int i = 0; s == SLB_OK && i < model->graph->conv_count; i++) {
         slb_conv_effective(&model->conv[i], bed->weight);
-        slb_weights_set(bed->weights, bed->engine, i, bed->weight, model->conv[i].bias);
+        slb_weights_set(*weights, engine, i, bed->weight, model->conv[i].bias);
+        slb_weights_set_step(*weights, engine, i, bed->step[i]);
     }
-    return SLB_OK;
+    return s;
 }
 
 static SlbStatus calibrate(const SlbModel *model, const SlbRecalibration *how, Bed *bed,
@@ -74,12 +91,33 @@ static SlbStatus calibrate(const SlbModel *model, const SlbRecalibration *how, B
     SlbStatus s = slb_dataset_load(how->data, how->data_count, patch.channels, (uint32_t)how->patch,
                                    how->threads, &bed->dataset, err);
     if (s == SLB_OK) s = slb_engine_create(g, &form, &cpu, &bed->engine, err);
-    if (s == SLB_OK) s = slb_weights_create(bed->engine, &bed->weights, err);
-    if (s == SLB_OK) s = load_weights(model, bed, err);
+    if (s == SLB_OK) s = create_weights(model, bed->engine, bed, &bed->weights, err);
     if (s == SLB_OK)
         s = slb_calibrate(bed->engine, g, bed->weights, &bed->dataset, patch, scales, scale_count,
                           PATCHES, how->act_bits, bed->step, err);
     return s;
+}
+
+/* What the model's figures become. */
+static SlbStatus measure(const SlbModel *model, const SlbRecalibration *how, Bed *bed,
+                         char **figures, SlbError *err)
+{
+    int scales[MAX_SCALES] = {0}, scale_count = scales_of(model, scales);
+    double psnr[MAX_SCALES];
+    char text[256];
+    SlbCpu cpu;
+    (void)slb_cpu_detect(&cpu);
+    SlbStatus s =
+        slb_validation_create(how->val, how->val_pictures, model->graph, how->act_bits, scales,
+                              scale_count, &cpu, how->threads, NULL, &bed->validation, err);
+    const SlbEngine *engine = s == SLB_OK ? slb_validation_engine(bed->validation) : NULL;
+    if (s == SLB_OK) s = create_weights(model, engine, bed, &bed->validated, err);
+    if (s == SLB_OK) s = slb_validation_run(bed->validation, bed->validated, psnr, err);
+    if (s != SLB_OK) return s;
+    slb_figures_write(scales, scale_count, psnr, slb_validation_bicubic(bed->validation), text,
+                      sizeof text);
+    *figures = strdup(text);
+    return *figures ? SLB_OK : slb_fail_memory(err, "the calibration");
 }
 
 SlbStatus slb_recalibrate(SlbModel *model, const SlbRecalibration *how, SlbError *err)
@@ -89,11 +127,17 @@ SlbStatus slb_recalibrate(SlbModel *model, const SlbRecalibration *how, SlbError
                         "a model of float weights has no activation codes; take one of 1, 2 or 4 "
                         "bits");
     Bed bed = {0};
-    SlbStatus s = how->act_bits == 32 ? SLB_OK : calibrate(model, how, &bed, err);
+    char *figures = NULL;
+    SlbStatus s = create_room(model, &bed, err);
+    if (s == SLB_OK && how->act_bits < 32) s = calibrate(model, how, &bed, err);
+    if (s == SLB_OK && how->val) s = measure(model, how, &bed, &figures, err);
     if (s == SLB_OK) {
-        for (int i = 0; i < model->graph->conv_count; i++)
-            model->conv[i].in_step = bed.step ? bed.step[i] : 0.0f;
+        for (int i = 0; i < model->graph->conv_count; i++) model->conv[i].in_step = bed.step[i];
         model->act_bits = how->act_bits;
+    }
+    if (figures) {
+        free(model->figures);
+        model->figures = figures;
     }
     drop(&bed);
     return s;

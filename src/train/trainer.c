@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/figures.h"
 #include "train/run.h"
 #include "train/trainlog.h"
 
@@ -177,22 +178,11 @@ static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
     return SLB_OK;
 }
 
-/* "x2 36.90 (bicubic 33.60), ..." */
-static void figures_of(const Run *run, const Progress *p, char *text, size_t bytes)
-{
-    const SlbTrainOptions *o = run->options;
-    text[0] = 0;
-    for (int i = 0; p->any_validation && i < o->scale_count; i++)
-        snprintf(text + strlen(text), bytes - strlen(text), "%sx%d %.4f dB (bicubic %.4f)",
-                 i ? ", " : "validation: ", o->scales[i], p->psnr[i],
-                 slb_validation_bicubic(run->validation)[i]);
-}
-
 static SlbStatus train(Run *run, SlbError *err)
 {
     Clock clock = {.started = slb_seconds(), .saved = slb_seconds(), .first_step = run->now.step};
     Progress progress = {0};
-    char figures[256];
+    char figures[256] = "";
     SlbStatus s = begin_log(run, err);
     if (s == SLB_OK) s = loop(run, &clock, &progress, err);
     if (s == SLB_OK && run->validation && !progress.any_validation) { /* resumed at the end */
@@ -200,7 +190,9 @@ static SlbStatus train(Run *run, SlbError *err)
         progress.any_validation = s == SLB_OK;
     }
     if (s != SLB_OK) return s;
-    figures_of(run, &progress, figures, sizeof figures);
+    if (progress.any_validation)
+        slb_figures_write(run->options->scales, run->options->scale_count, progress.psnr,
+                          slb_validation_bicubic(run->validation), figures, sizeof figures);
     return run_finish(run, figures, err);
 }
 

@@ -22,6 +22,22 @@ static void test_psnr_and_bicubic_by_scale(void **state)
     assert_true(slb_figures_gain(text, 4) == 0.0);
 }
 
+static void test_what_is_written_is_read(void **state)
+{
+    (void)state;
+    const int scales[] = {2, 4};
+    const double psnr[] = {37.8592, 31.2764}, bicubic[] = {35.7109, 28.1};
+    char text[256], little[20];
+    SlbFigure f;
+    slb_figures_write(scales, 2, psnr, bicubic, text, sizeof text);
+    for (int i = 0; i < 2; i++) {
+        assert_true(slb_figures_find(text, scales[i], &f));
+        assert_true(f.psnr == psnr[i] && f.bicubic == bicubic[i]);
+    }
+    slb_figures_write(scales, 2, psnr, bicubic, little, sizeof little);
+    assert_string_equal(little, "validation: x2 37.8");
+}
+
 static void test_what_is_not_told_is_not_found(void **state)
 {
     (void)state;
@@ -54,6 +70,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_psnr_and_bicubic_by_scale),
+        cmocka_unit_test(test_what_is_written_is_read),
         cmocka_unit_test(test_what_is_not_told_is_not_found),
         cmocka_unit_test(test_one_scale_serves_nothing_else),
     };
