@@ -237,17 +237,25 @@ static void parameter_grads(Run *run, const SlbGrads *total, bool hard)
     }
 }
 
-/* A loss that is no number, or one that jumps: several times what is usual, both as it is (a batch
- * of smooth patches has a small loss, whatever the network does) and beside that of the untouched
- * input (a batch of difficult patches has a large one). */
-static bool astray(const Run *run, double loss, double baseline, double norm)
+/* Several times what is usual, both as it is (a batch of smooth patches has a small loss, whatever
+ * the network does) and beside that of the untouched input (a batch of difficult patches has a
+ * large one). */
+static bool jumps(const SlbTrainState *now, double loss, double baseline)
 {
     const double several = 5.0;
     const long settled = 20; /* steps before which nothing is usual */
-    const SlbTrainState *now = &run->now;
-    if (!isfinite(loss) || !isfinite(norm)) return true;
     return now->step >= settled && loss > several * now->usual_loss &&
            loss * now->usual_baseline > several * baseline * now->usual_loss;
+}
+
+/* A loss that is no number, or one that stays up where it jumped to: a single one may be a batch
+ * unlike all others, to a network that knows the others by heart. */
+static bool astray(Run *run, double loss, double baseline, double norm)
+{
+    enum { STAYS = 3 };
+    if (!isfinite(loss) || !isfinite(norm)) return true;
+    run->jumps = jumps(&run->now, loss, baseline) ? run->jumps + 1 : 0;
+    return run->jumps == STAYS;
 }
 
 static void remember(SlbTrainState *now, double loss, double baseline)
@@ -268,6 +276,7 @@ static SlbStatus fall_back(Run *run, SlbError *err)
                         "try a lower --lr",
                         run->options->out, step, run->good.step);
     slb_state_copy(&run->good, &run->now);
+    run->jumps = 0;
     run->now.rate_factor *= 0.5;
     run->fallen = true;
     run->fell_at = step;
@@ -317,9 +326,9 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
     clock[5] = slb_seconds();
     add_times(&run->times, clock);
     run->norm = norm;
-    remember(&run->now, *loss, *baseline);
+    if (!run->jumps) remember(&run->now, *loss, *baseline);
     run->now.step++;
-    if (run->now.step % SLB_GOOD_EVERY == 0) {
+    if (run->now.step % SLB_GOOD_EVERY == 0 && !run->jumps) {
         slb_state_copy(&run->now, &run->good);
         run->fallen = run->fallen && run->now.step <= run->fell_at;
     }

@@ -113,6 +113,41 @@ static void test_falls_back(void **state)
     assert_false(exists("fall"));
 }
 
+/* A single batch whose loss is far above the usual changes nothing, also where the state would have
+ * been kept; a third one in a row leads back to the state before the first. */
+static void test_one_jump_is_no_fall(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("jump"), 2);
+    Run run;
+    SlbError err = {0};
+    double loss, baseline, usual;
+    o.steps = 100;
+    assert_int_equal(run_create(&run, &o, &err), SLB_OK);
+    steps(&run, 29);
+    usual = run.now.usual_loss;
+    run.now.usual_loss = usual * 1e-3; /* the next loss jumps */
+    assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_OK);
+    assert_int_equal(run.now.step, 30);
+    assert_int_equal(run.good.step, 20); /* not kept */
+    assert_true(run.now.usual_loss == usual * 1e-3);
+    run.now.usual_loss = usual;
+    steps(&run, 40);
+    assert_int_equal(run.good.step, 40);
+    assert_false(run.fallen);
+    steps(&run, 48);
+    run.now.usual_loss *= 1e-3;
+    for (int i = 0; i < 2; i++) assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_OK);
+    assert_int_equal(run.now.step, 50);
+    assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_OK);
+    assert_int_equal(run.now.step, 40);
+    assert_true(run.fallen && run.now.rate_factor == 0.5);
+    assert_true(run.now.usual_loss > usual * 1e-2);
+    steps(&run, 50);
+    assert_int_equal(run.good.step, 50);
+    run_free(&run);
+}
+
 /* The average of the parameters is what is written: with it, the model is another one, and the run
  * still goes on exactly. */
 static void test_average(void **state)
@@ -144,6 +179,7 @@ int main(void)
         cmocka_unit_test(test_saver),
         cmocka_unit_test(test_resume_other_recipe),
         cmocka_unit_test(test_falls_back),
+        cmocka_unit_test(test_one_jump_is_no_fall),
         cmocka_unit_test(test_average),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
