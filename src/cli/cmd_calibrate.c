@@ -85,8 +85,9 @@ const Command cmd_calibrate = {
     .summary = "Other activation codes for a finished low-bit model",
     .notes =
         "The steps of the codes are chosen anew, by the smallest squared error on random patches; "
-        "weights stay as they are. Codes of 7 bits run faster than those of 8: 3x3 layers need "
-        "a third fewer products. For 4 bits and less a model has to be trained for them, see "
+        "weights stay as they are. Codes of 7 bits run faster than those of 8: 3x3 layers "
+        "whose input has no sign need a third fewer products; where it has one, it is an eighth "
+        "bit. For 4 bits and less a model has to be trained for them, see "
         "'slbsr train --act-bits'.",
     .example = "slbsr calibrate vdsr-w2 fast.safetensors --data photos --act-bits 7",
     .options = options,

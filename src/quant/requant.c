@@ -7,7 +7,7 @@
 
 SlbCodes slb_codes(int bits, bool positive)
 {
-    int count = 1 << bits;
+    int count = 1 << (bits == 7 && !positive ? 8 : bits);
     if (positive) return (SlbCodes){.zero = 0, .most = count - 1};
     if (bits == 1) return (SlbCodes){.zero = 1, .most = 2, .sign = true};
     return (SlbCodes){.zero = count / 2, .most = count - 1};

@@ -42,8 +42,12 @@ void slb_requant_free(SlbRequant *requant);
 /* The codes of activations: code c means (c - zero) * step.
  *
  *   bits  of tensors that are never below 0   of others
- *   a     zero 0, codes 0..2^a - 1            zero 2^(a-1), codes 0..2^a - 1        (a: 8, 7, 4, 2)
+ *   a     zero 0, codes 0..2^a - 1            zero 2^(a-1), codes 0..2^a - 1        (a: 8, 4, 2)
+ *   7     zero 0, codes 0..127                zero 128, codes 0..255: a sign besides
  *   1     zero 0, codes 0 and 1               zero 1, codes 0 and 2: -step and +step
+ *
+ * Of 7 bits the kernels of kern/conv_u8_narrow.h take less time, but only without a sign; with one
+ * the eighth bit costs nothing.
  *
  * Pixels beyond the border have the code `zero`: exactly 0. */
 typedef struct SlbCodes {

@@ -153,7 +153,8 @@ static void test_codes_with_and_without_a_sign(void **state)
         {2, false, -0.5f, 1},   {2, false, -99.0f, 0}, {2, false, 99.0f, 3},
         {1, true, 0.3f, 1},     {1, true, 0.2f, 0},    {1, false, 0.001f, 2},
         {1, false, 0.0f, 2},    {1, false, -0.0f, 2},  {1, false, -1e-9f, 0},
-        {1, false, NAN, 0},
+        {1, false, NAN, 0},     {7, true, 99.0f, 127}, {7, true, -1.0f, 0},
+        {7, false, 0.5f, 129},  {7, false, -99.0f, 0}, {7, false, 99.0f, 255},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         SlbCodes codes = slb_codes(cases[i].bits, cases[i].positive);
