@@ -9,6 +9,7 @@ file itself); OUT.svg draws gain over time. Run it on a machine that does nothin
 """
 import argparse
 import csv
+import itertools
 import json
 import math
 import subprocess
@@ -73,12 +74,12 @@ def draw(rows, path):
             out.append(f'<circle cx="{at:.1f}" cy="{level:.1f}" r="5" fill="{COLORS[row["weight_bits"]]}"/>')
         for row in points:
             at, level = x(row["ms_per_megapixel"]), y(row["gain"])
-            right = at < panel * width + width * 0.6
-            room = 7 * len(row["model"])
-            for below in (0, -14, 14, -28, 28, -42, 42):
+            room = 6.5 * len(row["model"])
+            for below, right in itertools.product((0, -14, 14, -28, 28, -42, 42), (True, False)):
                 begin = at + 9 if right else at - 9 - room
                 box = (begin, level + below - 7, begin + room, level + below + 6)
-                if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in placed):
+                if begin > panel * width + left - 20 and begin + room < (panel + 1) * width + 20 and not any(
+                        box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in placed):
                     break
             placed.append(box)
             if below:
