@@ -87,6 +87,7 @@ SlbStatus slb_png_take_texts(png_structp png, png_infop info, const char *xmp_ke
 
 void slb_png_put_texts(png_structp png, png_infop info, const SlbBlock *texts)
 {
+    if (!texts->data) return;
     unsigned char *at = texts->data, *end = at + texts->bytes;
     while (at < end) {
         Head head;
