@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <slbsr.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -110,13 +111,46 @@ static void test_into_a_buffer_of_the_callers(void **state)
     slbsr_image_free(&want);
 }
 
+static bool is_same(const SlbsrImage *a, const SlbsrImage *b)
+{
+    assert_int_equal(a->height, b->height);
+    for (uint32_t y = 0; y < a->height; y++)
+        if (memcmp((unsigned char *)a->data + y * a->stride_bytes,
+                   (unsigned char *)b->data + y * b->stride_bytes, a->width * (size_t)a->channels))
+            return false;
+    return true;
+}
+
+/* Bits take one of the built-in models, the best of them. */
+static void test_bits_choose_a_model(void **state)
+{
+    (void)state;
+    SlbsrError error;
+    SlbsrImage in = picture(11, 10, 3, 8, 0), chosen = {0};
+    SlbsrOptions options = defaults();
+    int found = 0;
+    assert_done(slbsr_upscale(&options, &in, &chosen, &error), &error);
+    options.bits = 0;
+    for (int i = 0; (options.model = slbsr_model_name(i)); i++) {
+        SlbsrImage out = {0};
+        if (slbsr_upscale(&options, &in, &out, &error) != SLBSR_OK) continue; /* another factor */
+        if (is_same(&out, &chosen)) {
+            assert_non_null(strstr(options.model, "-w1"));
+            found++;
+        }
+        slbsr_image_free(&out);
+    }
+    assert_int_equal(found, 1);
+    slbsr_image_free(&chosen);
+    free(in.data);
+}
+
 static void test_models_come_from_everywhere(void **state)
 {
     (void)state;
     SlbsrError error;
-    SlbsrImage in = picture(11, 10, 3, 8, 0), out[4] = {{0}};
-    SlbsrOptions by_bits = defaults(), by_name = defaults(), by_file = defaults(),
-                 by_data = defaults();
+    SlbsrImage in = picture(11, 10, 3, 8, 0), out[3] = {{0}};
+    SlbsrOptions by_name = defaults(), by_file = defaults(), by_data = defaults();
     FILE *file = fopen(model_path, "rb");
     assert_non_null(file);
     void *data = malloc(1 << 20);
@@ -127,23 +161,23 @@ static void test_models_come_from_everywhere(void **state)
     by_file.model_file = model_path;
     by_data.model_data = data;
     by_data.model_bytes = bytes;
-    const SlbsrOptions *options[] = {&by_bits, &by_name, &by_file, &by_data};
-    for (int i = 0; i < 4; i++) {
+    const SlbsrOptions *options[] = {&by_name, &by_file, &by_data};
+    for (int i = 0; i < 3; i++) {
         assert_done(slbsr_upscale(options[i], &in, &out[i], &error), &error);
         assert_same(&out[i], &out[0]);
     }
     by_data.model_bytes = bytes / 2;
-    assert_int_equal(slbsr_upscale(&by_data, &in, &out[3], &error), SLBSR_E_MODEL);
+    assert_int_equal(slbsr_upscale(&by_data, &in, &out[2], &error), SLBSR_E_MODEL);
     by_name.model = "vdsr-w0";
-    assert_int_equal(slbsr_upscale(&by_name, &in, &out[3], &error), SLBSR_E_MISSING);
+    assert_int_equal(slbsr_upscale(&by_name, &in, &out[2], &error), SLBSR_E_MISSING);
     assert_non_null(strstr(error.text, "vdsr-w0"));
     by_name.bits = 2;
-    assert_int_equal(slbsr_upscale(&by_name, &in, &out[3], &error), SLBSR_E_ARGUMENT);
+    assert_int_equal(slbsr_upscale(&by_name, &in, &out[2], &error), SLBSR_E_ARGUMENT);
     int names = 0;
     while (slbsr_model_name(names)) names++;
     assert_true(names >= 3);
     assert_null(slbsr_model_name(-1));
-    for (int i = 0; i < 4; i++) slbsr_image_free(&out[i]);
+    for (int i = 0; i < 3; i++) slbsr_image_free(&out[i]);
     free(data);
     free(in.data);
 }
@@ -450,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_call),
         cmocka_unit_test(test_into_a_buffer_of_the_callers),
+        cmocka_unit_test(test_bits_choose_a_model),
         cmocka_unit_test(test_models_come_from_everywhere),
         cmocka_unit_test(test_rows_give_the_same_as_one_call),
         cmocka_unit_test(test_wrong_rows_are_refused),
