@@ -29,7 +29,7 @@ bool run_is_soft(const Run *run)
     return run->options->bits < 32 && run->method->annealed && !run_is_hard(run);
 }
 
-double run_sharpness(const Run *run)
+static double sharpness_at(const Run *run, long step)
 {
     const SlbTrainOptions *o = run->options;
     const SlbSharpness how = {.tempering = o->tempering,
@@ -37,7 +37,12 @@ double run_sharpness(const Run *run)
                               .from = share_of(run, o->anneal_from),
                               .to = share_of(run, o->anneal_to),
                               .end = o->sharpness};
-    return slb_sharpness_at(&how, run->now.step);
+    return slb_sharpness_at(&how, step);
+}
+
+double run_sharpness(const Run *run)
+{
+    return sharpness_at(run, run->now.step);
 }
 
 double run_rate(const Run *run)
@@ -237,14 +242,27 @@ static void parameter_grads(Run *run, const SlbGrads *total, bool hard)
     }
 }
 
+enum { SETTLED = 20 }; /* steps before which nothing is usual */
+
+/* Steps since the start, or since a restart of the search, whose soft weights lose what the hard
+ * ones had learned; SETTLED stands for more. */
+static long steps_so_far(const Run *run)
+{
+    long step = run->now.step, n = 0;
+    while (n < step && n < SETTLED &&
+           sharpness_at(run, step - n) >= sharpness_at(run, step - n - 1))
+        n++;
+    return n;
+}
+
 /* Several times what is usual, both as it is (a batch of smooth patches has a small loss, whatever
  * the network does) and beside that of the untouched input (a batch of difficult patches has a
  * large one). */
-static bool jumps(const SlbTrainState *now, double loss, double baseline)
+static bool jumps(const Run *run, double loss, double baseline)
 {
     const double several = 5.0;
-    const long settled = 20; /* steps before which nothing is usual */
-    return now->step >= settled && loss > several * now->usual_loss &&
+    const SlbTrainState *now = &run->now;
+    return steps_so_far(run) == SETTLED && loss > several * now->usual_loss &&
            loss * now->usual_baseline > several * baseline * now->usual_loss;
 }
 
@@ -254,13 +272,14 @@ static bool astray(Run *run, double loss, double baseline, double norm)
 {
     enum { STAYS = 3 };
     if (!isfinite(loss) || !isfinite(norm)) return true;
-    run->jumps = jumps(&run->now, loss, baseline) ? run->jumps + 1 : 0;
+    run->jumps = jumps(run, loss, baseline) ? run->jumps + 1 : 0;
     return run->jumps == STAYS;
 }
 
-static void remember(SlbTrainState *now, double loss, double baseline)
+static void remember(Run *run, double loss, double baseline)
 {
-    const double follow = now->step ? 0.02 : 1.0;
+    SlbTrainState *now = &run->now;
+    const double follow = steps_so_far(run) ? 0.02 : 1.0;
     now->usual_loss += follow * (loss - now->usual_loss);
     now->usual_baseline += follow * (baseline - now->usual_baseline);
 }
@@ -326,7 +345,7 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
     clock[5] = slb_seconds();
     add_times(&run->times, clock);
     run->norm = norm;
-    if (!run->jumps) remember(&run->now, *loss, *baseline);
+    if (!run->jumps) remember(run, *loss, *baseline);
     run->now.step++;
     if (run->now.step % SLB_GOOD_EVERY == 0 && !run->jumps) {
         slb_state_copy(&run->now, &run->good);

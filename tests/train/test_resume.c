@@ -148,6 +148,33 @@ static void test_one_jump_is_no_fall(void **state)
     run_free(&run);
 }
 
+/* What was usual is not any more where the search begins anew. */
+static void test_restart_is_no_fall(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("anew"), 2);
+    Run run;
+    SlbError err = {0};
+    double loss, baseline;
+    o.steps = 100;
+    o.tempering = SLB_TEMPER_SGDR;
+    o.restarts = 1;
+    o.anneal_from = 0;
+    o.anneal_to = 1;
+    o.sharpness = 1000;
+    assert_int_equal(run_create(&run, &o, &err), SLB_OK);
+    double before = run_sharpness(&run);
+    while (run.now.step < 90) {
+        long step = run.now.step;
+        double now = run_sharpness(&run);
+        if (now < before) run.now.usual_loss *= 1e-3; /* all that come are far above */
+        before = now;
+        assert_int_equal(run_step(&run, &loss, &baseline, &err), SLB_OK);
+        assert_int_equal(run.now.step, step + 1);
+    }
+    run_free(&run);
+}
+
 /* The average of the parameters is what is written: with it, the model is another one, and the run
  * still goes on exactly. */
 static void test_average(void **state)
@@ -180,6 +207,7 @@ int main(void)
         cmocka_unit_test(test_resume_other_recipe),
         cmocka_unit_test(test_falls_back),
         cmocka_unit_test(test_one_jump_is_no_fall),
+        cmocka_unit_test(test_restart_is_no_fall),
         cmocka_unit_test(test_average),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
