@@ -8,8 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 command -v gcov >/dev/null && command -v python3 >/dev/null || { echo "gcov or python3 is missing"; exit 77; }
 build=build-coverage
 mkdir -p $build
-cmake -B $build -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS="--coverage -O1" -DCMAKE_SHARED_LINKER_FLAGS=--coverage \
-    >$build/log 2>&1 && cmake --build $build -j"$(nproc)" >>$build/log 2>&1 || { tail -n 30 $build/log; exit 1; }
+cmake -B $build -DSLBSR_COVERAGE=ON >$build/log 2>&1 && cmake --build $build -j"$(nproc)" >>$build/log 2>&1 || { tail -n 30 $build/log; exit 1; }
 find $build -name '*.gcda' -delete
 # Not those that build the program anew, emulate a processor or want hours of a quick machine. What a test finds is no
 # matter here: others run them.
