@@ -14,8 +14,10 @@ find $build -name '*.gcda' -delete
 # matter here: others run them. Each on one processor alone: threads would wait for each other's counters all the time.
 n=$(nproc)
 for i in $(seq "$n"); do
-    taskset -c $((i - 1)) ctest --test-dir $build -I "$i,,$n" --timeout 600 \
-        -E '^(cross_.*|fault_.*|cli_(install|library|package|fetch|mpi|kill|sets)|test_(official|psnr|onnx.*))$' \
+    pin="taskset -c $((i - 1))"
+    $pin true 2>/dev/null || pin=
+    $pin ctest --test-dir $build -I "$i,,$n" --timeout 600 \
+        -E '^(cross_.*|fault_.*|cli_(install|library|package|fetch|mpi|kill|sets|pixels)|test_(official|psnr|onnx.*))$' \
         >>"$build/log.$i" 2>&1 &
 done
 wait
