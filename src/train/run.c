@@ -244,15 +244,18 @@ static void parameter_grads(Run *run, const SlbGrads *total, bool hard)
 
 enum { SETTLED = 20 }; /* steps before which nothing is usual */
 
-/* Steps since the start, or since a restart of the search, whose soft weights lose what the hard
- * ones had learned; SETTLED stands for more. */
-static long steps_so_far(const Run *run)
+/* The first step, or a restart of the search, whose soft weights lose what the hard ones had
+ * learned. */
+static bool begins_anew(const Run *run, long step)
 {
-    long step = run->now.step, n = 0;
-    while (n < step && n < SETTLED &&
-           sharpness_at(run, step - n) >= sharpness_at(run, step - n - 1))
-        n++;
-    return n;
+    return step == 0 || sharpness_at(run, step) < sharpness_at(run, step - 1);
+}
+
+static bool is_settled(const Run *run)
+{
+    for (long n = 0; n < SETTLED; n++)
+        if (begins_anew(run, run->now.step - n)) return false;
+    return true;
 }
 
 /* Several times what is usual, both as it is (a batch of smooth patches has a small loss, whatever
@@ -262,8 +265,8 @@ static bool jumps(const Run *run, double loss, double baseline)
 {
     const double several = 5.0;
     const SlbTrainState *now = &run->now;
-    return steps_so_far(run) == SETTLED && loss > several * now->usual_loss &&
-           loss * now->usual_baseline > several * baseline * now->usual_loss;
+    return loss > several * now->usual_loss &&
+           loss * now->usual_baseline > several * baseline * now->usual_loss && is_settled(run);
 }
 
 /* A loss that is no number, or one that stays up where it jumped to: a single one may be a batch
@@ -279,7 +282,7 @@ static bool astray(Run *run, double loss, double baseline, double norm)
 static void remember(Run *run, double loss, double baseline)
 {
     SlbTrainState *now = &run->now;
-    const double follow = steps_so_far(run) ? 0.02 : 1.0;
+    const double follow = begins_anew(run, now->step) ? 1.0 : 0.02;
     now->usual_loss += follow * (loss - now->usual_loss);
     now->usual_baseline += follow * (baseline - now->usual_baseline);
 }

@@ -49,12 +49,11 @@ typedef struct Run {
     int act_bits;            /* of the inputs of low layers: 32, 8, 7, 4, 2, 1 */
     SlbCpu cpu;
     SlbGraph *graph;
-    SlbTrainState now; /* what the next step starts from */
-    SlbTrainState
-        good;     /* as it was at the last multiple of SLB_GOOD_EVERY steps with a usual loss */
-    int jumps;    /* the last so many losses were far above the usual; 0 in a good state */
-    bool fallen;  /* the run fell back, and has not come past that step yet */
-    long fell_at; /* the step it fell at */
+    SlbTrainState now;  /* what the next step starts from */
+    SlbTrainState good; /* as it was at the last multiple of SLB_GOOD_EVERY whose loss was usual */
+    int jumps;          /* the last so many losses were far above the usual; 0 in a good state */
+    bool fallen;        /* the run fell back, and has not come past that step yet */
+    long fell_at;       /* the step it fell at */
     SlbSaver *saver;
     float **effective; /* [conv_count] OIHW: weights, then their gradients */
     SlbEngine *engine;
