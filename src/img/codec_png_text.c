@@ -50,7 +50,10 @@ static size_t packed_bytes(const png_text *text)
 
 static unsigned char *pack(const png_text *text, unsigned char *to)
 {
-    const Head head = {text->compression, text_bytes(text)};
+    Head head;
+    memset(&head, 0, sizeof head); /* its padding too: equal texts are equal blocks */
+    head.kind = text->compression;
+    head.bytes = text_bytes(text);
     const char *strings[] = {text->key, or_empty(text->lang), or_empty(text->lang_key)};
     memcpy(to, &head, sizeof head);
     to += sizeof head;
