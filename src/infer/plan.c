@@ -199,51 +199,6 @@ static SlbStatus add_node(Maker *m, int index)
     return SLB_OK;
 }
 
-/* Pixels of a source that a step needs beyond those of its own range of pixels; a shuffle's source
- * has fewer, larger ones. */
-static int source_halo(const Step *s)
-{
-    if (s->kind == STEP_SHUFFLE) return (s->halo + s->factor - 1) / s->factor;
-    return s->halo + step_reach(s);
-}
-
-/* A tick is a row of the output. At tick t, those steps of which `every` divides t make row t /
- * every + halo of their tensors, in the order of the network. What they read is there by then:
- *
- * A source at the same resolution makes a row at the same ticks, and is `reach` or more rows ahead.
- * The reader is source's halo - its own halo rows behind and reaches `reach` rows further back: so
- * many rows, and the newest, must be kept.
- *
- * A shuffle by R at t / every = a R + b, 0 <= b < R, reads row (a R + b + halo) / R, rounded
- * down, which is at most a + halo / R, rounded up; there are rows up to a + source's halo. It is at
- * least a + halo / R, rounded down: so many rows must be kept. */
-static void lay_out(SlbPlan *plan)
-{
-    plan->steps[plan->step_count - 1].ring = 1;
-    for (int i = plan->step_count - 1; i >= 0; i--) {
-        const Step *s = &plan->steps[i];
-        if (s->ring == 0) continue; /* a branch that leads nowhere */
-        if (s->halo * s->every > plan->lead) plan->lead = s->halo * s->every;
-        for (int k = 0; k < 2; k++) {
-            if (s->source[k] < 0) continue;
-            Step *from = &plan->steps[s->source[k]];
-            from->ring = 1;
-            if (from->halo < source_halo(s)) from->halo = source_halo(s);
-        }
-    }
-    plan->radius = plan->steps[0].halo;
-    for (int i = plan->step_count - 1; i >= 0; i--) {
-        const Step *s = &plan->steps[i];
-        for (int k = 0; k < 2; k++) {
-            if (s->ring == 0 || s->source[k] < 0) continue;
-            Step *from = &plan->steps[s->source[k]];
-            int behind = s->kind == STEP_SHUFFLE ? s->halo / s->factor : s->halo - step_reach(s);
-            int rows = from->halo - behind + 1;
-            if (from->ring < rows) from->ring = rows;
-        }
-    }
-}
-
 static SlbStatus check(const SlbModel *model, const SlbPlanOptions *options, SlbError *err)
 {
     if (options->threads < 1) return slb_fail(err, SLB_E_USAGE, "threads: at least 1 is needed");
@@ -278,7 +233,7 @@ SlbStatus slb_plan_create(const SlbModel *model, const SlbPlanOptions *options, 
         slb_plan_free(m.plan);
         return status;
     }
-    lay_out(m.plan);
+    slb_plan_lay_out(m.plan);
     *plan = m.plan;
     return SLB_OK;
 }

@@ -4,14 +4,16 @@
 #include "kern/edge.h"
 #include "kern/tensor.h"
 
+enum { CHUNK_FLOATS = 4096 }; /* 16 KiB: a tensor's part of the first-level cache */
+
 /* The pixel (x, y) of a tensor: x may be one beyond the columns held, y outside the picture. */
 static const void *pixel(const Task *t, int step, int64_t x, int64_t y)
 {
     const View *v = &t->views[step];
     bool inside = y >= 0 && y < v->height;
     const unsigned char *row =
-        inside ? v->rows + (size_t)((y - v->y0) % v->ring) * v->row_bytes : v->outside;
-    return row + (size_t)(x - v->x0 + 1) * v->pixel_bytes;
+        inside ? v->rows + (size_t)((y - v->top) % v->ring) * v->row_bytes : v->outside;
+    return row + (size_t)(x - v->left + 1) * v->pixel_bytes;
 }
 
 static void *output_row(const Task *t, int step, int64_t y)
@@ -129,66 +131,106 @@ static void run_input(const Task *t, int step, int64_t y)
            task_columns(t, step) * channels * sizeof(float));
 }
 
-/* How a pass over a row goes: all of it at once where the tensors have the same stride, else pixel
+/* A part of a row, for the steps that make a pixel of those at the same place. */
+typedef struct Part {
+    const Task *task;
+    const Step *step;
+    int index;    /* of the step */
+    int64_t x, y; /* its first pixel */
+    size_t pixels;
+} Part;
+
+static size_t source_stride(const Part *part, int which)
+{
+    return part->task->run->plan->steps[part->step->source[which]].stride;
+}
+
+static const float *source(const Part *part, int which)
+{
+    return pixel(part->task, part->step->source[which], part->x, part->y);
+}
+
+static void *result(const Part *part)
+{
+    return (void *)pixel(part->task, part->index, part->x, part->y);
+}
+
+/* How a pass over a part goes: all of it at once where the tensors have the same stride, else pixel
  * by pixel. */
 typedef struct Pass {
     size_t times, count; /* calls, elements of each */
 } Pass;
 
-static Pass pass_of(const Task *t, int step, size_t stride, size_t other_stride)
+static Pass pass_of(const Part *part, size_t stride, size_t other_stride)
 {
-    const Step *s = &t->run->plan->steps[step];
-    size_t pixels = task_columns(t, step);
-    if (stride == s->stride && other_stride == s->stride) return (Pass){1, pixels * stride};
-    return (Pass){pixels, (size_t)s->channels};
+    const Step *s = part->step;
+    if (stride == s->stride && other_stride == s->stride) return (Pass){1, part->pixels * stride};
+    return (Pass){part->pixels, (size_t)s->channels};
 }
 
-static void run_add(const Task *t, int step, int64_t y)
+static void run_add(const Part *part, const SlbTensorOps *ops)
 {
-    const Step *s = &t->run->plan->steps[step];
-    int64_t x0 = t->views[step].x0;
-    const float *a = pixel(t, s->source[0], x0, y), *b = pixel(t, s->source[1], x0, y);
-    size_t a_stride = t->run->plan->steps[s->source[0]].stride;
-    size_t b_stride = t->run->plan->steps[s->source[1]].stride;
-    float *out = output_row(t, step, y);
-    Pass pass = pass_of(t, step, a_stride, b_stride);
-    const SlbTensorOps *ops = slb_tensor_ops(t->run->plan->options.level);
+    size_t stride = part->step->stride, a_stride = source_stride(part, 0),
+           b_stride = source_stride(part, 1);
+    const float *a = source(part, 0), *b = source(part, 1);
+    float *out = result(part);
+    Pass pass = pass_of(part, a_stride, b_stride);
     for (size_t p = 0; p < pass.times; p++)
-        ops->add_f32(a + p * a_stride, b + p * b_stride, pass.count, out + p * s->stride);
+        ops->add_f32(a + p * a_stride, b + p * b_stride, pass.count, out + p * stride);
 }
 
-static void run_lrelu(const Task *t, int step, int64_t y)
+static void run_lrelu(const Part *part, const SlbTensorOps *ops)
 {
-    const Step *s = &t->run->plan->steps[step];
-    const float *in = pixel(t, s->source[0], t->views[step].x0, y);
-    size_t stride = t->run->plan->steps[s->source[0]].stride;
-    float *out = output_row(t, step, y);
-    Pass pass = pass_of(t, step, stride, stride);
-    const SlbTensorOps *ops = slb_tensor_ops(t->run->plan->options.level);
+    size_t stride = part->step->stride, in_stride = source_stride(part, 0);
+    const float *in = source(part, 0);
+    float *out = result(part);
+    Pass pass = pass_of(part, in_stride, in_stride);
     for (size_t p = 0; p < pass.times; p++)
-        ops->leak_f32(in + p * stride, SLB_LRELU_SLOPE, pass.count, out + p * s->stride);
+        ops->leak_f32(in + p * in_stride, SLB_LRELU_SLOPE, pass.count, out + p * stride);
 }
 
-static void run_quantize(const Task *t, int step, int64_t y)
+static void run_quantize(const Part *part, const SlbTensorOps *ops)
 {
-    const Step *s = &t->run->plan->steps[step];
-    const float *in = pixel(t, s->source[0], t->views[step].x0, y);
-    size_t stride = t->run->plan->steps[s->source[0]].stride;
-    uint8_t *out = output_row(t, step, y);
-    Pass pass = pass_of(t, step, stride, stride);
-    const SlbTensorOps *ops = slb_tensor_ops(t->run->plan->options.level);
+    const Step *s = part->step;
+    size_t in_stride = source_stride(part, 0);
+    const float *in = source(part, 0);
+    uint8_t *out = result(part);
+    Pass pass = pass_of(part, in_stride, in_stride);
     for (size_t p = 0; p < pass.times; p++)
-        ops->quantize(in + p * stride, s->inverse_step, s->code, pass.count, out + p * s->stride);
+        ops->quantize(in + p * in_stride, s->inverse_step, s->code, pass.count,
+                      out + p * s->stride);
 }
 
-static void run_signs(const Task *t, int step, int64_t y)
+static void run_signs(const Part *part, const SlbTensorOps *ops)
 {
-    const Step *s = &t->run->plan->steps[step];
-    const float *in = pixel(t, s->source[0], t->views[step].x0, y);
-    size_t stride = t->run->plan->steps[s->source[0]].stride;
-    slb_tensor_ops(t->run->plan->options.level)
-        ->signs(in, task_columns(t, step), stride, (size_t)s->channels, s->stride,
-                output_row(t, step, y));
+    ops->signs(source(part, 0), part->pixels, source_stride(part, 0), (size_t)part->step->channels,
+               part->step->stride, result(part));
+}
+
+static void run_part(const Part *part)
+{
+    const SlbTensorOps *ops = slb_tensor_ops(part->task->run->plan->options.level);
+    switch (part->step->kind) {
+    case STEP_ADD: run_add(part, ops); break;
+    case STEP_LRELU: run_lrelu(part, ops); break;
+    case STEP_QUANTIZE: run_quantize(part, ops); break;
+    default: run_signs(part, ops); break;
+    }
+}
+
+/* The steps of a chain, a few pixels at a time. */
+static void run_chain(const Task *t, int first, int64_t y)
+{
+    const Step *steps = t->run->plan->steps;
+    size_t columns = task_columns(t, first), stride = steps[first].stride;
+    size_t most = stride < CHUNK_FLOATS ? CHUNK_FLOATS / stride : 1;
+    for (size_t x = 0; x < columns; x += most) {
+        size_t pixels = columns - x < most ? columns - x : most;
+        for (int i = first; i < first + steps[first].chain; i++) {
+            Part part = {t, &steps[i], i, t->views[i].x0 + (int64_t)x, y, pixels};
+            run_part(&part);
+        }
+    }
 }
 
 /* nets/README.md: channel c R R + i R + j of pixel (x, y) is channel c of (R x + j, R y + i). */
@@ -205,20 +247,22 @@ static void run_shuffle(const Task *t, int step, int64_t y)
     }
 }
 
-void slb_task_row(const Task *t, int step, int64_t y)
+int slb_task_row(const Task *t, int step, int64_t y)
 {
-    switch (t->run->plan->steps[step].kind) {
+    const Step *s = &t->run->plan->steps[step];
+    switch (s->kind) {
     case STEP_INPUT: run_input(t, step, y); break;
     case STEP_CONV_F32: run_f32(t, step, y); break;
     case STEP_EDGE: run_edge(t, step, y); break;
     case STEP_CONV_U8: run_u8(t, step, y); break;
     case STEP_CONV_XNOR: run_xnor(t, step, y); break;
-    case STEP_ADD: run_add(t, step, y); break;
-    case STEP_LRELU: run_lrelu(t, step, y); break;
     case STEP_SHUFFLE: run_shuffle(t, step, y); break;
-    case STEP_QUANTIZE: run_quantize(t, step, y); break;
-    case STEP_SIGNS: run_signs(t, step, y); break;
+    case STEP_ADD:
+    case STEP_LRELU:
+    case STEP_QUANTIZE:
+    case STEP_SIGNS: run_chain(t, step, y); break;
     }
+    return s->chain;
 }
 
 void slb_task_write(const Task *t, int64_t y)

@@ -45,18 +45,20 @@ static size_t outside_bytes(const Run *r)
     return longest;
 }
 
-/* An arena: the views, two rows beyond the picture, the rings. SIZE_MAX when that is no number. */
+/* An arena: the views, two rows beyond the picture, shared rows, the rings. SIZE_MAX when that is
+ * no number. */
 static size_t arena_bytes(const Run *r)
 {
     size_t sum = views_bytes(r->plan), outside = outside_bytes(r);
     for (int i = 0; i < r->plan->step_count; i++) {
         const Step *s = &r->plan->steps[i];
         size_t ring;
-        if (__builtin_mul_overflow(row_bytes(s, widest(r, s)), (size_t)s->ring, &ring) ||
+        if (__builtin_mul_overflow(row_bytes(s, widest(r, s)), (size_t)s->rows, &ring) ||
             __builtin_add_overflow(sum, ring, &sum))
             return SIZE_MAX;
     }
-    return __builtin_add_overflow(sum, 2 * outside, &sum) ? SIZE_MAX : sum;
+    outside *= 2 + (size_t)r->plan->shared_rows;
+    return __builtin_add_overflow(sum, outside, &sum) ? SIZE_MAX : sum;
 }
 
 static int64_t clip(int64_t value, int64_t high)
@@ -74,9 +76,21 @@ static View make_view(const Run *r, const Step *s, int64_t x0, int64_t x1, int64
               .y0 = clip(y0 * s->scale - s->halo, height),
               .y1 = clip(y1 * s->scale + s->halo, height),
               .height = height,
-              .ring = s->ring};
+              .ring = s->shared < 0 ? s->rows : 1};
+    v.left = v.x0;
+    v.top = v.y0;
     v.row_bytes = row_bytes(s, (uint64_t)(v.x1 - v.x0));
     return v;
+}
+
+/* Lets a tensor live in the ring of another one. */
+static void put_into(const View *home, View *v)
+{
+    v->rows = home->rows;
+    v->row_bytes = home->row_bytes;
+    v->left = home->left;
+    v->top = home->top;
+    v->ring = home->ring;
 }
 
 /* Cuts the arena up for task `index`; every byte that no step writes becomes part of a 0: in
@@ -89,16 +103,18 @@ static Task make_task(const Run *r, unsigned char *arena, uint64_t index)
     int64_t x1 = clip(x0 + r->strip, r->width), y1 = clip(y0 + r->band, r->end);
     Task t = {.run = r, .views = (View *)arena};
     unsigned char *zeroes = arena + views_bytes(r->plan), *middles = zeroes + outside_bytes(r);
-    unsigned char *next = middles + outside_bytes(r);
+    unsigned char *shared = middles + outside_bytes(r);
+    unsigned char *next = shared + (size_t)r->plan->shared_rows * outside_bytes(r);
     for (int i = 0; i < r->plan->step_count; i++) {
         const Step *s = &r->plan->steps[i];
         View *v = &t.views[i];
         *v = make_view(r, s, x0, x1, y0, y1);
-        v->rows = next;
+        v->rows = s->shared < 0 ? next : shared + (size_t)s->shared * outside_bytes(r);
         v->outside = s->code.zero ? middles : zeroes;
-        next += v->row_bytes * (size_t)s->ring;
+        next += v->row_bytes * (size_t)s->rows;
+        if (s->home != i) put_into(&t.views[s->home], v);
         if (s->code.zero == 0) continue;
-        memset(v->rows, s->code.zero, v->row_bytes * (size_t)s->ring);
+        memset(v->rows, s->code.zero, v->row_bytes * (size_t)s->rows);
         memset(middles, s->code.zero, v->row_bytes); /* the same for all steps of a plan */
     }
     int64_t scale = r->plan->scale;
@@ -124,7 +140,7 @@ static bool report(Run *r, uint64_t pixels)
 static void run_tick(const Task *t, int64_t tick)
 {
     const SlbPlan *plan = t->run->plan;
-    for (int i = 0; i < plan->step_count; i++) {
+    for (int i = 0; i < plan->step_count; i += plan->steps[i].chain) {
         const Step *s = &plan->steps[i];
         if (s->ring == 0 || tick % s->every != 0) continue;
         int64_t row = tick / s->every + s->halo;
@@ -170,7 +186,7 @@ static uint32_t choose_strip(const SlbPlan *plan)
     if (budget < wide) budget = wide;
     for (int i = 0; i < plan->step_count; i++) {
         const Step *s = &plan->steps[i];
-        column += (size_t)(s->ring * s->scale) * s->stride * step_element_bytes(s);
+        column += (size_t)(s->rows * s->scale) * s->stride * step_element_bytes(s);
     }
     size_t strip = budget / column, least = 6 * (size_t)plan->radius + 64;
     if (strip < least) strip = least;

@@ -43,6 +43,10 @@ typedef struct Step {
     int every;     /* rows of the output to one of it, where that is made */
     int halo;      /* pixels beyond those of the output that the steps behind need, on each side */
     int ring;      /* rows that must be kept at a time; 0: nothing reads it, it is not made */
+    int shared;    /* the plan's row that it is made in; -1: in a ring */
+    int home;      /* the step whose ring it lives in, most often its own */
+    int rows;      /* of the ring, when it is its own */
+    int chain;     /* steps from this one on that are run together; of the first of them */
 
     int factor; /* shuffles */
 
@@ -63,13 +67,20 @@ typedef struct Step {
 struct SlbPlan {
     Step *steps;
     int step_count;
-    int channels; /* of the input and of the output */
-    int scale;    /* of the output to the input */
-    int lead;     /* rows of the output that the earliest step is ahead of it */
-    int radius;   /* pixels of the input that the output reaches beyond its own, on each side */
+    int channels;    /* of the input and of the output */
+    int scale;       /* of the output to the input */
+    int lead;        /* rows of the output that the earliest step is ahead of it */
+    int radius;      /* pixels of the input that the output reaches beyond its own, on each side */
+    int shared_rows; /* at most MAX_SHARED */
     uint64_t weight_bytes;
     SlbPlanOptions options;
 };
+
+enum { MAX_SHARED = 4 };
+
+/* Fills in where the rows of all tensors are kept, and which steps are run together; the rest of
+ * the plan stands. */
+void slb_plan_lay_out(SlbPlan *plan);
 
 static inline size_t step_element_bytes(const Step *step)
 {

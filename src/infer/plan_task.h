@@ -35,8 +35,9 @@ typedef struct View {
     const unsigned char *outside; /* a row of pixels of value 0 */
     size_t row_bytes, pixel_bytes;
     int64_t x0, x1, y0, y1;
-    int64_t height; /* of the whole tensor */
-    int ring;
+    int64_t left, top; /* of the ring: x0 and y0 of the tensor that it was made for */
+    int64_t height;    /* of the whole tensor */
+    int ring;          /* rows in it */
 } View;
 
 typedef struct Task {
@@ -45,8 +46,9 @@ typedef struct Task {
     int64_t y0, y1; /* rows of the output */
 } Task;
 
-/* Makes row y of a step's tensor; all that it reads is there. */
-void slb_task_row(const Task *task, int step, int64_t y);
+/* Makes row y of a step's tensor, and of those of its chain; all that they read is there. Returns
+ * how many steps that were. */
+int slb_task_row(const Task *task, int step, int64_t y);
 
 /* Puts row y of the last step's tensor into the output. */
 void slb_task_write(const Task *task, int64_t y);
