@@ -238,12 +238,16 @@ static void run_shuffle(const Task *t, int step, int64_t y)
 {
     const Step *s = &t->run->plan->steps[step];
     const View *v = &t->views[step];
-    size_t r = (size_t)s->factor;
+    int r = s->factor, j = (int)(v->x0 % r);
+    size_t in_stride = t->run->plan->steps[s->source[0]].stride;
+    const float *in = pixel(t, s->source[0], v->x0 / r, y / r);
+    in += (y % r) * r;
     float *out = output_row(t, step, y);
     for (int64_t x = v->x0; x < v->x1; x++, out += s->stride) {
-        const float *in = pixel(t, s->source[0], x / s->factor, y / s->factor);
-        in += (size_t)(y % s->factor) * r + (size_t)(x % s->factor);
-        for (size_t c = 0; c < (size_t)s->channels; c++) out[c] = in[c * r * r];
+        for (int c = 0; c < s->channels; c++) out[c] = in[c * r * r + j];
+        if (++j < r) continue;
+        j = 0;
+        in += in_stride;
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kern/edge.h"
+#include "kern/unroll.h"
 #include "quant/requant.h"
 
 #if defined(__AVX512F__)
@@ -14,10 +15,14 @@ enum { LANES = 8 };
 enum { LANES = 4 };
 #endif
 enum {
-    PARTS = SLB_OUT_BLOCK,      /* partial sums of an output; also outputs worked on together */
+    PARTS = SLB_OUT_BLOCK,      /* partial sums of an output; also outputs finished together */
     VECTORS = PARTS / LANES,    /* that hold them */
-    PIXELS = 4,                 /* worked on together */
     MOST_SPREAD = SLB_EDGE_FEW, /* input channels */
+    /* Worked on together, as many as there are registers for. */
+    PIXELS = LANES == 16 ? 4 : 2,
+    OUTPUTS = LANES == 16  ? 4
+              : LANES == 8 ? 2
+                           : 1, /* divides PARTS */
 };
 
 typedef float Vector __attribute__((vector_size(LANES * 4)));
@@ -54,53 +59,103 @@ static inline void store(const SlbConvEdge *a, size_t pixel, int o, const Vector
     }
 }
 
-/* Few input channels (a constant): 16 outputs from o on together, a sum for every channel, which
- * are the only partial sums that are not 0. */
+/* Few input channels (a constant): 16 outputs from o on of `count` (a constant) pixels together, a
+ * sum for every channel, which are the only partial sums that are not 0. */
 static inline __attribute__((always_inline)) void spread(const SlbConvEdge *a, size_t pixel, int o,
-                                                         int channels)
+                                                         int channels, int count)
 {
     size_t outputs = (size_t)slb_out_padded(a->out_channels);
     const float *w = a->weight + o;
-    Vector sum[MOST_SPREAD][VECTORS] = {{{0}}};
+    Vector sum[PIXELS][MOST_SPREAD][VECTORS];
+    SLB_UNROLL
+    for (int n = 0; n < count * channels * VECTORS; n++)
+        sum[n / VECTORS / channels][n / VECTORS % channels][n % VECTORS] = (Vector){0};
     for (int t = 0; t < a->taps; t++) {
         const float *x = a->in[t] + pixel * a->in_stride;
-        for (int i = 0; i < channels; i++, w += outputs)
-            for (int k = 0; k < VECTORS; k++) sum[i][k] += x[i] * load(w + k * LANES);
+        SLB_UNROLL
+        for (int i = 0; i < channels; i++, w += outputs) {
+            SLB_UNROLL
+            for (int k = 0; k < VECTORS; k++) {
+                Vector weight = load(w + k * LANES);
+                SLB_UNROLL
+                for (int p = 0; p < count; p++)
+                    sum[p][i][k] += x[(size_t)p * a->in_stride + (size_t)i] * weight;
+            }
+        }
     }
-    for (int k = 0; k < VECTORS; k++) {
-        if (channels > 2) sum[0][k] += sum[2][k]; /* the fourth, and those behind it, are 0 */
-        if (channels > 1) sum[0][k] += sum[1][k] + 0.0f;
+    SLB_UNROLL
+    for (int p = 0; p < count; p++) {
+        SLB_UNROLL
+        for (int k = 0; k < VECTORS; k++) {
+            if (channels > 2) sum[p][0][k] += sum[p][2][k]; /* the fourth, and on, are 0 */
+            if (channels > 1) sum[p][0][k] += sum[p][1][k] + 0.0f;
+        }
+        store(a, pixel + (size_t)p, o, sum[p][0]);
     }
-    store(a, pixel, o, sum[0]);
+}
+
+static inline __attribute__((always_inline)) void spread_all(const SlbConvEdge *a, int channels)
+{
+    size_t p = 0;
+    for (; p + PIXELS <= a->pixels; p += PIXELS)
+        for (int o = 0; o < a->out_channels; o += PARTS) spread(a, p, o, channels, PIXELS);
+    for (; p < a->pixels; p++)
+        for (int o = 0; o < a->out_channels; o += PARTS) spread(a, p, o, channels, 1);
+}
+
+/* One step of the sum of the parts of every output: j and j + half. `half` is a constant. */
+static inline __attribute__((always_inline)) void add_halves(float part[PARTS][PARTS], int outputs,
+                                                             int half)
+{
+    for (int o = 0; o < outputs; o++)
+        for (int j = 0; j < half; j++) part[o][j] += part[o][j + half];
 }
 
 /* Partial sums in halves: 0 + 8, 1 + 9, ...; 0 + 4, ... */
-static inline float add_parts(const Vector sum[VECTORS])
+static inline void add_parts(float part[PARTS][PARTS], int outputs, float *out)
 {
-    float part[PARTS];
-    memcpy(part, sum, sizeof part);
-    for (int half = PARTS / 2; half; half /= 2)
-        for (int j = 0; j < half; j++) part[j] += part[j + half];
-    return part[0];
+    add_halves(part, outputs, 8);
+    add_halves(part, outputs, 4);
+    add_halves(part, outputs, 2);
+    for (int o = 0; o < outputs; o++) out[o] = part[o][0] + part[o][1];
 }
 
-/* Many input channels: output o of PIXELS pixels, or of `count` (a constant). */
+/* Many input channels: the partial sums of `outputs` outputs from o on of `count` pixels, both
+ * constants. */
 static inline __attribute__((always_inline)) void gather(const SlbConvEdge *a, size_t pixel, int o,
-                                                         int count, float *out)
+                                                         int count, int outputs,
+                                                         float part[][PARTS][PARTS])
 {
-    size_t padded = (size_t)slb_out_padded(a->in_channels);
-    const float *w = a->weight + (size_t)o * (size_t)a->taps * padded;
-    Vector sum[PIXELS][VECTORS] = {{{0}}};
+    size_t padded = (size_t)slb_out_padded(a->in_channels), step = (size_t)a->taps * padded;
+    const float *w = a->weight + (size_t)o * step;
+    Vector sum[PIXELS][OUTPUTS][VECTORS];
+    SLB_UNROLL
+    for (int n = 0; n < count * outputs * VECTORS; n++)
+        sum[n / VECTORS / outputs][n / VECTORS % outputs][n % VECTORS] = (Vector){0};
     for (int t = 0; t < a->taps; t++) {
         const float *x = a->in[t] + pixel * a->in_stride;
-        for (size_t i = 0; i < padded; i += PARTS, w += PARTS)
+        for (size_t i = 0; i < padded; i += PARTS, w += PARTS) {
+            SLB_UNROLL
             for (int k = 0; k < VECTORS; k++) {
-                Vector weight = load(w + k * LANES);
-                for (int p = 0; p < count; p++)
-                    sum[p][k] += load(x + (size_t)p * a->in_stride + i + k * LANES) * weight;
+                Vector weight[OUTPUTS];
+                SLB_UNROLL
+                for (int n = 0; n < outputs; n++)
+                    weight[n] = load(w + (size_t)n * step + k * LANES);
+                SLB_UNROLL
+                for (int p = 0; p < count; p++) {
+                    Vector in = load(x + (size_t)p * a->in_stride + i + k * LANES);
+                    SLB_UNROLL
+                    for (int n = 0; n < outputs; n++) sum[p][n][k] += in * weight[n];
+                }
             }
+        }
     }
-    for (int p = 0; p < count; p++) out[p * PARTS] = add_parts(sum[p]);
+    SLB_UNROLL
+    for (int p = 0; p < count; p++) {
+        SLB_UNROLL
+        for (int n = 0; n < outputs; n++)
+            memcpy(part[p][o % PARTS + n], sum[p][n], sizeof sum[p][n]);
+    }
 }
 
 /* `count` (a constant) pixels, all outputs. */
@@ -108,12 +163,15 @@ static inline __attribute__((always_inline)) void gather_all(const SlbConvEdge *
                                                              int count)
 {
     for (int o = 0; o < a->out_channels; o += PARTS) {
-        float sum[PIXELS * PARTS] = {0};
-        int last = a->out_channels - o < PARTS ? a->out_channels - o : PARTS;
-        for (int k = 0; k < last; k++) gather(a, pixel, o + k, count, sum + k);
+        float part[PIXELS][PARTS][PARTS];
+        int n = o, end = o + PARTS < a->out_channels ? o + PARTS : a->out_channels;
+        for (; n + OUTPUTS <= end; n += OUTPUTS) gather(a, pixel, n, count, OUTPUTS, part);
+        for (; n < end; n++) gather(a, pixel, n, count, 1, part);
         for (int p = 0; p < count; p++) {
+            float sum[PARTS] = {0};
             Vector v[VECTORS];
-            memcpy(v, sum + p * PARTS, sizeof v);
+            add_parts(part[p], end - o, sum);
+            memcpy(v, sum, sizeof v);
             store(a, pixel + (size_t)p, o, v);
         }
     }
@@ -121,19 +179,13 @@ static inline __attribute__((always_inline)) void gather_all(const SlbConvEdge *
 
 void NAME(const SlbConvEdge *a)
 {
-    if (a->in_channels <= MOST_SPREAD) {
-        for (size_t p = 0; p < a->pixels; p++)
-            for (int o = 0; o < a->out_channels; o += PARTS) {
-                if (a->in_channels == 1)
-                    spread(a, p, o, 1);
-                else if (a->in_channels == 2)
-                    spread(a, p, o, 2);
-                else
-                    spread(a, p, o, 3);
-            }
-        return;
-    }
     size_t p = 0;
-    for (; p + PIXELS <= a->pixels; p += PIXELS) gather_all(a, p, PIXELS);
-    for (; p < a->pixels; p++) gather_all(a, p, 1);
+    switch (a->in_channels) {
+    case 1: spread_all(a, 1); break;
+    case 2: spread_all(a, 2); break;
+    case 3: spread_all(a, 3); break;
+    default:
+        for (; p + PIXELS <= a->pixels; p += PIXELS) gather_all(a, p, PIXELS);
+        for (; p < a->pixels; p++) gather_all(a, p, 1);
+    }
 }
