@@ -59,6 +59,17 @@ static bool keep_pace(const Step *a, const Step *b)
     return a->scale == b->scale && a->halo == b->halo;
 }
 
+static bool reads(const Step *s, int step)
+{
+    return s->ring > 0 && (s->source[0] == step || s->source[1] == step);
+}
+
+/* Of a reader: that it needs a row at the tick in which it is made, and not later. */
+static bool reads_at_once(const Step *reader, const Step *from)
+{
+    return is_elementwise(reader) && keep_pace(reader, from);
+}
+
 /* The last step that reads the tensor, if all that do are elementwise and read a row at the tick in
  * which it is made; else 0. */
 static int last_at_once(const SlbPlan *plan, int step)
@@ -66,8 +77,8 @@ static int last_at_once(const SlbPlan *plan, int step)
     int last = 0;
     for (int i = step + 1; i < plan->step_count; i++) {
         const Step *s = &plan->steps[i];
-        if (s->ring == 0 || (s->source[0] != step && s->source[1] != step)) continue;
-        if (!is_elementwise(s) || !keep_pace(s, &plan->steps[step])) return 0;
+        if (!reads(s, step)) continue;
+        if (!reads_at_once(s, &plan->steps[step])) return 0;
         last = i;
     }
     return last;
@@ -105,10 +116,8 @@ static bool may_replace(const SlbPlan *plan, int reader, int source)
     if (to->stride != from->stride || to->scale != from->scale || from->shared >= 0) return false;
     for (int i = source + 1; i < plan->step_count; i++) {
         const Step *s = &plan->steps[i];
-        if (i == reader || s->ring == 0 || (s->source[0] != source && s->source[1] != source))
-            continue;
-        if (!is_elementwise(s) || !keep_pace(s, from) || (i > reader && keep_pace(to, from)))
-            return false;
+        if (i == reader || !reads(s, source)) continue;
+        if (!reads_at_once(s, from) || (i > reader && keep_pace(to, from))) return false;
     }
     return true;
 }
@@ -137,8 +146,8 @@ static void find_chains(SlbPlan *plan)
     for (int i = 0; i < plan->step_count; i++) {
         Step *s = &plan->steps[i];
         const Step *before = &plan->steps[first];
-        bool follows = i > 0 && is_elementwise(s) && is_elementwise(before) &&
-                       keep_pace(s, before) && s->ring > 0 && before->ring > 0;
+        bool follows = is_elementwise(s) && is_elementwise(before) && keep_pace(s, before) &&
+                       s->ring > 0 && before->ring > 0;
         if (!follows) first = i;
         s->chain = 1;
         plan->steps[first].chain = i - first + 1;

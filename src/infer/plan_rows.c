@@ -251,10 +251,9 @@ static void run_shuffle(const Task *t, int step, int64_t y)
     }
 }
 
-int slb_task_row(const Task *t, int step, int64_t y)
+void slb_task_row(const Task *t, int step, int64_t y)
 {
-    const Step *s = &t->run->plan->steps[step];
-    switch (s->kind) {
+    switch (t->run->plan->steps[step].kind) {
     case STEP_INPUT: run_input(t, step, y); break;
     case STEP_CONV_F32: run_f32(t, step, y); break;
     case STEP_EDGE: run_edge(t, step, y); break;
@@ -266,7 +265,6 @@ int slb_task_row(const Task *t, int step, int64_t y)
     case STEP_QUANTIZE:
     case STEP_SIGNS: run_chain(t, step, y); break;
     }
-    return s->chain;
 }
 
 void slb_task_write(const Task *t, int64_t y)

@@ -102,14 +102,15 @@ static Task make_task(const Run *r, unsigned char *arena, uint64_t index)
     int64_t y0 = r->first + (int64_t)(index / r->strips * r->band);
     int64_t x1 = clip(x0 + r->strip, r->width), y1 = clip(y0 + r->band, r->end);
     Task t = {.run = r, .views = (View *)arena};
-    unsigned char *zeroes = arena + views_bytes(r->plan), *middles = zeroes + outside_bytes(r);
-    unsigned char *shared = middles + outside_bytes(r);
-    unsigned char *next = shared + (size_t)r->plan->shared_rows * outside_bytes(r);
+    size_t outside = outside_bytes(r);
+    unsigned char *zeroes = arena + views_bytes(r->plan), *middles = zeroes + outside;
+    unsigned char *shared = middles + outside;
+    unsigned char *next = shared + (size_t)r->plan->shared_rows * outside;
     for (int i = 0; i < r->plan->step_count; i++) {
         const Step *s = &r->plan->steps[i];
         View *v = &t.views[i];
         *v = make_view(r, s, x0, x1, y0, y1);
-        v->rows = s->shared < 0 ? next : shared + (size_t)s->shared * outside_bytes(r);
+        v->rows = s->shared < 0 ? next : shared + (size_t)s->shared * outside;
         v->outside = s->code.zero ? middles : zeroes;
         next += v->row_bytes * (size_t)s->rows;
         if (s->home != i) put_into(&t.views[s->home], v);

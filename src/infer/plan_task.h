@@ -46,9 +46,8 @@ typedef struct Task {
     int64_t y0, y1; /* rows of the output */
 } Task;
 
-/* Makes row y of a step's tensor, and of those of its chain; all that they read is there. Returns
- * how many steps that were. */
-int slb_task_row(const Task *task, int step, int64_t y);
+/* Makes row y of a step's tensor, and of those of its chain; all that they read is there. */
+void slb_task_row(const Task *task, int step, int64_t y);
 
 /* Puts row y of the last step's tensor into the output. */
 void slb_task_write(const Task *task, int64_t y);
