@@ -1,18 +1,23 @@
 #!/bin/sh
-# Runs all fuzz targets, one at a time, in turns of a minute (FUZZ_TURN: seconds), for MINUTES in all; builds them first
-# with clang in build-fuzz (sh src/setup.sh fuzz).
-#   tests/fuzz/run.sh MINUTES [TARGET...]
+# Runs all fuzz targets in turns of a minute (FUZZ_TURN: seconds), one at a time or JOBS at a time, for MINUTES in all;
+# builds them first with clang in build-fuzz (sh src/setup.sh fuzz).
+#   tests/fuzz/run.sh [-j JOBS] MINUTES [TARGET...]
 # Inputs that are new go into build-fuzz/corpus/TARGET and are started from again the next time; one that breaks
 # something goes into build-fuzz/found: mend the code, then keep the input in tests/bad/TARGET. A table at the end, and
-# in build-fuzz/totals over all runs: seconds, executions, edges covered, inputs found. Exit code 1 when anything broke.
+# in build-fuzz/totals over all runs: seconds, executions, edges covered, inputs found, seconds of processor time (rows of
+# old lack them). Exit code 1 when anything broke.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+jobs=1
+[ "${1-}" = -j ] && jobs=${2-} && shift 2
 minutes=${1-}
-case $minutes in '' | *[!0-9]* | 0*)
-    echo "usage: tests/fuzz/run.sh MINUTES [TARGET...]" >&2
-    exit 2
-    ;;
-esac
+for number in "$jobs" "$minutes"; do
+    case $number in '' | *[!0-9]* | 0*)
+        echo "usage: tests/fuzz/run.sh [-j JOBS] MINUTES [TARGET...]" >&2
+        exit 2
+        ;;
+    esac
+done
 shift
 [ $# -gt 0 ] || set -- $(basename -s .c tests/fuzz/fuzz_*.c | sed 's/^fuzz_//')
 
@@ -23,10 +28,10 @@ CC=$clang cmake -B build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLBSR_FUZZ=ON 
 turn=${FUZZ_TURN:-60} # seconds
 end=$(($(date +%s) + minutes * 60))
 mkdir -p build-fuzz/found build-fuzz/turns
-broken=0
+rm -f build-fuzz/turns/broken
 
-# One turn of target $1.
-fuzz() {
+# One turn of target $1, in a shell of its own: `times` then counts this fuzzer alone.
+fuzz() (
     seeds=tests/fuzz/corpus/$1
     [ -d "tests/bad/$1" ] && seeds="$seeds tests/bad/$1"
     case $1 in png | jpeg | pnm) seeds="$seeds tests/bad/pictures" ;; esac
@@ -45,17 +50,26 @@ fuzz() {
     rm -f "build-fuzz/found/$1-slow-unit-"*
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     covered=$(grep -oE 'cov: [0-9]+' "$log" | tail -n 1 | tr -dc 0-9)
-    [ $code = 0 ] || broken=$((broken + 1))
-    echo "$1 $turn ${executions:-0} ${covered:-0} $((code != 0))" >>build-fuzz/totals
-    [ $code = 0 ] || { echo "$1: broken, see $log"; tail -n 30 "$log"; }
-}
+    times >"$log.times"
+    processor=$(awk -F'[ms ]+' 'NR == 2 { printf "%.0f", 60 * $1 + $2 + 60 * $3 + $4 }' "$log.times")
+    echo "$1 $turn ${executions:-0} ${covered:-0} $((code != 0)) $processor" >>build-fuzz/totals
+    [ $code = 0 ] && return
+    echo "$1: broken, see $log"
+    tail -n 30 "$log"
+    : >build-fuzz/turns/broken
+)
 
 while [ "$(date +%s)" -lt $end ]; do
+    running=0
     for target; do
-        [ "$(date +%s)" -lt $end ] && fuzz "$target"
+        [ "$(date +%s)" -lt $end ] || break
+        fuzz "$target" &
+        running=$((running + 1))
+        [ $((running % jobs)) = 0 ] && wait
     done
+    wait
 done
-awk '{ s[$1] += $2; n[$1] += $3; if ($4 > c[$1]) c[$1] = $4; b[$1] += $5 }
-    END { printf "%-12s %8s %12s %8s %7s\n", "target", "seconds", "executions", "edges", "broken"
-          for (t in s) printf "%-12s %8d %12d %8d %7d\n", t, s[t], n[t], c[t], b[t] | "sort" }' build-fuzz/totals
-[ $broken = 0 ]
+awk '{ s[$1] += $2; n[$1] += $3; if ($4 > c[$1]) c[$1] = $4; b[$1] += $5; p[$1] += $6 }
+    END { printf "%-12s %8s %10s %12s %8s %7s\n", "target", "seconds", "processor", "executions", "edges", "broken"
+          for (t in s) printf "%-12s %8d %10d %12d %8d %7d\n", t, s[t], p[t], n[t], c[t], b[t] | "sort" }' build-fuzz/totals
+[ ! -e build-fuzz/turns/broken ]
