@@ -12,6 +12,8 @@ enum { MAX_SCALES = 3 };
 
 /* Everything that a calibration needs; zeroed at first, then freed whatever happened. */
 typedef struct Bed {
+    SlbCpu cpu; /* what the environment asks for was checked by who called */
+    int scales[MAX_SCALES], scale_count;
     SlbDataset dataset;
     SlbEngine *engine;
     SlbWeights *weights;
@@ -83,18 +85,15 @@ static SlbStatus calibrate(const SlbModel *model, const SlbRecalibration *how, B
                          .side = how->patch,
                          .channels = g->nodes[0].channels,
                          .enlarged = g->enlarged};
-    int scales[MAX_SCALES] = {0}, scale_count = scales_of(model, scales);
     const SlbEngineForm form = {.precision = SLB_FLOAT32, .act_bits = 32};
-    SlbCpu cpu;
-    patch.scale = scales[0];
-    (void)slb_cpu_detect(&cpu); /* what the environment asks for was checked by who called */
+    patch.scale = bed->scales[0];
     SlbStatus s = slb_dataset_load(how->data, how->data_count, patch.channels, (uint32_t)how->patch,
                                    how->threads, &bed->dataset, err);
-    if (s == SLB_OK) s = slb_engine_create(g, &form, &cpu, &bed->engine, err);
+    if (s == SLB_OK) s = slb_engine_create(g, &form, &bed->cpu, &bed->engine, err);
     if (s == SLB_OK) s = create_weights(model, bed->engine, bed, &bed->weights, err);
     if (s == SLB_OK)
-        s = slb_calibrate(bed->engine, g, bed->weights, &bed->dataset, patch, scales, scale_count,
-                          PATCHES, how->act_bits, bed->step, err);
+        s = slb_calibrate(bed->engine, g, bed->weights, &bed->dataset, patch, bed->scales,
+                          bed->scale_count, PATCHES, how->act_bits, bed->step, err);
     return s;
 }
 
@@ -102,20 +101,17 @@ static SlbStatus calibrate(const SlbModel *model, const SlbRecalibration *how, B
 static SlbStatus measure(const SlbModel *model, const SlbRecalibration *how, Bed *bed,
                          char **figures, SlbError *err)
 {
-    int scales[MAX_SCALES] = {0}, scale_count = scales_of(model, scales);
     double psnr[MAX_SCALES];
     char text[256];
-    SlbCpu cpu;
-    (void)slb_cpu_detect(&cpu);
-    SlbStatus s =
-        slb_validation_create(how->val, how->val_pictures, model->graph, how->act_bits, scales,
-                              scale_count, &cpu, how->threads, NULL, &bed->validation, err);
+    SlbStatus s = slb_validation_create(how->val, how->val_pictures, model->graph, how->act_bits,
+                                        bed->scales, bed->scale_count, &bed->cpu, how->threads,
+                                        NULL, &bed->validation, err);
     const SlbEngine *engine = s == SLB_OK ? slb_validation_engine(bed->validation) : NULL;
     if (s == SLB_OK) s = create_weights(model, engine, bed, &bed->validated, err);
     if (s == SLB_OK) s = slb_validation_run(bed->validation, bed->validated, psnr, err);
     if (s != SLB_OK) return s;
-    slb_figures_write(scales, scale_count, psnr, slb_validation_bicubic(bed->validation), text,
-                      sizeof text);
+    slb_figures_write(bed->scales, bed->scale_count, psnr, slb_validation_bicubic(bed->validation),
+                      text, sizeof text);
     *figures = strdup(text);
     return *figures ? SLB_OK : slb_fail_memory(err, "the calibration");
 }
@@ -128,6 +124,8 @@ SlbStatus slb_recalibrate(SlbModel *model, const SlbRecalibration *how, SlbError
                         "bits");
     Bed bed = {0};
     char *figures = NULL;
+    (void)slb_cpu_detect(&bed.cpu);
+    bed.scale_count = scales_of(model, bed.scales);
     SlbStatus s = create_room(model, &bed, err);
     if (s == SLB_OK && how->act_bits < 32) s = calibrate(model, how, &bed, err);
     if (s == SLB_OK && how->val) s = measure(model, how, &bed, &figures, err);
