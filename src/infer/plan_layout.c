@@ -24,7 +24,6 @@ static void size_rings(SlbPlan *plan)
     plan->steps[plan->step_count - 1].ring = 1;
     for (int i = plan->step_count - 1; i >= 0; i--) {
         const Step *s = &plan->steps[i];
-        if (s->ring == 0) continue; /* a branch that leads nowhere */
         if (s->halo * s->every > plan->lead) plan->lead = s->halo * s->every;
         for (int k = 0; k < 2; k++) {
             if (s->source[k] < 0) continue;
@@ -37,7 +36,7 @@ static void size_rings(SlbPlan *plan)
     for (int i = plan->step_count - 1; i >= 0; i--) {
         const Step *s = &plan->steps[i];
         for (int k = 0; k < 2; k++) {
-            if (s->ring == 0 || s->source[k] < 0) continue;
+            if (s->source[k] < 0) continue;
             Step *from = &plan->steps[s->source[k]];
             int behind = s->kind == STEP_SHUFFLE ? s->halo / s->factor : s->halo - step_reach(s);
             int rows = from->halo - behind + 1;
@@ -61,7 +60,7 @@ static bool keep_pace(const Step *a, const Step *b)
 
 static bool reads(const Step *s, int step)
 {
-    return s->ring > 0 && (s->source[0] == step || s->source[1] == step);
+    return s->source[0] == step || s->source[1] == step;
 }
 
 /* Of a reader: that it needs a row at the tick in which it is made, and not later. */
@@ -94,7 +93,7 @@ static void share_rows(SlbPlan *plan)
     for (int i = 0; i < plan->step_count; i++) {
         Step *s = &plan->steps[i];
         s->shared = -1;
-        int reader = s->ring == 0 ? 0 : last_at_once(plan, i);
+        int reader = last_at_once(plan, i);
         if (reader == 0) continue;
         for (int k = 0; k < MAX_SHARED; k++) {
             if (last[k] >= i + (is_elementwise(s) ? 1 : 0)) continue;
@@ -129,11 +128,11 @@ static void share_rings(SlbPlan *plan)
     for (int i = 0; i < plan->step_count; i++) {
         Step *s = &plan->steps[i];
         s->home = i;
-        for (int k = 0; s->kind == STEP_ADD && s->ring > 0 && s->shared < 0 && k < 2; k++)
+        for (int k = 0; s->kind == STEP_ADD && s->shared < 0 && k < 2; k++)
             if (s->home == i && may_replace(plan, i, s->source[k]))
                 s->home = plan->steps[s->source[k]].home;
         Step *home = &plan->steps[s->home];
-        int rows = s->shared < 0 && s->ring > 0 ? home->halo - s->halo + s->ring : 0;
+        int rows = s->shared < 0 ? home->halo - s->halo + s->ring : 0;
         if (home->rows < rows) home->rows = rows;
     }
 }
@@ -146,8 +145,7 @@ static void find_chains(SlbPlan *plan)
     for (int i = 0; i < plan->step_count; i++) {
         Step *s = &plan->steps[i];
         const Step *before = &plan->steps[first];
-        bool follows = is_elementwise(s) && is_elementwise(before) && keep_pace(s, before) &&
-                       s->ring > 0 && before->ring > 0;
+        bool follows = is_elementwise(s) && is_elementwise(before) && keep_pace(s, before);
         if (!follows) first = i;
         s->chain = 1;
         plan->steps[first].chain = i - first + 1;

@@ -137,13 +137,13 @@ static bool report(Run *r, uint64_t pixels)
     return go_on;
 }
 
-/* The rows that are due at tick `tick` (plan.c, lay_out), as far as the task has them. */
+/* The rows that are due at tick `tick` (plan_layout.c, size_rings), as far as the task has them. */
 static void run_tick(const Task *t, int64_t tick)
 {
     const SlbPlan *plan = t->run->plan;
     for (int i = 0; i < plan->step_count; i += plan->steps[i].chain) {
         const Step *s = &plan->steps[i];
-        if (s->ring == 0 || tick % s->every != 0) continue;
+        if (tick % s->every != 0) continue;
         int64_t row = tick / s->every + s->halo;
         if (row >= t->views[i].y0 && row < t->views[i].y1) slb_task_row(t, i, row);
     }

@@ -42,7 +42,7 @@ typedef struct Step {
     int scale;     /* its width and height are those of the input times this */
     int every;     /* rows of the output to one of it, where that is made */
     int halo;      /* pixels beyond those of the output that the steps behind need, on each side */
-    int ring;      /* rows that must be kept at a time; 0: nothing reads it, it is not made */
+    int ring;      /* rows that must be kept at a time */
     int shared;    /* the plan's row that it is made in; -1: in a ring */
     int home;      /* the step whose ring it lives in, most often its own */
     int rows;      /* of the ring, when it is its own */

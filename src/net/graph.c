@@ -39,8 +39,9 @@ typedef struct Parser {
     Repeat repeats[MAX_DEPTH];
     int depth;
     int statements;
-    int current;    /* the node that the next line takes */
-    size_t weights; /* so far; below 2^24 are added at a time */
+    int current;                /* the node that the next line takes */
+    int made_by[SLB_MAX_NODES]; /* the line that made a node */
+    size_t weights;             /* so far; below 2^24 are added at a time */
     SlbGraph *graph;
     SlbError *err;
 } Parser;
@@ -77,6 +78,7 @@ static SlbStatus append(Parser *p, SlbNode node)
         if (radius > node.radius) node.radius = radius;
     }
     p->current = g->node_count;
+    p->made_by[g->node_count] = p->line;
     g->nodes[g->node_count++] = node;
     return SLB_OK;
 }
@@ -291,6 +293,20 @@ static SlbStatus parse_statement(Parser *p)
     return fail_line(p, "unknown word", p->word[0]);
 }
 
+/* Every tensor but the last must lead to the last: one that nothing is made of has no gradient, and
+ * costs time for nothing. */
+static SlbStatus check_used(Parser *p)
+{
+    const SlbGraph *g = p->graph;
+    for (int i = 0; i < g->node_count - 1; i++)
+        if (!g->nodes[i].consumers) {
+            p->line = p->made_by[i];
+            return fail_line(p, "nothing is made of this line's tensor; use it or leave it out",
+                             "");
+        }
+    return SLB_OK;
+}
+
 static SlbStatus parse_text(Parser *p)
 {
     while (*p->next) {
@@ -312,7 +328,7 @@ static SlbStatus parse_text(Parser *p)
     g->scale = last->scale;
     if (!g->enlarged && g->scale == 1)
         return fail_line(p, "the network enlarges nothing: it has no shuffle", "");
-    return SLB_OK;
+    return check_used(p);
 }
 
 SlbStatus slb_graph_parse(const char *text, size_t bytes, const char *name, SlbGraph **graph,

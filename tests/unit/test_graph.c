@@ -95,15 +95,16 @@ static void test_branches(void **state)
 {
     (void)state;
     const char *text = "input rgb\nconv 12 3x3 full\nshuffle 2\nname base\nfrom input\n"
-                       "conv 8 3x3 full\nname head\nconv 8 1x1 low\nfrom head\nconv 8 1x1 low\n"
-                       "conv 12 3x3 full\nshuffle 2\nadd base\n";
+                       "conv 8 3x3 full\nname head\nconv 8 1x1 low\nname side\nfrom head\n"
+                       "conv 8 1x1 low\nadd side\nconv 12 3x3 full\nshuffle 2\nadd base\n";
     SlbError err = {0};
     SlbGraph *g = NULL;
     assert_int_equal(parse(text, &g, &err), SLB_OK);
-    static const int source[] = {-1, 0, 1, 0, 3, 3, 5, 6, 7};
-    assert_int_equal(g->node_count, 9);
-    for (int i = 0; i < 9; i++) assert_int_equal(g->nodes[i].source[0], source[i]);
-    assert_int_equal(g->nodes[8].source[1], 2);
+    static const int source[] = {-1, 0, 1, 0, 3, 3, 5, 6, 7, 8};
+    assert_int_equal(g->node_count, 10);
+    for (int i = 0; i < 10; i++) assert_int_equal(g->nodes[i].source[0], source[i]);
+    assert_int_equal(g->nodes[6].source[1], 4);
+    assert_int_equal(g->nodes[9].source[1], 2);
     assert_int_equal(g->nodes[0].consumers, 2);
     assert_int_equal(g->nodes[3].consumers, 2);
     assert_int_equal(slb_graph_radius(g), 2);
@@ -154,6 +155,8 @@ static void test_wrong_texts_are_refused_with_their_line(void **state)
         {"input y bicubic\nconv 1 3x3 full\nname input\n", "taken"},
         {"input y bicubic\nrepeat 2\nconv 1 3x3 full\n", "a repeat has no end"},
         {"input y bicubic\nend\n", "line 2: end without repeat"},
+        {"input y bicubic\nconv 2 3x3 full\nname a\nconv 2 3x3 full\n\nfrom a\nconv 1 3x3 full\n",
+         "line 4: nothing is made of this line's tensor"},
         {"input y bicubic\nrepeat 0\nend\n", "repeat wants a number"},
         {"input y bicubic\nrepeat 1024\nconv 1 1x1 low\nconv 1 1x1 low\nend\n", "more layers"},
         {"input y bicubic\nrepeat 1024\nrepeat 1024\nrepeat 1024\nend\nend\nend\n", "too long"},

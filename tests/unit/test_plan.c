@@ -46,10 +46,8 @@ static const char fourfold_net[] = "input rgb\nconv 8 3x3 full relu\nname a\ncon
                                    "add a\nconv 16 1x1 full\nshuffle 2\nname b\n"
                                    "conv 4 3x3 low norm\nlrelu\nadd b\nconv 12 3x3 low norm\n"
                                    "shuffle 2\nname c\nconv 3 3x3 full\nadd c\n";
-/* Two branches from the input, of which one has to wait for the other; and one that leads nowhere,
- * whose resolution fits no row of the output. */
+/* Two branches from the input, of which one has to wait for the other. */
 static const char branch_net[] = "input rgb\nconv 12 3x3 full\nshuffle 2\nname base\nfrom input\n"
-                                 "conv 9 1x1 full\nshuffle 3\nconv 5 3x3 low norm\nfrom input\n"
                                  "conv 10 3x3 full relu\nname head\nconv 10 3x3 low norm relu\n"
                                  "conv 10 3x3 low norm\nadd head\nconv 12 3x3 full\nshuffle 2\n"
                                  "add base\n";
