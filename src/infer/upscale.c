@@ -136,12 +136,12 @@ static void store_means(const uint32_t *sum, SlbImage *out)
     uint32_t unit = out->info.depth == 8 ? TURNS * 257 : TURNS;
     for (size_t y = 0; y < out->info.height; y++)
         for (size_t x = 0; x < n; x++) {
-            uint32_t mean = (sum[y * n + x] + unit / 2) / unit;
+            uint16_t mean = (uint16_t)((sum[y * n + x] + unit / 2) / unit);
             unsigned char *row = out->data + y * out->stride_bytes;
             if (out->info.depth == 8)
                 row[x] = (unsigned char)mean;
             else
-                ((uint16_t *)(void *)row)[x] = (uint16_t)mean;
+                memcpy(row + x * sizeof mean, &mean, sizeof mean); /* rows may begin anywhere */
         }
 }
 

@@ -57,9 +57,6 @@ void slb_upscaler_free(SlbUpscaler *up); /* NULL is allowed */
 const SlbImageInfo *slb_upscaler_in(const SlbUpscaler *up);
 const SlbImageInfo *slb_upscaler_out(const SlbUpscaler *up);
 
-/* By how much the network enlarges; 1: it is not used. */
-int slb_upscaler_factor(const SlbUpscaler *up);
-
 /* Bytes that it holds, with those of the plan if that is used. */
 uint64_t slb_upscaler_bytes(const SlbUpscaler *up);
 

@@ -33,9 +33,9 @@ struct SlbUpscaler {
     bool by_network[SLB_PLANES], resized; /* some are not */
 
     /* Sizes, pixels. The network sees the picture with margins, width x height: the other end of it
-     * (SLB_WRAP_*), or its mirror image. Of rows beyond the border the window holds the former
-     * (held_y at each end); the latter are read where they came from. */
-    uint32_t margin_x, margin_y, width, height, held_y;
+     * (SLB_WRAP_*: held_x, held_y at each end), or its mirror image. Of rows beyond the border the
+     * window holds the former; the latter are read where they came from. */
+    uint32_t margin_x, margin_y, width, height, held_x, held_y;
     bool enlarged;               /* the network runs behind bicubic */
     int factor;                  /* the network's result to the picture */
     uint32_t net_in_w, net_in_h; /* what the network reads */
@@ -82,6 +82,10 @@ static inline uint32_t slb_upscaler_source_row(const SlbUpscaler *up, uint32_t y
 {
     return up->held_y ? y : slb_mirrored((int64_t)y - up->margin_y, up->in.height);
 }
+
+/* From in, options and threads: the plan, planes, passes, sizes and axes. Errors as those of
+ * slb_upscaler_create. */
+SLB_MUST_CHECK SlbStatus slb_upscaler_lay_out(SlbUpscaler *up, const SlbPlan *plan, SlbError *err);
 
 /* `count` rows into the window, from row up->pushed on; rows ahead of the window are left out. */
 void slb_upscaler_store(SlbUpscaler *up, const unsigned char *rows, size_t stride_bytes,
