@@ -12,15 +12,18 @@ enum {
 };
 
 typedef struct Histogram {
-    float largest;      /* of |value| */
+    float largest;      /* of |value|; infinite when some are not finite */
     double count[BINS]; /* values from -largest to largest */
 } Histogram;
 
 static void see_largest(void *user, const float *values, size_t count)
 {
     Histogram *h = user;
-    for (size_t i = 0; i < count; i++)
-        if (fabsf(values[i]) > h->largest) h->largest = fabsf(values[i]);
+    for (size_t i = 0; i < count; i++) {
+        float size = fabsf(values[i]);
+        if (isnan(size)) size = INFINITY;
+        if (size > h->largest) h->largest = size;
+    }
 }
 
 static void see_values(void *user, const float *values, size_t count)
@@ -85,6 +88,18 @@ static SlbStatus sweep(const SlbEngine *engine, const SlbGraph *graph, const Slb
     return s;
 }
 
+/* The bins are for finite values; a file's weights are, but what they make need not be. */
+static SlbStatus check_finite(const SlbGraph *graph, const Histogram *histogram, SlbError *err)
+{
+    for (int i = 0; i < graph->conv_count; i++)
+        if (!isfinite(histogram[i].largest))
+            return slb_fail(err, SLB_E_MODEL,
+                            "the inputs of conv%02d are not finite numbers: the model's weights "
+                            "are far too large; train it anew",
+                            i);
+    return SLB_OK;
+}
+
 SlbStatus slb_calibrate(const SlbEngine *engine, const SlbGraph *graph, const SlbWeights *weights,
                         const SlbDataset *dataset, SlbPatchKey key, const int *scales,
                         int scale_count, int patches, int act_bits, float *step, SlbError *err)
@@ -98,6 +113,7 @@ SlbStatus slb_calibrate(const SlbEngine *engine, const SlbGraph *graph, const Sl
     if (s == SLB_OK)
         s = sweep(engine, graph, weights, dataset, key, scales, scale_count, patches, slot, h,
                   see_largest, err);
+    if (s == SLB_OK) s = check_finite(graph, h, err);
     if (s == SLB_OK)
         s = sweep(engine, graph, weights, dataset, key, scales, scale_count, patches, slot, h,
                   see_values, err);

@@ -54,7 +54,7 @@ SlbStatus slb_train_cost(const SlbTrainOptions *options, SlbTrainCost *cost, Slb
 {
     SlbTrainOptions dry = *options;
     Run run;
-    dry.restart = dry.overwrite = true; /* what stands there is not read, and not replaced */
+    dry.dry = dry.restart = dry.overwrite = true; /* what stands there is left alone */
     *cost = (SlbTrainCost){0};
     SlbStatus s = run_create(&run, &dry, err);
     if (s == SLB_OK) count(&run, cost);

@@ -207,6 +207,14 @@ SlbStatus slb_dataset_load(const char *const *sources, int source_count, int cha
     return s;
 }
 
+uint32_t slb_dataset_least_side(int side, const int *scales, int scale_count)
+{
+    int largest = 0;
+    for (int i = 0; i < scale_count; i++)
+        if (scales[i] > largest) largest = scales[i];
+    return (uint32_t)(side + largest);
+}
+
 void slb_dataset_free(SlbDataset *dataset)
 {
     for (size_t i = 0; i < dataset->count; i++)

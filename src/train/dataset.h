@@ -27,7 +27,8 @@ typedef struct SlbDataset {
     SlbError first_unreadable;
 } SlbDataset;
 
-/* The pictures of the sources that are at least `min_side` pixels in both directions. A source is a
+/* The pictures of the sources that are at least `min_side` pixels in both directions
+ * (slb_dataset_least_side of the patches to come). A source is a
  * pack file (train/pack.h), which is mapped, or a folder, whose pictures are loaded into memory, as
  * Y planes for `channels` 1, as RGB (grey ones as Y) for 3; a
  * folder that holds no picture itself may hold them in DIV2K_train_HR or HR. Unreadable files are
@@ -35,6 +36,10 @@ typedef struct SlbDataset {
 SLB_MUST_CHECK SlbStatus slb_dataset_load(const char *const *sources, int source_count,
                                           int channels, uint32_t min_side, int threads,
                                           SlbDataset *dataset, SlbError *err);
+
+/* The least side of a picture that has patches of side `side` whatever the scale: a picture is cut
+ * to a multiple of the scale first. */
+uint32_t slb_dataset_least_side(int side, const int *scales, int scale_count);
 void slb_dataset_free(SlbDataset *dataset);
 
 /* What decides a patch. */

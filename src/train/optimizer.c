@@ -23,8 +23,10 @@ double slb_grad_norm(const SlbLayer *layers, int count, int threads)
     for (int l = 0; l < count; l++)
         for (int i = 0; i < SLB_PARAMS; i++) {
             const SlbParam *p = &layers[l].param[i];
-            if (p->rate == 0.0f || i == SLB_PARAM_STEP) continue;
-            square[l] += squares(&layers[l], p);
+            if (p->rate == 0.0f) continue;
+            double sum_here = squares(&layers[l], p);
+            /* Steps do not count, but where one has no finite gradient neither has the whole. */
+            square[l] += i == SLB_PARAM_STEP ? 0.0 * sum_here : sum_here;
         }
     for (int l = 0; l < count; l++) sum += square[l];
     return sqrt(sum);

@@ -6,7 +6,8 @@
 #include "train/layer.h"
 
 /* Euclidean norm of all gradients of `count` layers, summed in a fixed order; without those of
- * steps, each a sum over a whole tensor, which Adam measures by itself. */
+ * steps, each a sum over a whole tensor, which Adam measures by itself; no finite number when one
+ * of all has none. */
 double slb_grad_norm(const SlbLayer *layers, int count, int threads);
 
 typedef struct SlbAdam {

@@ -87,8 +87,9 @@ static SlbStatus calibrate(const SlbModel *model, const SlbRecalibration *how, B
                          .enlarged = g->enlarged};
     const SlbEngineForm form = {.precision = SLB_FLOAT32, .act_bits = 32};
     patch.scale = bed->scales[0];
-    SlbStatus s = slb_dataset_load(how->data, how->data_count, patch.channels, (uint32_t)how->patch,
-                                   how->threads, &bed->dataset, err);
+    uint32_t least = slb_dataset_least_side(how->patch, bed->scales, bed->scale_count);
+    SlbStatus s = slb_dataset_load(how->data, how->data_count, patch.channels, least, how->threads,
+                                   &bed->dataset, err);
     if (s == SLB_OK) s = slb_engine_create(g, &form, &bed->cpu, &bed->engine, err);
     if (s == SLB_OK) s = create_weights(model, bed->engine, bed, &bed->weights, err);
     if (s == SLB_OK)

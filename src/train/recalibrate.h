@@ -19,8 +19,8 @@ typedef struct SlbRecalibration {
 
 /* Sets act_bits, the steps of the low layers' inputs, as slb_train does at its end
  * (train/calibrate.h), and with `val` the figures; nothing else of the model changes. SLB_E_USAGE
- * for a model of float weights; SLB_E_INPUT without usable pictures; SLB_E_MEMORY. On failure the
- * model is as it was. */
+ * for a model of float weights; SLB_E_INPUT without usable pictures; SLB_E_MODEL when its
+ * activations are not finite; SLB_E_MEMORY. On failure the model is as it was. */
 SLB_MUST_CHECK SlbStatus slb_recalibrate(SlbModel *model, const SlbRecalibration *how,
                                          SlbError *err);
 

@@ -203,11 +203,9 @@ static SlbStatus load_data(Run *run, SlbError *err)
 {
     const SlbTrainOptions *o = run->options;
     SlbDataset *d = &run->dataset;
-    int largest = 0;
-    for (int i = 0; i < o->scale_count; i++)
-        if (o->scales[i] > largest) largest = o->scales[i];
-    SlbStatus s = slb_dataset_load(o->data, o->data_count, run->graph->nodes[0].channels,
-                                   (uint32_t)(o->patch + largest), o->threads, d, err);
+    uint32_t least = slb_dataset_least_side(o->patch, o->scales, o->scale_count);
+    SlbStatus s = slb_dataset_load(o->data, o->data_count, run->graph->nodes[0].channels, least,
+                                   o->threads, d, err);
     if (s != SLB_OK) return s;
     note(o, "training on %zu pictures, %.1f megapixels", d->count,
          (double)d->area_before[d->count] / 1e6);
@@ -375,7 +373,7 @@ static SlbStatus take_files(Run *run, SlbError *err)
     SlbStatus s = SLB_OK;
     if (!run->checkpoint_path || !run->log_path || !lock)
         s = slb_fail_memory(err, "the training run");
-    else if (run_leads(run))
+    else if (run_leads(run) && !run->options->dry)
         s = slb_lock(&run->lock, lock, out, err);
     free(lock);
     return s;

@@ -82,6 +82,7 @@ typedef struct SlbTrainOptions {
     double stop_after; /* seconds, after which the run stops as by `stop`; 0: never */
     bool restart;      /* ignore and replace a checkpoint */
     bool overwrite;    /* a finished model at `out` may be replaced */
+    bool dry;          /* no file is written or locked; for slb_train_cost, which sets it */
     const volatile sig_atomic_t *stop; /* nonzero: finish the step, save the last state that is a
                                           multiple of ten steps, return SLB_PARTIAL; NULL: never */
     void (*report)(void *user, const SlbTrainReport *report); /* OUT.csv has its row; NULL: none */

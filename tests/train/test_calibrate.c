@@ -1,4 +1,5 @@
 /* Calibrated steps of activation codes against their neighbours, by the error that they make. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,8 +139,30 @@ static void test_best(void **state)
     teardown(&s);
 }
 
+/* Finite weights whose tensors are not: told, and no histogram is made of them. */
+static void test_infinite(void **state)
+{
+    (void)state;
+    static const int scales[] = {2};
+    static const float sizes[] = {3e38f, INFINITY, NAN};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        Setup s;
+        SlbError err = {0};
+        float weight[3 * 3 * 9 * 20], bias[20] = {0}, step[CONVS];
+        setup(&s);
+        for (size_t k = 0; k < 20 * 3 * 9; k++) weight[k] = k % 2 ? sizes[i] : -sizes[i];
+        slb_weights_set(s.weights, s.engine, 0, weight, bias);
+        assert_int_equal(slb_calibrate(s.engine, s.graph, s.weights, &s.dataset, s.key, scales, 1,
+                                       PATCHES, 8, step, &err),
+                         SLB_E_MODEL);
+        assert_non_null(strstr(err.message, "the inputs of conv01 are not finite"));
+        teardown(&s);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_best)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_best),
+                                       cmocka_unit_test(test_infinite)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
