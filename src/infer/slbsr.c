@@ -15,8 +15,9 @@ struct SlbsrContext {
     SlbsrOptions options; /* its pointers to the model are not valid any more */
     SlbPlanOptions how;
     SlbPlan *plan;            /* NULL: none is chosen yet */
-    const SlbBuiltin *chosen; /* by `bits`, for the scale at hand; NULL: given otherwise */
-    SlbUpscaler *up;          /* NULL: no picture is begun */
+    const SlbBuiltin *chosen; /* by `bits`, for `factor`; NULL: given otherwise */
+    int factor;
+    SlbUpscaler *up; /* NULL: no picture is begun */
 };
 
 const char *slbsr_version(void)
@@ -84,6 +85,9 @@ static SlbStatus check_numbers(const SlbsrOptions *o, SlbError *err)
 {
     if (o->scale != 0 && (o->width || o->height))
         return slb_fail(err, SLB_E_USAGE, "options: scale and a size exclude each other");
+    if (o->scale != 0 && !(o->scale > 0 && o->scale <= SLB_MAX_WANTED_SCALE))
+        return slb_fail(err, SLB_E_USAGE, "options: scale %g is not above 0 and at most %d",
+                        o->scale, SLB_MAX_WANTED_SCALE);
     if (o->threads < 0 || o->threads > 1024)
         return slb_fail(err, SLB_E_USAGE, "options: threads %d is not in 0..1024", o->threads);
     if (o->alpha < SLBSR_ALPHA_RESIZE || o->alpha > SLBSR_ALPHA_DROP)
@@ -205,8 +209,11 @@ static SlbStatus plan_for(SlbsrContext *c, int factor, SlbError *err)
     const SlbBuiltin *best = NULL;
     SlbStatus s = SLB_OK;
     if (factor < 2) factor = 2; /* it only has to be there */
+    if (c->plan && (!c->options.bits || factor == c->factor)) return SLB_OK;
     if (c->options.bits) s = slb_builtin_best(c->options.bits, factor, &best, err);
-    if (s != SLB_OK || (c->plan && best == c->chosen)) return s;
+    if (s != SLB_OK) return s;
+    c->factor = factor;
+    if (c->plan && best == c->chosen) return SLB_OK;
     c->chosen = best;
     return make_plan(c, err);
 }
@@ -219,8 +226,9 @@ SlbsrStatus slbsr_context_new(const SlbsrOptions *options, SlbsrContext **contex
     SlbsrContext *c = slb_calloc(1, sizeof *c);
     if (!c) return tell(slb_fail_memory(&err, "a context"), &err, error);
     SlbStatus s = prepare(c, options, &err);
+    bool is_known = c->options.scale != 0 || !c->options.bits; /* else it depends on the picture */
     int factor = (int)fmin(fmax(ceil(c->options.scale), 2), SLB_MAX_SCALE);
-    if (s == SLB_OK) s = plan_for(c, factor, &err);
+    if (s == SLB_OK && is_known) s = plan_for(c, factor, &err);
     if (s == SLB_OK)
         *context = c;
     else

@@ -1,5 +1,6 @@
 /* The C interface: sizes, both ways to hand pictures over, strides, depths, limits, cancelling,
  * options of older and newer programs, contexts in many threads. */
+#include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <slbsr.h>
@@ -272,12 +273,13 @@ static void test_every_option_has_its_range(void **state)
     (void)state;
     SlbsrError error;
     SlbsrContext *context;
-    SlbsrOptions wrong[10];
+    SlbsrOptions wrong[11];
     int n = 0;
-    for (int i = 0; i < 10; i++) wrong[i] = defaults();
+    for (int i = 0; i < 11; i++) wrong[i] = defaults();
     wrong[n++].struct_bytes = 0;
     wrong[n++].scale = -2;
     wrong[n++].scale = 65;
+    wrong[n++].scale = NAN;
     wrong[n++].bits = 3;
     wrong[n++].threads = 1025;
     wrong[n++].cpu = "z80";
@@ -287,13 +289,9 @@ static void test_every_option_has_its_range(void **state)
     wrong[n++].width = 10;
     wrong[n++].max_memory_bytes = UINT64_MAX;
     for (int i = 0; i < n; i++) {
-        uint32_t width;
         memset(&error, 0, sizeof error);
-        if (slbsr_context_new(&wrong[i], &context, &error) == SLBSR_OK) {
-            slbsr_context_free(context);
-            assert_int_equal(slbsr_size(&wrong[i], 9, 9, 3, &width, NULL, NULL, &error),
-                             SLBSR_E_ARGUMENT); /* what needs a picture's size */
-        }
+        assert_int_equal(slbsr_context_new(&wrong[i], &context, &error), SLBSR_E_ARGUMENT);
+        assert_null(context);
         assert_int_equal(error.status, SLBSR_E_ARGUMENT);
         assert_true(strlen(error.text) > 10);
         assert_null(strchr(error.text, '\n'));
