@@ -15,8 +15,8 @@
  * The library prints nothing, never ends the process and has no state of its own besides contexts:
  * any number of them may be used in any number of threads at the same time, each by one thread at a
  * time. It opens no file but the model that is asked for. With models whose activations have 8 bits
- * (all built-in ones but those of 32 bits) the pixels are the same on every machine, for any number
- * of threads and any memory limit.
+ * or fewer (all built-in ones but those of 32 bits) the pixels are the same on every machine, for
+ * any number of threads and any memory limit.
  *
  * Link with -lslbsr (pkg-config slbsr), or in CMake find_package(slbsr) and slbsr::slbsr. */
 #ifndef SLBSR_H
@@ -103,7 +103,7 @@ typedef struct SlbsrOptions {
     int threads;     /* 1 to 1024; default: one for each processor */
     const char *cpu; /* widest kernels to use: "c", "sse2", "avx2", "vnni", "amx", "neon"; default:
                         the widest there are, or what the environment has as SLBSR_CPU */
-    int use_float;   /* not 0: in float32 even where the model has 8-bit activations */
+    int use_float;   /* not 0: in float32 even where activations have 8 bits or fewer */
 
     SlbsrAlpha alpha;
     unsigned wrap; /* SLBSR_WRAP_X | SLBSR_WRAP_Y */

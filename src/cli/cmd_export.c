@@ -14,7 +14,7 @@ typedef struct Settings {
 
 static const Option options[] = {
     {0, "float", OPTION_FLAG, offsetof(Settings, use_float), NULL, NULL, 0, 0, NULL, false,
-     "float weights and activations in ONNX, also of models with 8-bit activations"},
+     "float weights and activations in ONNX, also of models with activations of 8 bits or fewer"},
     {0, "map", OPTION_TEXT, offsetof(Settings, map), "FILE", NULL, 0, 0, NULL, false,
      "names for the tensors of a safetensors file, as for slbsr import"},
     {0, "net", OPTION_TEXT, offsetof(Settings, net), "NET|FILE", NULL, 0, 0, NULL, false,
@@ -77,7 +77,7 @@ const Command cmd_export = {
         "OUTPUT.onnx: opset 13, one input and one output, N x channels x height x width floats of "
         "any size. What they hold stands in the file: Y / 255, already enlarged bicubically, for "
         "networks with 'input y bicubic', R, G, B / 255 of the picture as it is for 'input rgb'. "
-        "Models with 8-bit activations keep their integers, as QuantizeLinear and "
+        "Models with activations of 8 bits or fewer keep their integers, as QuantizeLinear and "
         "DequantizeLinear around int8 weights; results differ from slbsr's by one of 255 at most, "
         "at few pixels.\n"
         "OUTPUT.safetensors: the float weights that the model means, conv00.weight (out, in, y, x) "

@@ -28,7 +28,7 @@ typedef struct ModelChoice {
     {0, "net", OPTION_TEXT, offsetof(Settings, choice.net), "NET|FILE", NULL, 0, 0, NULL, false,   \
      "the network of a weight file that carries none: a name (vdsr) or a .net file"},              \
     {0, "float", OPTION_FLAG, offsetof(Settings, choice.use_float), NULL, NULL, 0, 0, NULL,        \
-     false, "compute in float32 where the model has 8-bit activations"},                           \
+     false, "compute in float32 where activations have 8 bits or fewer"},                          \
     {'j', "threads", OPTION_INT, offsetof(Settings, choice.threads), "N", NULL, 1, 1024, NULL,     \
      false, "threads; without it one for each processor"}
 /* clang-format on */

@@ -10,8 +10,8 @@
 #include "net/model.h"
 
 typedef struct SlbPlanOptions {
-    bool packed; /* low layers by the integer kernels (needs a model with act_bits 8); else all in
-                    float32 */
+    bool packed; /* low layers by the integer kernels (needs a model with act_bits below 32); else
+                    all in float32 */
     SlbCpuLevel level; /* kernels to use */
     int threads;       /* at least 1 */
     uint32_t strip_px; /* width of a strip; 0: chosen from the cache size */

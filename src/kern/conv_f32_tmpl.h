@@ -12,7 +12,7 @@ typedef float Vec __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
 /* Output channels that one register tile covers. */
 enum { TILE_OUT = LANES * VECTORS };
 
-/* Bytes of accumulators that stay in the first-level cache while the taps go by. */
+/* Pixels whose accumulators stay in the first-level cache while the taps go by. */
 enum { CHUNK_PIXELS = 96 };
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))

@@ -30,7 +30,7 @@ typedef struct SlbConvU8 {
     const int32_t *bias; /* [out_channels], 0 behind the true ones, 64-byte aligned */
     const float *multiplier; /* the same */
     uint8_t *out_u8;         /* one of the two is NULL; 16-byte aligned */
-    float code_max;          /* largest code written: 255, 15, 3 or 1 */
+    float code_max;          /* largest code written: 255, 127, 15, 3 or 1 */
     float *out_f32;          /* 64-byte aligned */
     size_t out_stride;       /* elements between pixels: out_channels or more, a multiple of 16 */
     bool relu;               /* for floats; codes are never below 0 */

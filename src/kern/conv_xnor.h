@@ -46,7 +46,7 @@ typedef struct SlbConvXnor {
     const int32_t *bias; /* [out_channels], 64-byte aligned; 0 behind the true ones */
     const float *multiplier; /* the same */
     uint8_t *out_u8;         /* one of the two is NULL */
-    float code_max;          /* largest code written: 255, 15, 3 or 1 */
+    float code_max;          /* largest code written: 255, 127, 15, 3 or 1 */
     float *out_f32;          /* 64-byte aligned */
     size_t out_stride;       /* elements between pixels: out_channels or more, a multiple of 16 */
     bool relu;               /* for floats; codes are never below 0 */

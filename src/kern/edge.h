@@ -32,7 +32,7 @@ typedef struct SlbConvEdge {
     float *out_f32;  /* one of the two is NULL */
     uint8_t *out_u8; /* codes: slb_quantize_u8(value, inverse_step, code_max) */
     float inverse_step;
-    float code_max; /* largest code written: 255, 15, 3 or 1 */
+    float code_max; /* largest code written: 255, 127, 15, 3 or 1 */
     /* Elements between pixels: slb_out_padded(out_channels) or more; the padding is written
      * (zeros). */
     size_t out_stride;

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* The bit-widths that weights may have. To add one: a row here; `bits` must divide 8 or stay below
- * it (indices are packed across bytes), and slb_level_integer must fit an int8_t. */
+/* The bit-widths that weights may have. To add one of at most 4 bits: a row here, and the number in
+ * net/model.c (meta_bits). More than 4 do not fit: kernels count on integers of -15..15
+ * (kern/conv_u8.h), the search on 16 levels (MAX_LEVELS there). */
 static const SlbLevels table[] = {
     {1, 2},
     {2, 4},

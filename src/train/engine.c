@@ -27,8 +27,8 @@ static int last_reader(const SlbGraph *g, int node)
 }
 
 /* Gives each node a buffer that no living tensor uses; `birth` and `death` are times of a sweep.
- * Returns the number of buffers. Quadratic in the nodes, of which there are at most SLB_MAX_NODES.
- */
+ * Returns the number of buffers. Quadratic in the nodes, of which there are at most
+ * ENGINE_MAX_NODES. */
 static int assign(int count, const int *birth, const int *death, int *buffer)
 {
     int used = 0;

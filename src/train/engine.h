@@ -30,7 +30,7 @@ typedef struct SlbEngine SlbEngine;
 
 typedef struct SlbEngineForm {
     SlbPrecision precision;
-    /* Below 32, the inputs of low convolutions are codes of so many bits (8, 4, 2, 1:
+    /* Below 32, the inputs of low convolutions are codes of so many bits (8, 7, 4, 2, 1:
      * quant/requant.h), whose steps are set with the weights: forward by value, backward straight
      * through (kern/tensor.h). */
     int act_bits;

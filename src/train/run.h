@@ -63,7 +63,7 @@ typedef struct Run {
     bool expecting; /* the dataset has been told of the patches of the step that comes next */
     SlbValidation *validation; /* NULL without --val */
     SlbWeights *hard, *soft;   /* for the validation's engine */
-    float *step;         /* [conv_count] steps of 8-bit activations; 0 until they are calibrated */
+    float *step;         /* [conv_count] steps of activations of 7 and 8 bits; 0 until calibrated */
     int workers;         /* threads that have pictures to do */
     SlbSlot **slot;      /* [slots] */
     int slots;           /* one a worker; one a picture where `normalized` */
@@ -143,15 +143,15 @@ static inline SlbPatchKey run_patch_form(const Run *run)
 SLB_MUST_CHECK SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err);
 
 /* The steps of the inputs of low layers, from the weights as they are: learned ones start from
- * them, and 8-bit activations need no others. */
+ * them, and activations of 7 and 8 bits need no others. */
 SLB_MUST_CHECK SlbStatus run_calibrate(Run *run, SlbError *err);
 
-/* PSNR by scale with hard and with soft weights, both with quantized activations (those of 8 bits
- * once the run is at its end). */
+/* PSNR by scale with hard and with soft weights, both with quantized activations (those of 7
+ * and 8 bits once the run is at its end). */
 SLB_MUST_CHECK SlbStatus run_validate(Run *run, double *psnr, double *psnr_soft, SlbError *err);
 
-/* Calibrates 8-bit activations if that is still to do, writes the model and removes the checkpoint;
- * rank 0 does. */
+/* Calibrates activations of 7 and 8 bits if that is still to do, writes the model and removes the
+ * checkpoint; rank 0 does. */
 SLB_MUST_CHECK SlbStatus run_finish(Run *run, const char *figures, SlbError *err);
 
 /* Where the schedule is: for the step that comes next. */
