@@ -29,7 +29,9 @@ typedef struct SlbReader SlbReader;
 SLB_MUST_CHECK SlbStatus slb_reader_open(const char *path, const SlbReadLimits *limits,
                                          SlbReader **reader, SlbError *err);
 /* The same for a file that is open and stands at its beginning, which may be a pipe; `path` is for
- * messages. The file is the reader's from now on, on failure too. */
+ * messages. The file is the reader's from now on, on failure too. A PNG from a pipe is copied into
+ * a file without a name in $TMPDIR (/tmp) first, up to its end: SLB_E_OUTPUT when there is no room
+ * for it. */
 SLB_MUST_CHECK SlbStatus slb_reader_open_file(FILE *file, const char *path,
                                               const SlbReadLimits *limits, SlbReader **reader,
                                               SlbError *err);
@@ -45,8 +47,8 @@ const char *slb_input_name(const char *path);
 /* What its format is called: "PNG", "JPEG", "PNM"; SlbWriteOptions.format takes it. */
 const char *slb_reader_format(const SlbReader *reader);
 const SlbImageInfo *slb_reader_info(const SlbReader *reader);
-/* What it brings along; owned by the reader. A PNG may have some of it behind its pixels: of a
- * pipe, that is known with the last row only, of a file from the start. */
+/* What it brings along; owned by the reader. A PNG may have some of it behind its pixels: that is
+ * known from the start, too. */
 const SlbMeta *slb_reader_meta(const SlbReader *reader);
 /* How the stored rows have to be turned to stand upright, as EXIF has it: 1 (as is) to 8. */
 int slb_reader_orientation(const SlbReader *reader);

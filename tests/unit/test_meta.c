@@ -1,59 +1,10 @@
 /* Metadata: carried through PNG and JPEG and between them, and brought up to date when a picture is
  * turned and resized. */
-#include <zlib.h>
-
 #include "base/mem.h"
 #include "img/codec.h"
 #include "img/exif.h"
 #include "img/resize.h"
-#include "unit/folder.h"
-
-enum { EXIF = 170 };
-
-static void put(unsigned char *p, int bytes, int big, unsigned value)
-{
-    for (int i = 0; i < bytes; i++) p[big ? bytes - 1 - i : i] = (unsigned char)(value >> (8 * i));
-}
-
-static void entry(unsigned char *p, int big, unsigned tag, unsigned type, unsigned value)
-{
-    put(p, 2, big, tag);
-    put(p + 2, 2, big, type);
-    put(p + 4, 4, big, 1);
-    put(p + 8, type == 3 ? 2 : 4, big, value);
-}
-
-/* Two directories, their densities, and a thumbnail's directory at 150. */
-static void make_exif(unsigned char exif[EXIF], int big, unsigned orientation)
-{
-    memset(exif, 0, EXIF);
-    memcpy(exif, big ? "MM" : "II", 2);
-    put(exif + 2, 2, big, 42);
-    put(exif + 4, 4, big, 8);
-    put(exif + 8, 2, big, 5);
-    entry(exif + 10, big, 0x0100, 3, 40);
-    entry(exif + 22, big, 0x0112, 3, orientation);
-    entry(exif + 34, big, 0x011a, 5, 120);
-    entry(exif + 46, big, 0x011b, 5, 128);
-    entry(exif + 58, big, 0x8769, 4, 76);
-    put(exif + 70, 4, big, 150);
-    put(exif + 76, 2, big, 2);
-    entry(exif + 78, big, 0xa002, 3, 40000);
-    entry(exif + 90, big, 0xa003, 4, 20);
-    put(exif + 120, 4, big, 72);
-    put(exif + 124, 4, big, 1);
-    put(exif + 128, 4, big, 1201);
-    put(exif + 132, 4, big, 10);
-    put(exif + 150, 2, big, 1);
-    entry(exif + 152, big, 0x0112, 3, orientation);
-}
-
-static unsigned get(const unsigned char *p, int bytes, int big)
-{
-    unsigned v = 0;
-    for (int i = 0; i < bytes; i++) v = v << 8 | p[big ? i : bytes - 1 - i];
-    return v;
-}
+#include "unit/meta.h"
 
 static void test_exif_follows(void **state)
 {
@@ -99,12 +50,6 @@ static void test_faulty_exif(void **state)
         slb_exif_change(exif, bytes, &change);
         free(exif);
     }
-}
-
-static void set_block(SlbBlock *block, const void *data, size_t bytes)
-{
-    SlbError err;
-    assert_ok(slb_block_set(block, data, bytes, &err), &err);
 }
 
 static void test_xmp_follows(void **state)
@@ -158,12 +103,6 @@ static SlbImage rich_picture(void)
     image.meta.density_x = 300 / 0.0254;
     image.meta.density_y = 150 / 0.0254;
     return image;
-}
-
-static void same_block(const SlbBlock *a, const SlbBlock *b)
-{
-    assert_int_equal(a->bytes, b->bytes);
-    assert_memory_equal(a->data, b->data, a->bytes);
 }
 
 static void test_carried_between_formats(void **state)
@@ -257,171 +196,6 @@ static void test_png_colours(void **state)
     slb_image_free(&image);
 }
 
-static void write_chunk(FILE *file, const char *type, const void *data, size_t bytes)
-{
-    unsigned char head[8], tail[4];
-    put(head, 4, 1, (unsigned)bytes);
-    memcpy(head + 4, type, 4);
-    uLong crc = crc32(crc32(0, head + 4, 4), data, (uInt)bytes);
-    put(tail, 4, 1, (unsigned)crc);
-    assert_int_equal(fwrite(head, 1, 8, file), 8);
-    assert_int_equal(fwrite(data, 1, bytes, file), bytes);
-    assert_int_equal(fwrite(tail, 1, 4, file), 4);
-}
-
-/* EXIF and XMP behind the pixels, as exiftool puts them, are known when the file is opened; those
- * ahead of the pixels win. */
-static void test_behind_the_pixels(void **state)
-{
-    (void)state;
-    SlbImage image = noise(6, 3, 1, 8, 3);
-    unsigned char exif[EXIF];
-    static const char itxt[] = "XML:com.adobe.xmp\0\0\0\0\0<late/>";
-    SlbError err;
-    SlbReader *reader;
-    SlbWriteOptions how = {.overwrite = true};
-    const char *path = in_folder("late.png");
-    for (int early = 0; early < 2; early++) {
-        if (early) set_block(&image.meta.xmp, "<early/>", 8);
-        assert_ok(slb_image_save(path, &image, &how, &err), &err);
-        FILE *file = fopen(path, "r+b");
-        assert_non_null(file);
-        make_exif(exif, 0, 6);
-        assert_int_equal(fseek(file, -12, SEEK_END), 0);
-        write_chunk(file, "eXIf", exif, EXIF);
-        write_chunk(file, "iTXt", itxt, sizeof itxt - 1);
-        write_chunk(file, "IEND", "", 0);
-        assert_int_equal(fclose(file), 0);
-        assert_ok(slb_reader_open(path, NULL, &reader, &err), &err);
-        assert_int_equal(slb_reader_orientation(reader), 6);
-        assert_int_equal(slb_reader_meta(reader)->exif.bytes, EXIF);
-        assert_string_equal((char *)slb_reader_meta(reader)->xmp.data,
-                            early ? "<early/>" : "<late/>");
-        slb_reader_close(reader);
-    }
-    SlbImage back;
-    assert_ok(slb_image_load(path, NULL, &back, &err), &err);
-    assert_int_equal(back.info.width, 3);
-    assert_int_equal(slb_exif_orientation(back.meta.exif.data, EXIF), 1);
-    assert_int_equal(get(back.meta.exif.data + 78 + 8, 2, 0), 3);
-    unlink(path);
-    slb_image_free(&back);
-    slb_image_free(&image);
-}
-
-/* A grey PNG with texts of every kind ahead of its pixels or behind them. */
-static void write_texts(const char *path, bool behind)
-{
-    static const char text[] = "parameters\0a cat, 20 steps",
-                      title[] = "Title\0\0\0de\0Titel\0Gr\xc3\xb6\xc3\x9f"
-                                "e",
-                      stale[] = "Raw profile type exif\0x",
-                      date[] = "date:create\0"
-                               "2020",
-                      faulty[] = " two  spaces\0x", empty[] = "Empty";
-    unsigned char packed[64] = "Long\0", rest[512];
-    uLongf room = sizeof packed - 6;
-    char long_text[500];
-    SlbImage image = noise(6, 3, 1, 8, 3);
-    SlbWriteOptions how = {.overwrite = true};
-    SlbError err;
-    memset(long_text, 'x', sizeof long_text);
-    assert_int_equal(compress(packed + 6, &room, (const Bytef *)long_text, sizeof long_text), Z_OK);
-    assert_ok(slb_image_save(path, &image, &how, &err), &err);
-    FILE *file = fopen(path, "r+b");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, behind ? -12 : 33, behind ? SEEK_END : SEEK_SET), 0);
-    long at = ftell(file);
-    size_t n = fread(rest, 1, sizeof rest, file);
-    fseek(file, at, SEEK_SET);
-    write_chunk(file, "tEXt", text, sizeof text - 1);
-    write_chunk(file, "iTXt", title, sizeof title - 1);
-    write_chunk(file, "zTXt", packed, room + 6);
-    write_chunk(file, "tEXt", stale, sizeof stale - 1);
-    write_chunk(file, "tEXt", date, sizeof date - 1);
-    write_chunk(file, "tEXt", faulty, sizeof faulty - 1);
-    write_chunk(file, "tEXt", empty, sizeof empty);
-    assert_int_equal(fwrite(rest, 1, n, file), n);
-    assert_int_equal(fclose(file), 0);
-    slb_image_free(&image);
-}
-
-/* Texts go from PNG to PNG through a change of size, but for those that would be wrong then; other
- * formats tell that they have none. */
-static void check_texts_are_kept(bool behind)
-{
-    static const SlbMetaChange twice = {1, 2, 2, 12, 6};
-    const char *path = in_folder("texts.png");
-    SlbImage image, back;
-    SlbMeta larger;
-    SlbWriteOptions how = {.overwrite = true};
-    SlbError err;
-    char note[sizeof larger.note];
-    write_texts(path, behind);
-    assert_ok(slb_image_load(path, NULL, &image, &err), &err);
-    assert_ok(slb_meta_derive(&image.meta, &twice, &larger, &err), &err);
-    same_block(&image.meta.texts, &larger.texts);
-    assert_ok(slb_writer_check(in_folder("a.jpg"), &image.info, &larger, NULL, note, &err), &err);
-    assert_non_null(strstr(note, "JPEG holds no texts"));
-    slb_meta_free(&image.meta);
-    image.meta = larger;
-    assert_ok(slb_image_save(path, &image, &how, &err), &err);
-    assert_ok(slb_image_load(path, NULL, &back, &err), &err);
-    same_block(&image.meta.texts, &back.meta.texts);
-    static char bytes[2048];
-    FILE *file = fopen(path, "rb");
-    size_t n = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
-    assert_non_null(memmem(bytes, n, "tEXtparameters\0a cat, 20 steps", 30));
-    assert_non_null(memmem(bytes, n,
-                           "iTXtTitle\0\0\0de\0Titel\0Gr\xc3\xb6\xc3\x9f"
-                           "e",
-                           28));
-    assert_non_null(memmem(bytes, n, "zTXtLong", 9));
-    assert_non_null(memmem(bytes, n, "tEXtEmpty", 10));
-    assert_null(memmem(bytes, n, "Raw profile", 11));
-    assert_null(memmem(bytes, n, "date:", 5));
-    assert_null(memmem(bytes, n, "two", 3));
-    unlink(path);
-    slb_image_free(&back);
-    slb_image_free(&image);
-}
-
-static void test_texts_are_kept(void **state)
-{
-    (void)state;
-    check_texts_are_kept(false);
-    check_texts_are_kept(true);
-}
-
-/* Damage behind the pixels is told with the last row, and what stands ahead of them is known. */
-static void test_damage_behind_the_pixels(void **state)
-{
-    (void)state;
-    SlbImage image = noise(6, 3, 1, 8, 3), back;
-    SlbWriteOptions how = {.overwrite = true};
-    SlbReader *reader;
-    SlbError err;
-    const char *path = in_folder("late.png");
-    set_block(&image.meta.xmp, "<early/>", 8);
-    assert_ok(slb_image_save(path, &image, &how, &err), &err);
-    FILE *file = fopen(path, "r+b");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, -12, SEEK_END), 0);
-    write_chunk(file, "tEXt", "Title\0late", 10);
-    assert_int_equal(fseek(file, -4, SEEK_CUR), 0);
-    assert_int_equal(fwrite("oops", 1, 4, file), 4);
-    write_chunk(file, "IEND", "", 0);
-    assert_int_equal(fclose(file), 0);
-    assert_ok(slb_reader_open(path, NULL, &reader, &err), &err);
-    assert_string_equal((char *)slb_reader_meta(reader)->xmp.data, "<early/>");
-    assert_int_equal(slb_reader_meta(reader)->texts.bytes, 0);
-    slb_reader_close(reader);
-    assert_int_equal(slb_image_load(path, NULL, &back, &err), SLB_E_INPUT);
-    unlink(path);
-    slb_image_free(&image);
-}
-
 /* A JPEG of very many segments: those up to the limit are kept, the picture is read. */
 static void test_flood_of_segments(void **state)
 {
@@ -454,8 +228,7 @@ int main(void)
         cmocka_unit_test(test_exif_follows),      cmocka_unit_test(test_faulty_exif),
         cmocka_unit_test(test_xmp_follows),       cmocka_unit_test(test_carried_between_formats),
         cmocka_unit_test(test_notes_of_writers),  cmocka_unit_test(test_png_colours),
-        cmocka_unit_test(test_behind_the_pixels), cmocka_unit_test(test_damage_behind_the_pixels),
-        cmocka_unit_test(test_flood_of_segments), cmocka_unit_test(test_texts_are_kept),
+        cmocka_unit_test(test_flood_of_segments),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,0 +1,258 @@
+/* What stands behind the pixels of a PNG, of a file and of a pipe, and the texts of a PNG. */
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "base/mem.h"
+#include "img/codec.h"
+#include "img/exif.h"
+#include "unit/meta.h"
+
+/* EXIF and XMP behind the pixels, as exiftool puts them, are known when the file is opened; those
+ * ahead of the pixels win. */
+static void test_behind_the_pixels(void **state)
+{
+    (void)state;
+    SlbImage image = noise(6, 3, 1, 8, 3);
+    unsigned char exif[EXIF];
+    static const char itxt[] = "XML:com.adobe.xmp\0\0\0\0\0<late/>";
+    SlbError err;
+    SlbReader *reader;
+    SlbWriteOptions how = {.overwrite = true};
+    const char *path = in_folder("late.png");
+    for (int early = 0; early < 2; early++) {
+        if (early) set_block(&image.meta.xmp, "<early/>", 8);
+        assert_ok(slb_image_save(path, &image, &how, &err), &err);
+        FILE *file = fopen(path, "r+b");
+        assert_non_null(file);
+        make_exif(exif, 0, 6);
+        assert_int_equal(fseek(file, -12, SEEK_END), 0);
+        write_chunk(file, "eXIf", exif, EXIF);
+        write_chunk(file, "iTXt", itxt, sizeof itxt - 1);
+        write_chunk(file, "IEND", "", 0);
+        assert_int_equal(fclose(file), 0);
+        assert_ok(slb_reader_open(path, NULL, &reader, &err), &err);
+        assert_int_equal(slb_reader_orientation(reader), 6);
+        assert_int_equal(slb_reader_meta(reader)->exif.bytes, EXIF);
+        assert_string_equal((char *)slb_reader_meta(reader)->xmp.data,
+                            early ? "<early/>" : "<late/>");
+        slb_reader_close(reader);
+    }
+    SlbImage back;
+    assert_ok(slb_image_load(path, NULL, &back, &err), &err);
+    assert_int_equal(back.info.width, 3);
+    assert_int_equal(slb_exif_orientation(back.meta.exif.data, EXIF), 1);
+    assert_int_equal(get(back.meta.exif.data + 78 + 8, 2, 0), 3);
+    unlink(path);
+    slb_image_free(&back);
+    slb_image_free(&image);
+}
+
+/* A file as it comes through a pipe, opened; it has to fit into one. */
+static SlbStatus open_piped(const char *path, SlbReader **reader, SlbError *err)
+{
+    static char bytes[32768];
+    int ends[2];
+    FILE *in = fopen(path, "rb");
+    assert_non_null(in);
+    size_t n = fread(bytes, 1, sizeof bytes, in);
+    fclose(in);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], bytes, n), n);
+    close(ends[1]);
+    return slb_reader_open_file(fdopen(ends[0], "rb"), "-", NULL, reader, err);
+}
+
+/* A PNG of 6x3 pixels with EXIF behind them: orientation 6. */
+static void write_late_exif(const char *path)
+{
+    SlbImage image = noise(6, 3, 1, 8, 3);
+    unsigned char exif[EXIF];
+    SlbError err;
+    SlbWriteOptions how = {.overwrite = true};
+    assert_ok(slb_image_save(path, &image, &how, &err), &err);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    make_exif(exif, 0, 6);
+    assert_int_equal(fseek(file, -12, SEEK_END), 0);
+    write_chunk(file, "eXIf", exif, EXIF);
+    write_chunk(file, "IEND", "", 0);
+    assert_int_equal(fclose(file), 0);
+    slb_image_free(&image);
+}
+
+/* The same of a pipe, also where no temporary file can be made. */
+static void test_behind_the_pixels_of_a_pipe(void **state)
+{
+    (void)state;
+    const char *path = in_folder("late.png");
+    SlbImage whole, piped;
+    SlbReader *reader;
+    SlbError err;
+    write_late_exif(path);
+    assert_ok(slb_image_load(path, NULL, &whole, &err), &err);
+    for (int round = 0; round < 2; round++) {
+        if (round) setenv("TMPDIR", "/nowhere/to/be/found", 1);
+        assert_ok(open_piped(path, &reader, &err), &err);
+        unsetenv("TMPDIR");
+        assert_int_equal(slb_reader_orientation(reader), 6);
+        assert_int_equal(slb_reader_meta(reader)->exif.bytes, EXIF);
+        assert_int_equal(slb_reader_bytes(reader) > 0, round); /* memory is counted */
+        assert_ok(slb_image_read(reader, &piped, &err), &err);
+        assert_same_picture(&whole, &piped);
+        same_block(&whole.meta.exif, &piped.meta.exif);
+        slb_image_free(&piped);
+        slb_reader_close(reader);
+    }
+    slb_image_free(&whole);
+    unlink(path);
+}
+
+/* A full disk for the copy of a pipe, played by a limit on the size of files. */
+static void test_no_room_for_a_pipe(void **state)
+{
+    (void)state;
+    const char *path = in_folder("late.png");
+    struct rlimit before, small;
+    SlbReader *reader = NULL;
+    SlbError err = {0};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    write_late_exif(path);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 100;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    SlbStatus status = open_piped(path, &reader, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(status, SLB_E_OUTPUT);
+    assert_message(&err, SLB_E_OUTPUT, "standard input");
+    assert_non_null(strstr(err.message, strerror(EFBIG)));
+    assert_non_null(strstr(err.message, "TMPDIR"));
+    assert_null(reader);
+    unlink(path);
+}
+
+/* A grey PNG with texts of every kind ahead of its pixels or behind them. */
+static void write_texts(const char *path, bool behind)
+{
+    static const char text[] = "parameters\0a cat, 20 steps",
+                      title[] = "Title\0\0\0de\0Titel\0Gr\xc3\xb6\xc3\x9f"
+                                "e",
+                      stale[] = "Raw profile type exif\0x",
+                      date[] = "date:create\0"
+                               "2020",
+                      faulty[] = " two  spaces\0x", empty[] = "Empty";
+    unsigned char packed[64] = "Long\0", rest[512];
+    uLongf room = sizeof packed - 6;
+    char long_text[500];
+    SlbImage image = noise(6, 3, 1, 8, 3);
+    SlbWriteOptions how = {.overwrite = true};
+    SlbError err;
+    memset(long_text, 'x', sizeof long_text);
+    assert_int_equal(compress(packed + 6, &room, (const Bytef *)long_text, sizeof long_text), Z_OK);
+    assert_ok(slb_image_save(path, &image, &how, &err), &err);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, behind ? -12 : 33, behind ? SEEK_END : SEEK_SET), 0);
+    long at = ftell(file);
+    size_t n = fread(rest, 1, sizeof rest, file);
+    fseek(file, at, SEEK_SET);
+    write_chunk(file, "tEXt", text, sizeof text - 1);
+    write_chunk(file, "iTXt", title, sizeof title - 1);
+    write_chunk(file, "zTXt", packed, room + 6);
+    write_chunk(file, "tEXt", stale, sizeof stale - 1);
+    write_chunk(file, "tEXt", date, sizeof date - 1);
+    write_chunk(file, "tEXt", faulty, sizeof faulty - 1);
+    write_chunk(file, "tEXt", empty, sizeof empty);
+    assert_int_equal(fwrite(rest, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+    slb_image_free(&image);
+}
+
+/* Texts go from PNG to PNG through a change of size, but for those that would be wrong then; other
+ * formats tell that they have none. */
+static void check_texts_are_kept(bool behind)
+{
+    static const SlbMetaChange twice = {1, 2, 2, 12, 6};
+    const char *path = in_folder("texts.png");
+    SlbImage image, back;
+    SlbMeta larger;
+    SlbWriteOptions how = {.overwrite = true};
+    SlbError err;
+    char note[sizeof larger.note];
+    write_texts(path, behind);
+    assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+    assert_ok(slb_meta_derive(&image.meta, &twice, &larger, &err), &err);
+    same_block(&image.meta.texts, &larger.texts);
+    assert_ok(slb_writer_check(in_folder("a.jpg"), &image.info, &larger, NULL, note, &err), &err);
+    assert_non_null(strstr(note, "JPEG holds no texts"));
+    slb_meta_free(&image.meta);
+    image.meta = larger;
+    assert_ok(slb_image_save(path, &image, &how, &err), &err);
+    assert_ok(slb_image_load(path, NULL, &back, &err), &err);
+    same_block(&image.meta.texts, &back.meta.texts);
+    static char bytes[2048];
+    FILE *file = fopen(path, "rb");
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_non_null(memmem(bytes, n, "tEXtparameters\0a cat, 20 steps", 30));
+    assert_non_null(memmem(bytes, n,
+                           "iTXtTitle\0\0\0de\0Titel\0Gr\xc3\xb6\xc3\x9f"
+                           "e",
+                           28));
+    assert_non_null(memmem(bytes, n, "zTXtLong", 9));
+    assert_non_null(memmem(bytes, n, "tEXtEmpty", 10));
+    assert_null(memmem(bytes, n, "Raw profile", 11));
+    assert_null(memmem(bytes, n, "date:", 5));
+    assert_null(memmem(bytes, n, "two", 3));
+    unlink(path);
+    slb_image_free(&back);
+    slb_image_free(&image);
+}
+
+static void test_texts_are_kept(void **state)
+{
+    (void)state;
+    check_texts_are_kept(false);
+    check_texts_are_kept(true);
+}
+
+/* Damage behind the pixels is told with the last row, and what stands ahead of them is known. */
+static void test_damage_behind_the_pixels(void **state)
+{
+    (void)state;
+    SlbImage image = noise(6, 3, 1, 8, 3), back;
+    SlbWriteOptions how = {.overwrite = true};
+    SlbReader *reader;
+    SlbError err;
+    const char *path = in_folder("late.png");
+    set_block(&image.meta.xmp, "<early/>", 8);
+    assert_ok(slb_image_save(path, &image, &how, &err), &err);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -12, SEEK_END), 0);
+    write_chunk(file, "tEXt", "Title\0late", 10);
+    assert_int_equal(fseek(file, -4, SEEK_CUR), 0);
+    assert_int_equal(fwrite("oops", 1, 4, file), 4);
+    write_chunk(file, "IEND", "", 0);
+    assert_int_equal(fclose(file), 0);
+    assert_ok(slb_reader_open(path, NULL, &reader, &err), &err);
+    assert_string_equal((char *)slb_reader_meta(reader)->xmp.data, "<early/>");
+    assert_int_equal(slb_reader_meta(reader)->texts.bytes, 0);
+    slb_reader_close(reader);
+    assert_int_equal(slb_image_load(path, NULL, &back, &err), SLB_E_INPUT);
+    unlink(path);
+    slb_image_free(&image);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_behind_the_pixels),
+        cmocka_unit_test(test_behind_the_pixels_of_a_pipe),
+        cmocka_unit_test(test_no_room_for_a_pipe),
+        cmocka_unit_test(test_damage_behind_the_pixels),
+        cmocka_unit_test(test_texts_are_kept),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
