@@ -21,6 +21,24 @@ static const Option options[] = {
     {0},
 };
 
+/* Says what of the picture the file cannot hold. */
+static SlbStatus save(const char *output, const SlbImage *image, const Settings *set, SlbError *err)
+{
+    static const uint8_t white[3] = {255, 255, 255};
+    SlbWriteOptions how = {.overwrite = set->overwrite, .jpeg_quality = set->quality};
+    SlbImageInfo kept = image->info;
+    char lost[SLB_NOTE_BYTES];
+    Reduction notes;
+    (void)slb_format_fits(output, &how, &kept);
+    SlbStatus s = slb_image_save_noting(output, image, &how, lost, err);
+    if (s != SLB_OK) return s;
+    cli_reduction(&image->info, &kept, white, &notes);
+    cli_print_note(output, lost);
+    cli_print_note(output, notes.alpha);
+    cli_print_note(output, notes.depth);
+    return SLB_OK;
+}
+
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
@@ -32,10 +50,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     if (s == SLB_OK) s = cli_crop_to_multiple(&large, input, set->scale, err);
     if (s == SLB_OK)
         s = slb_resize_image(&large, 1, (uint32_t)set->scale, (SlbEdge)set->edge, &small, err);
-    if (s == SLB_OK) {
-        SlbWriteOptions how = {.overwrite = set->overwrite, .jpeg_quality = set->quality};
-        s = slb_image_save(output, &small, &how, err);
-    }
+    if (s == SLB_OK) s = save(output, &small, set, err);
     slb_image_free(&small);
     slb_image_free(&large);
     return s;

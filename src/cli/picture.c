@@ -1,5 +1,6 @@
 #include "cli/picture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/message.h"
@@ -14,6 +15,21 @@ SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, Slb
     info->width -= info->width % n;
     info->height -= info->height % n;
     return SLB_OK;
+}
+
+void cli_reduction(const SlbImageInfo *asked, const SlbImageInfo *kept, const uint8_t background[3],
+                   Reduction *notes)
+{
+    const uint8_t *b = background;
+    *notes = (Reduction){"", ""};
+    if (kept->channels < asked->channels && (b[0] & b[1] & b[2]) == 255)
+        snprintf(notes->alpha, sizeof notes->alpha, "this format has no alpha: put on white");
+    else if (kept->channels < asked->channels)
+        snprintf(notes->alpha, sizeof notes->alpha,
+                 "this format has no alpha: put on #%02x%02x%02x", b[0], b[1], b[2]);
+    if (kept->depth < asked->depth)
+        snprintf(notes->depth, sizeof notes->depth,
+                 "this format has 8 bits a sample: rounded from 16");
 }
 
 void cli_print_note(const char *path, const char *note)

@@ -31,6 +31,14 @@ static inline double cli_sample(const SlbImage *image, size_t x, size_t y, size_
     return v / 257.0;
 }
 
+/* Texts of notes on what `kept`, which is what a format can hold (slb_format_fits), lacks of
+ * `asked`; "" where there is nothing to say. */
+typedef struct Reduction {
+    char alpha[64], depth[64];
+} Reduction;
+void cli_reduction(const SlbImageInfo *asked, const SlbImageInfo *kept, const uint8_t background[3],
+                   Reduction *notes);
+
 /* "slbsr: FILE: note: ..." on standard error; nothing when the note is empty. */
 void cli_print_note(const char *path, const char *note);
 

@@ -83,7 +83,7 @@ static void work_on_picture(Run *run, Picture *p)
     options.user = &run->progress;
     if (p->streamed) {
         p->status = cli_upscale_stream(run->job->plan, p->reader, &options, p->file->output,
-                                       &p->how, &p->err);
+                                       &p->how, p->lost, &p->err);
         if (p->status == SLB_OK)
             picture_note(p, slb_input_name(p->file->input), "%s", slb_reader_meta(p->reader)->note);
     } else {
@@ -127,7 +127,7 @@ static void stage_write(void *context, void *item)
     double start = slb_seconds();
     (void)context;
     if (p->out.data && p->status == SLB_OK)
-        p->status = slb_image_save(p->file->output, &p->out, &p->how, &p->err);
+        p->status = slb_image_save_noting(p->file->output, &p->out, &p->how, p->lost, &p->err);
     slb_image_free(&p->out);
     p->seconds += slb_seconds() - start;
 }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/json_line.h"
 #include "cli/message.h"
+#include "cli/picture.h"
 #include "cli/upscale_stream.h"
 #include "infer/upscale_video.h"
 
@@ -66,22 +67,16 @@ static void choose_format(Picture *p)
  * the long work rather than after it. p->to becomes what is written. */
 static SlbStatus check_output(const UpscaleFiles *job, Picture *p)
 {
-    char lost[sizeof p->in.meta.note];
     SlbImageInfo asked = p->to;
+    Reduction notes;
     const char *path = p->file->output;
-    const uint8_t *b = job->background;
     (void)slb_format_fits(path, &p->how, &p->to); /* an unknown extension is the writer's to tell */
     SlbStatus s =
-        slb_writer_check(path, &p->to, slb_reader_meta(p->reader), &p->how, lost, &p->err);
+        slb_writer_check(path, &p->to, slb_reader_meta(p->reader), &p->how, p->lost, &p->err);
     if (s != SLB_OK) return s;
-    picture_note(p, picture_output(p), "%s", lost);
-    if (p->to.channels < asked.channels && (b[0] & b[1] & b[2]) == 255)
-        picture_note(p, picture_output(p), "this format has no alpha: put on white");
-    else if (p->to.channels < asked.channels)
-        picture_note(p, picture_output(p), "this format has no alpha: put on #%02x%02x%02x", b[0],
-                     b[1], b[2]);
-    if (p->to.depth < asked.depth)
-        picture_note(p, picture_output(p), "this format has 8 bits a sample: rounded from 16");
+    cli_reduction(&asked, &p->to, job->background, &notes);
+    picture_note(p, picture_output(p), "%s", notes.alpha);
+    picture_note(p, picture_output(p), "%s", notes.depth);
     return SLB_OK;
 }
 
@@ -227,6 +222,7 @@ SlbStatus picture_open(const UpscaleFiles *job, Picture *p)
 
 void picture_tell(const UpscaleFiles *job, const Picture *p)
 {
+    if (!job->quiet) cli_print_note(picture_output(p), p->lost);
     for (int i = 0; i < p->notes && !job->quiet; i++) cli_message("%s", p->note[i]);
     if (p->status != SLB_OK && job->files->count > 1) cli_message("%s", p->err.message);
 }

@@ -24,6 +24,9 @@ typedef struct Picture {
     SlbWriteOptions how;
     bool skipped;   /* the output exists, and that is enough */
     double seconds; /* that the stages took */
+    /* Of the metadata: what the output is expected not to hold, once it is written what it does
+     * not; "": nothing. */
+    char lost[SLB_NOTE_BYTES];
     char *note[MAX_NOTES];
     int notes;
     SlbStatus status;

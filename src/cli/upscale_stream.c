@@ -1,5 +1,7 @@
 #include "cli/upscale_stream.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 /* Rows that are handed over at a time. */
@@ -55,7 +57,7 @@ static SlbStatus open_writer(const SlbReader *reader, const SlbUpscaler *up, con
 
 SlbStatus cli_upscale_stream(const SlbPlan *plan, SlbReader *reader,
                              const SlbUpscaleOptions *options, const char *output,
-                             const SlbWriteOptions *how, SlbError *err)
+                             const SlbWriteOptions *how, char note[SLB_NOTE_BYTES], SlbError *err)
 {
     const SlbImageInfo *in = slb_reader_info(reader), *out = &options->out;
     SlbUpscaler *up;
@@ -66,6 +68,7 @@ SlbStatus cli_upscale_stream(const SlbPlan *plan, SlbReader *reader,
     unsigned char *rows_out = slb_alloc(piece(out), slb_row_bytes(out));
     if (!rows_in || !rows_out) s = slb_fail_memory(err, "rows of a picture");
     if (s == SLB_OK) s = open_writer(reader, up, output, how, &writer, err);
+    if (s == SLB_OK) memcpy(note, slb_writer_note(writer), SLB_NOTE_BYTES);
     if (s == SLB_OK) s = run(up, reader, writer, rows_in, rows_out, err);
     if (s == SLB_OK) {
         s = slb_writer_finish(writer, err);

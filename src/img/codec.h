@@ -74,10 +74,10 @@ SLB_MUST_CHECK SlbStatus slb_writer_open(const char *path, const SlbImageInfo *i
                                          const SlbMeta *meta, const SlbWriteOptions *options,
                                          SlbWriter **writer, SlbError *err);
 /* All that slb_writer_open checks but for the file itself, which is not touched. `note` gets what
- * slb_writer_note would say. */
+ * slb_writer_note would say, but for an ICC profile that the format's library finds faulty. */
 SLB_MUST_CHECK SlbStatus slb_writer_check(const char *path, const SlbImageInfo *info,
                                           const SlbMeta *meta, const SlbWriteOptions *options,
-                                          char note[sizeof((SlbMeta *)0)->note], SlbError *err);
+                                          char note[SLB_NOTE_BYTES], SlbError *err);
 /* What of the metadata was left out and why, for the user; "" when nothing. */
 const char *slb_writer_note(const SlbWriter *writer);
 SLB_MUST_CHECK SlbStatus slb_writer_rows(SlbWriter *writer, const void *rows_in,
@@ -107,6 +107,11 @@ SLB_MUST_CHECK SlbStatus slb_image_read(SlbReader *reader, SlbImage *image, SlbE
 /* Alpha is dropped (composited on white) and 16 bits are rounded to 8 where the format needs it. */
 SLB_MUST_CHECK SlbStatus slb_image_save(const char *path, const SlbImage *image,
                                         const SlbWriteOptions *options, SlbError *err);
+/* The same; `note` gets what slb_writer_note says. Where the writer could not be opened, it stays
+ * as it is. */
+SLB_MUST_CHECK SlbStatus slb_image_save_noting(const char *path, const SlbImage *image,
+                                               const SlbWriteOptions *options,
+                                               char note[SLB_NOTE_BYTES], SlbError *err);
 
 /* A PNG file in memory, compressed as far as it goes, without the ICC profile: *bytes bytes at
  * *data, which the caller frees with free(). SLB_E_MEMORY, with nothing to free. */

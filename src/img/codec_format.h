@@ -32,7 +32,10 @@ typedef struct SlbFormat {
                            uint32_t rows, SlbError *err);
     void (*read_close)(SlbReader *reader); /* safe when state is NULL */
 
-    /* Likewise. info fits the format and the file is open. */
+    /* Takes out of *meta what cannot be written of it beside such a picture, and notes that; NULL:
+     * `keeps` says all. */
+    void (*fit_meta)(const SlbImageInfo *info, SlbMeta *meta);
+    /* As for reading. info and meta fit the format and the file is open. */
     SlbStatus (*write_open)(SlbWriter *writer, SlbError *err);
     SlbStatus (*write_rows)(SlbWriter *writer, const unsigned char *in, size_t stride_bytes,
                             uint32_t rows, SlbError *err);
@@ -42,6 +45,10 @@ typedef struct SlbFormat {
 
 extern const SlbFormat slb_format_png, slb_format_jpeg, slb_format_pnm, slb_format_pgm,
     slb_format_ppm, slb_format_pam, slb_format_bmp, slb_format_tga;
+
+/* The format of `path`, or that of `options` (NULL is allowed), where it can be written; else NULL.
+ */
+const SlbFormat *slb_format_to_write(const char *path, const SlbWriteOptions *options);
 
 struct SlbReader {
     const SlbFormat *format;

@@ -277,32 +277,40 @@ static void set_density(SlbWriter *w, struct jpeg_compress_struct *out)
     out->Y_density = to_density(m->density_y * unit);
 }
 
-/* An APP1 segment: `name` with its zero byte, then the block. */
-static void write_segment(SlbWriter *w, struct jpeg_compress_struct *out, const char *name,
-                          size_t name_bytes, const SlbBlock *block, const char *what)
+static void fit_block(SlbMeta *m, SlbBlock *block, size_t most, const char *what)
+{
+    if (block->bytes <= most) return;
+    slb_meta_note(m, "%s of %zu bytes is too large for JPEG: left out", what, block->bytes);
+    *block = (SlbBlock){0};
+}
+
+/* EXIF and XMP have a segment each, a profile has up to 255. */
+static void fit_meta(const SlbImageInfo *info, SlbMeta *m)
+{
+    enum { SEGMENT = 65533 };
+    (void)info;
+    fit_block(m, &m->exif, SEGMENT - sizeof exif_name, "EXIF");
+    fit_block(m, &m->xmp, SEGMENT - sizeof xmp_name, "XMP");
+    fit_block(m, &m->icc, (size_t)255 * 65519, "an ICC profile");
+}
+
+/* An APP1 segment: `name` with its zero byte, then the block, which fits. */
+static void write_segment(struct jpeg_compress_struct *out, const char *name, size_t name_bytes,
+                          const SlbBlock *block)
 {
     if (!block->data) return;
-    if (name_bytes + block->bytes > 65533) {
-        slb_meta_note(&w->meta, "%s of %zu bytes is too large for JPEG: left out", what,
-                      block->bytes);
-        return;
-    }
     jpeg_write_m_header(out, JPEG_APP0 + 1, (unsigned int)(name_bytes + block->bytes));
     for (size_t i = 0; i < name_bytes; i++) jpeg_write_m_byte(out, name[i]);
     for (size_t i = 0; i < block->bytes; i++) jpeg_write_m_byte(out, block->data[i]);
 }
 
 /* Behind jpeg_start_compress, which writes the JFIF header. */
-static void write_meta(SlbWriter *w, struct jpeg_compress_struct *out)
+static void write_meta(const SlbWriter *w, struct jpeg_compress_struct *out)
 {
     const SlbBlock *icc = &w->meta.icc;
-    write_segment(w, out, exif_name, sizeof exif_name, &w->meta.exif, "EXIF");
-    write_segment(w, out, xmp_name, sizeof xmp_name, &w->meta.xmp, "XMP");
-    if (icc->bytes > 255u * 65519u) /* what 255 segments hold */
-        slb_meta_note(&w->meta, "an ICC profile of %zu bytes is too large for JPEG: left out",
-                      icc->bytes);
-    else if (icc->data)
-        jpeg_write_icc_profile(out, icc->data, (unsigned int)icc->bytes);
+    write_segment(out, exif_name, sizeof exif_name, &w->meta.exif);
+    write_segment(out, xmp_name, sizeof xmp_name, &w->meta.xmp);
+    if (icc->data) jpeg_write_icc_profile(out, icc->data, (unsigned int)icc->bytes);
 }
 
 static SlbStatus write_open(SlbWriter *w, SlbError *err)
@@ -366,6 +374,7 @@ const SlbFormat slb_format_jpeg = {
     .read_open = read_open,
     .read_rows = read_rows,
     .read_close = read_close,
+    .fit_meta = fit_meta,
     .write_open = write_open,
     .write_rows = write_rows,
     .write_end = write_end,

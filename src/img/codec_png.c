@@ -58,6 +58,15 @@ static void on_flush(png_structp png)
     (void)png;
 }
 
+/* libpng would leave out such a profile too, but not before it writes. */
+static void fit_meta(const SlbImageInfo *info, SlbMeta *m)
+{
+    bool grey = info->channels < 3;
+    if (m->icc.bytes < 20 || memcmp(m->icc.data + 16, grey ? "GRAY" : "RGB ", 4) == 0) return;
+    slb_meta_note(m, "the ICC profile is none for %s: left out", grey ? "grey" : "RGB");
+    m->icc = (SlbBlock){0};
+}
+
 static void set_colours(const SlbMeta *m, PngState *s)
 {
     const int32_t *c = m->chroma;
@@ -174,6 +183,7 @@ const SlbFormat slb_format_png = {
     .read_open = slb_png_read_open,
     .read_rows = slb_png_read_rows,
     .read_close = slb_png_read_close,
+    .fit_meta = fit_meta,
     .write_open = write_open,
     .write_rows = write_rows,
     .write_end = write_end,

@@ -23,6 +23,8 @@ typedef enum SlbDensityUnit {
     SLB_DENSITY_METRE,  /* pixels a metre */
 } SlbDensityUnit;
 
+enum { SLB_NOTE_BYTES = 512 }; /* room for some notes */
+
 typedef struct SlbMeta {
     SlbBlock icc;   /* ICC profile */
     SlbBlock exif;  /* from its TIFF header ("II" or "MM") on */
@@ -36,7 +38,7 @@ typedef struct SlbMeta {
     bool has_chroma;
     int32_t chroma[8]; /* cHRM, times 100000: x and y of white, red, green, blue */
     /* What of the file could not be taken over as it is, for the user; "" when nothing. */
-    char note[200];
+    char note[SLB_NOTE_BYTES];
 } SlbMeta;
 
 /* Makes *block a copy of `bytes` bytes. SLB_E_MEMORY, with *block empty. */

@@ -139,33 +139,91 @@ static void test_carried_between_formats(void **state)
     slb_image_free(&image);
 }
 
+/* The note of a writer; that of the check before is the same, and so is that of slb_image_save. */
+static const char *note_of(const char *path, const SlbImage *image)
+{
+    static char note[SLB_NOTE_BYTES];
+    char again[SLB_NOTE_BYTES];
+    SlbWriteOptions how = {.overwrite = true};
+    SlbWriter *writer;
+    SlbError err;
+    assert_ok(slb_writer_open(path, &image->info, &image->meta, &how, &writer, &err), &err);
+    strcpy(note, slb_writer_note(writer));
+    slb_writer_abort(writer);
+    assert_ok(slb_writer_check(path, &image->info, &image->meta, &how, again, &err), &err);
+    assert_string_equal(note, again);
+    assert_ok(slb_image_save_noting(path, image, &how, again, &err), &err);
+    assert_string_equal(note, again);
+    unlink(path);
+    return note;
+}
+
+static void make_large(SlbBlock *block, size_t bytes)
+{
+    slb_free(block->data);
+    *block = (SlbBlock){slb_calloc(bytes + 1, 1), bytes};
+}
+
 /* What a format cannot hold is told. */
 static void test_notes_of_writers(void **state)
 {
     (void)state;
     SlbImage image = rich_picture();
-    SlbError err;
-    SlbWriter *writer;
-    SlbWriteOptions how = {.overwrite = true};
-    assert_ok(slb_writer_open(in_folder("x.ppm"), &image.info, &image.meta, &how, &writer, &err),
-              &err);
-    assert_string_equal(slb_writer_note(writer),
+    SlbMeta *m = &image.meta;
+    assert_string_equal(note_of(in_folder("x.png"), &image), "");
+    assert_string_equal(note_of(in_folder("x.jpg"), &image), "");
+    assert_string_equal(note_of(in_folder("x.ppm"), &image),
                         "PPM holds no metadata: left out the ICC profile EXIF XMP");
-    slb_writer_abort(writer);
-    slb_free(image.meta.xmp.data);
-    image.meta.xmp = (SlbBlock){slb_calloc(70000, 1), 69999};
-    image.meta.gamma = 100000;
-    assert_ok(slb_writer_open(in_folder("x.jpg"), &image.info, &image.meta, &how, &writer, &err),
-              &err);
-    assert_string_equal(slb_writer_note(writer),
+    make_large(&m->xmp, 69999);
+    m->gamma = 100000;
+    assert_string_equal(note_of(in_folder("x.jpg"), &image),
                         "XMP of 69999 bytes is too large for JPEG: left out");
-    slb_writer_abort(writer);
-    slb_free(image.meta.icc.data);
-    image.meta.icc = (SlbBlock){0};
-    assert_ok(slb_writer_open(in_folder("x.jpg"), &image.info, &image.meta, &how, &writer, &err),
-              &err);
-    assert_non_null(strstr(slb_writer_note(writer), "gamma value: that of 1 was left out"));
-    slb_writer_abort(writer);
+    make_large(&m->exif, 70000);
+    make_large(&m->icc, 17000000);
+    assert_string_equal(note_of(in_folder("x.jpg"), &image),
+                        "EXIF of 70000 bytes is too large for JPEG: left out; "
+                        "XMP of 69999 bytes is too large for JPEG: left out; "
+                        "an ICC profile of 17000000 bytes is too large for JPEG: left out");
+    slb_meta_free(m);
+    m->gamma = 100000;
+    assert_string_equal(note_of(in_folder("x.jpg"), &image),
+                        "JPEG holds no gamma value: that of 1 was left out");
+    slb_image_free(&image);
+}
+
+/* A profile of other pixels does not go into a PNG. */
+static void test_note_of_a_profile(void **state)
+{
+    (void)state;
+    SlbImage image = rich_picture(), grey = noise(4, 4, 2, 8, 1);
+    set_block(&grey.meta.icc, image.meta.icc.data, image.meta.icc.bytes);
+    memcpy(image.meta.icc.data + 16, "GRAY", 4);
+    assert_string_equal(note_of(in_folder("x.png"), &image),
+                        "the ICC profile is none for RGB: left out");
+    assert_string_equal(note_of(in_folder("x.png"), &grey),
+                        "the ICC profile is none for grey: left out");
+    slb_image_free(&grey);
+    slb_image_free(&image);
+}
+
+/* Primaries are told like a gamma value: where they are not those of sRGB, and nothing stands above
+ * them. */
+static void test_note_of_primaries(void **state)
+{
+    (void)state;
+    static const int32_t usual[8] = {31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000};
+    SlbImage image = noise(4, 4, 3, 8, 1);
+    SlbMeta *m = &image.meta;
+    m->has_chroma = true;
+    memcpy(m->chroma, usual, sizeof usual);
+    assert_string_equal(note_of(in_folder("x.jpg"), &image), "");
+    m->chroma[2] = 68000; /* Display P3 */
+    assert_string_equal(
+        note_of(in_folder("x.jpg"), &image),
+        "JPEG holds no primaries: those of cHRM, which are not sRGB's, were left out");
+    assert_string_equal(note_of(in_folder("x.png"), &image), "");
+    m->srgb = 1;
+    assert_string_equal(note_of(in_folder("x.jpg"), &image), "");
     slb_image_free(&image);
 }
 
@@ -228,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_exif_follows),      cmocka_unit_test(test_faulty_exif),
         cmocka_unit_test(test_xmp_follows),       cmocka_unit_test(test_carried_between_formats),
         cmocka_unit_test(test_notes_of_writers),  cmocka_unit_test(test_png_colours),
+        cmocka_unit_test(test_note_of_a_profile), cmocka_unit_test(test_note_of_primaries),
         cmocka_unit_test(test_flood_of_segments),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
