@@ -73,7 +73,7 @@ SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int 
 SlbStatus slb_read_exif(SlbReader *reader, const void *exif, size_t bytes, SlbError *err)
 {
     if (reader->meta.exif.data || !bytes) return SLB_OK;
-    reader->orientation = slb_exif_orientation(exif, bytes);
+    reader->orientation = slb_exif_told_orientation(exif, bytes);
     return slb_block_set(&reader->meta.exif, exif, bytes, err);
 }
 
@@ -155,6 +155,7 @@ SlbStatus slb_reader_open_file(FILE *file, const char *path, const SlbReadLimits
     SlbStatus status = r->path ? SLB_OK : slb_fail_memory(err, path);
     if (status == SLB_OK) status = sniff(r, err);
     if (status == SLB_OK) status = r->format->read_open(r, err);
+    if (!r->orientation) r->orientation = slb_xmp_orientation(&r->meta.xmp);
     if (status != SLB_OK)
         slb_reader_close(r);
     else

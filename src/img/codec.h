@@ -50,7 +50,8 @@ const SlbImageInfo *slb_reader_info(const SlbReader *reader);
 /* What it brings along; owned by the reader. A PNG may have some of it behind its pixels: that is
  * known from the start, too. */
 const SlbMeta *slb_reader_meta(const SlbReader *reader);
-/* How the stored rows have to be turned to stand upright, as EXIF has it: 1 (as is) to 8. */
+/* How the stored rows have to be turned to stand upright, as EXIF has it or, where that tells none,
+ * XMP: 1 (as is) to 8. */
 int slb_reader_orientation(const SlbReader *reader);
 /* Bytes that reading holds beyond a few rows: none where rows are decoded as they are asked for,
  * all of the picture where its file has them in passes (interlaced PNG, progressive JPEG). */

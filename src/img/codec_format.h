@@ -55,7 +55,7 @@ struct SlbReader {
     char *path;
     FILE *file;
     SlbImageInfo info;
-    int orientation; /* EXIF: 1..8; 0 is 1 */
+    int orientation; /* 1..8; 0: none is told. EXIF's is the format's to read, XMP's codec.c's */
     uint64_t max_pixels;
     uint64_t held_bytes; /* slb_reader_bytes; set by read_open */
     SlbMeta meta;

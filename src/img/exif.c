@@ -63,14 +63,22 @@ static size_t find(const Tiff *t, size_t at, uint32_t tag)
     return 0;
 }
 
-int slb_exif_orientation(const unsigned char *exif, size_t bytes)
+int slb_exif_told_orientation(const unsigned char *exif, size_t bytes)
 {
     Tiff t;
-    if (!open_tiff(&t, exif, bytes)) return 1;
+    if (!open_tiff(&t, exif, bytes)) return 0;
     size_t at = find(&t, get(&t, 4, 4), TAG_ORIENTATION);
-    if (!at || get(&t, at + 2, 2) != TYPE_SHORT || get(&t, at + 4, 4) != 1) return 1;
-    uint32_t value = get(&t, at + 8, 2);
-    return value >= 1 && value <= 8 ? (int)value : 1;
+    if (!at || get(&t, at + 4, 4) != 1) return 0;
+    uint32_t type = get(&t, at + 2, 2);
+    if (type != TYPE_SHORT && type != TYPE_LONG) return 0;
+    uint32_t value = get(&t, at + 8, type == TYPE_SHORT ? 2 : 4);
+    return value >= 1 && value <= 8 ? (int)value : 0;
+}
+
+int slb_exif_orientation(const unsigned char *exif, size_t bytes)
+{
+    int told = slb_exif_told_orientation(exif, bytes);
+    return told ? told : 1;
 }
 
 /* Sets a number that is there already; a short one becomes long where that is needed. */
@@ -139,6 +147,7 @@ void slb_exif_change(unsigned char *exif, size_t bytes, const SlbMetaChange *cha
     if (!exif || !open_tiff(&t, exif, bytes)) return;
     size_t first = get(&t, 4, 4), at = find(&t, first, TAG_EXIF_DIRECTORY);
     size_t inner = at ? get(&t, at + 8, 4) : 0;
+    bool upright = change->orientation > 1 || slb_exif_orientation(exif, bytes) == 1;
     set(&t, first, TAG_WIDTH, change->width);
     set(&t, first, TAG_HEIGHT, change->height);
     scale_densities(&t, first, TAG_X_RESOLUTION, TAG_Y_RESOLUTION, change);
@@ -149,7 +158,7 @@ void slb_exif_change(unsigned char *exif, size_t bytes, const SlbMetaChange *cha
         scale_densities(&t, inner, TAG_FOCAL_X_RESOLUTION, TAG_FOCAL_Y_RESOLUTION, change);
     }
     /* Last: in a faulty block, what was changed above may lie within this directory. */
-    set(&t, first, TAG_ORIENTATION, 1);
+    if (upright && slb_exif_orientation(exif, bytes) != 1) set(&t, first, TAG_ORIENTATION, 1);
 }
 
 /* Where a pixel of the upright picture comes from: swap x and y first, then count from the right

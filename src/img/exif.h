@@ -9,6 +9,8 @@
 /* The orientation, 1..8, in a block of EXIF (from its TIFF header "II" or "MM" on). 1, as it is
  * stored, when there is none or the block is faulty. */
 int slb_exif_orientation(const unsigned char *exif, size_t bytes);
+/* The same, but 0 when there is none or the block is faulty. */
+int slb_exif_told_orientation(const unsigned char *exif, size_t bytes);
 
 /* Brings a block of EXIF up to date in place, as slb_meta_derive says. Tags that are missing stay
  * missing; a faulty block is left alone from the fault on. `exif` may be NULL. */

@@ -69,6 +69,16 @@ static size_t number_at(const SlbBlock *xmp, size_t at, const char *name, size_t
     return at < end ? at - *start : 0; /* something closes it */
 }
 
+int slb_xmp_orientation(const SlbBlock *xmp)
+{
+    size_t start;
+    for (size_t at = 0; at < xmp->bytes; at++) {
+        size_t n = number_at(xmp, at, "tiff:Orientation", &start);
+        if (n) return n == 1 && strchr("12345678", xmp->data[start]) ? xmp->data[start] - '0' : 0;
+    }
+    return 0;
+}
+
 static size_t print_number(const Property *property, const unsigned char *old, size_t bytes,
                            char text[48])
 {
@@ -121,7 +131,7 @@ static SlbStatus change_property(SlbBlock *xmp, const Property *property, SlbErr
 static SlbStatus change_xmp(SlbBlock *xmp, const SlbMetaChange *change, SlbError *err)
 {
     const Property properties[] = {
-        {"tiff:Orientation", 1, false},
+        {"tiff:Orientation", 1, false}, /* first: left out where nothing was turned */
         {"tiff:ImageWidth", change->width, false},
         {"tiff:ImageLength", change->height, false},
         {"exif:PixelXDimension", change->width, false},
@@ -130,7 +140,8 @@ static SlbStatus change_xmp(SlbBlock *xmp, const SlbMetaChange *change, SlbError
         {"tiff:YResolution", change->scale_y, true},
     };
     SlbStatus s = SLB_OK;
-    for (size_t i = 0; s == SLB_OK && i < sizeof properties / sizeof *properties; i++)
+    size_t first = change->orientation > 1 ? 0 : 1;
+    for (size_t i = first; s == SLB_OK && i < sizeof properties / sizeof *properties; i++)
         s = change_property(xmp, &properties[i], err);
     return s;
 }

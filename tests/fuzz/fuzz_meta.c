@@ -61,9 +61,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     meta.icc = block(&data, &bytes, bytes);
     int found = slb_exif_orientation(meta.exif.data, meta.exif.bytes);
     fuzz_want(found >= 1 && found <= 8, "an orientation that there is not");
+    bool upright = orientation > 1 || found == 1;
     fuzz_status(slb_meta_derive(&meta, &change, &image.meta, &err), SLB_OK, &err);
     found = slb_exif_orientation(image.meta.exif.data, image.meta.exif.bytes);
-    fuzz_want(found == 1, "an orientation that was not reset");
+    fuzz_want(!upright || found == 1, "an orientation that was not reset");
     write_and_read(&image, name);
     slb_meta_free(&image.meta);
     slb_meta_free(&meta);

@@ -45,6 +45,31 @@ static void test_block(void **state)
         }
 }
 
+/* A long number says it too, and is reset too; what is no orientation and what was not applied
+ * stays. */
+static void test_long_orientation(void **state)
+{
+    (void)state;
+    unsigned char block[BLOCK];
+    const SlbMetaChange turned = {6, 1, 1, 7, 7}, kept = {1, 1, 1, 7, 7};
+    for (int big = 0; big < 2; big++)
+        for (unsigned o = 0; o < 11; o++) {
+            unsigned char before[BLOCK];
+            make_block(block, big, 1);
+            put(block + 24, 2, big, 4);
+            put(block + 30, 4, big, o);
+            memcpy(before, block, BLOCK);
+            bool valid = o >= 1 && o <= 8;
+            assert_int_equal(slb_exif_orientation(block, BLOCK), valid ? o : 1);
+            assert_int_equal(slb_exif_told_orientation(block, BLOCK), valid ? o : 0);
+            slb_exif_change(block, BLOCK, &kept);
+            assert_memory_equal(block, before, BLOCK);
+            slb_exif_change(block, BLOCK, &turned);
+            assert_int_equal(slb_exif_orientation(block, BLOCK), 1);
+            if (!valid) assert_memory_equal(block, before, BLOCK);
+        }
+}
+
 /* In a block of exactly the bytes, so that a sanitizer sees a read behind them. */
 static void test_cut_and_wild_blocks(void **state)
 {
@@ -173,12 +198,53 @@ static void test_png(void **state)
     check_turned(&image);
 }
 
+/* Orientation 6 in XMP alone, as an attribute and as an element; that of EXIF counts before it. */
+static void test_xmp_orientation(void **state)
+{
+    (void)state;
+    static const char name[] = "http://ns.adobe.com/xap/1.0/";
+    static const char *const packets[] = {
+        "<x tiff:Orientation=\"6\"/>", "<x><tiff:Orientation>6</tiff:Orientation></x>",
+        "<x tiff:Orientation='9'/>", "<x tiff:Orientation=\"66\"/>",
+        "<x atiff:Orientation=\"6\"/>"};
+    for (size_t i = 0; i < sizeof packets / sizeof *packets; i++)
+        for (unsigned exif = 0; exif < 2; exif++) {
+            SlbImage image = {0};
+            unsigned char extra[200] = {0xff, 0xe1},
+                          block[BLOCK + 10] = {0xff, 0xe1, 0, BLOCK + 8, 'E', 'x', 'i', 'f', 0, 0};
+            size_t n = strlen(packets[i]), bytes = 4 + sizeof name + n;
+            put(extra + 2, 2, 1, (unsigned)(bytes - 2));
+            memcpy(extra + 4, name, sizeof name);
+            memcpy(extra + 4 + sizeof name, packets[i], n);
+            make_block(block + 10, 1, exif); /* 0 says nothing, 1 upright */
+            memcpy(extra + bytes, block, sizeof block);
+            load_with("a.jpg", extra, bytes + sizeof block, 2, &image);
+            bool turned = i < 2 && !exif;
+            assert_string_equal((char *)image.meta.xmp.data,
+                                !turned ? packets[i]
+                                : i     ? "<x><tiff:Orientation>1</tiff:Orientation></x>"
+                                        : "<x tiff:Orientation=\"1\"/>");
+            if (turned) {
+                slb_meta_free(&image.meta);
+                check_turned(&image);
+            } else {
+                assert_int_equal(image.info.width, 3);
+                slb_image_free(&image);
+            }
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_block),  cmocka_unit_test(test_cut_and_wild_blocks),
-        cmocka_unit_test(test_orient), cmocka_unit_test(test_orient_without_memory),
-        cmocka_unit_test(test_jpeg),   cmocka_unit_test(test_png),
+        cmocka_unit_test(test_block),
+        cmocka_unit_test(test_long_orientation),
+        cmocka_unit_test(test_xmp_orientation),
+        cmocka_unit_test(test_cut_and_wild_blocks),
+        cmocka_unit_test(test_orient),
+        cmocka_unit_test(test_orient_without_memory),
+        cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_png),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
