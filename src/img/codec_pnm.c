@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "img/codec_format.h"
 
+enum { TYPE_BYTES = 128 };
+
 typedef struct PnmHeader {
     uint64_t width, height, channels, maxval;
+    char type[TYPE_BYTES]; /* TUPLTYPE of a PAM, cut if it is longer; "": none */
 } PnmHeader;
 
 typedef struct PnmState {
@@ -68,7 +72,17 @@ static bool read_old_header(FILE *file, int kind, PnmHeader *h)
            (kind == 1 || kind == 4 || read_number(file, &h->maxval));
 }
 
-/* Lines "NAME value" up to ENDHDR; TUPLTYPE is not needed: the number of channels says the same. */
+/* Adds what a line "TUPLTYPE words" says: several of them are one text, with spaces between. */
+static void add_type(char type[TYPE_BYTES], char *line)
+{
+    char *word = strstr(line, "TUPLTYPE") + strlen("TUPLTYPE");
+    while (isspace((unsigned char)*word)) word++;
+    size_t n = strlen(word), used = strlen(type);
+    while (n && isspace((unsigned char)word[n - 1])) word[--n] = 0;
+    if (n) snprintf(type + used, TYPE_BYTES - used, "%s%s", used ? " " : "", word);
+}
+
+/* Lines "NAME value" up to ENDHDR. */
 static bool read_pam_header(FILE *file, PnmHeader *h)
 {
     static const char *const names[] = {"WIDTH", "HEIGHT", "DEPTH", "MAXVAL"};
@@ -79,6 +93,7 @@ static bool read_pam_header(FILE *file, PnmHeader *h)
         unsigned long long value = 0;
         if (!end) return false;
         int fields = sscanf(line, "%15s %10llu", name, &value);
+        if (fields >= 1 && !strcmp(name, "TUPLTYPE")) add_type(h->type, line);
         if (fields < 1 || name[0] == '#' || !strcmp(name, "TUPLTYPE")) continue;
         if (!strcmp(name, "ENDHDR")) return seen == 15;
         for (unsigned i = 0; i < 4; i++)
@@ -90,6 +105,35 @@ static bool read_pam_header(FILE *file, PnmHeader *h)
     return false;
 }
 
+/* What the samples of a PAM mean is its TUPLTYPE; where that is silent, their number says it. */
+static SlbStatus check_type(const SlbReader *r, const PnmHeader *h, SlbError *err)
+{
+    static const struct {
+        const char *type;
+        uint64_t channels;
+    } known[] = {
+        {"BLACKANDWHITE", 1},   {"GRAYSCALE", 1}, {"BLACKANDWHITE_ALPHA", 2},
+        {"GRAYSCALE_ALPHA", 2}, {"RGB", 3},       {"RGB_ALPHA", 4},
+    };
+    bool is_known = !h->type[0];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcasecmp(h->type, known[i].type) != 0) continue;
+        is_known = true;
+        if (h->channels != known[i].channels)
+            return slb_fail(
+                err, SLB_E_INPUT,
+                "%s: its TUPLTYPE %s has %d samples a pixel, its DEPTH is %d; correct its "
+                "header",
+                r->path, known[i].type, (int)known[i].channels, (int)h->channels);
+    }
+    if (is_known) return SLB_OK;
+    return slb_fail(
+        err, SLB_E_INPUT,
+        "%s: a PAM of TUPLTYPE %s is not supported; convert it to GRAYSCALE or RGB, with "
+        "_ALPHA or without",
+        r->path, h->type);
+}
+
 static SlbStatus read_header(SlbReader *r, PnmState *s, SlbError *err)
 {
     PnmHeader h = {0};
@@ -99,6 +143,8 @@ static SlbStatus read_header(SlbReader *r, PnmState *s, SlbError *err)
         return damaged(r, "its header is no PNM header", err);
     if (!h.maxval || h.maxval > 65535) return damaged(r, "its maxval is not in 1..65535", err);
     if (!h.channels || h.channels > 4) return damaged(r, "its depth is not in 1..4", err);
+    SlbStatus status = check_type(r, &h, err);
+    if (status != SLB_OK) return status;
     s->maxval = (uint32_t)h.maxval;
     int depth = h.maxval < 256 ? 8 : 16;
     return slb_read_size(r, h.width, h.height, (int)h.channels, depth, err);
