@@ -53,6 +53,8 @@ static void count_saved(j_common_ptr jpeg)
     if (s->saved < SLB_META_LIMIT) return;
     jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 1, 0);
     jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 2, 0);
+    jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 13, 0);
+    jpeg_save_markers(&s->jpeg.in, JPEG_COM, 0);
 }
 
 static void on_message(j_common_ptr jpeg, int level)
@@ -138,10 +140,16 @@ static bool is_segment(jpeg_saved_marker_ptr m, const char *name, size_t bytes)
            memcmp(m->data, name, bytes) == 0;
 }
 
+/* IPTC is one of the resources of Photoshop, which are no texts otherwise. */
+static bool is_iptc(jpeg_saved_marker_ptr m)
+{
+    return m->marker == JPEG_APP0 + 13 && memmem(m->data, m->data_length, "8BIM\4\4", 6);
+}
+
 static SlbStatus read_segments(SlbReader *r, const JpegState *s, SlbError *err)
 {
     SlbStatus status = SLB_OK;
-    bool more = false;
+    bool more = false, iptc = false, comment = false;
     jpeg_saved_marker_ptr m = s->jpeg.in.marker_list;
     for (; m && status == SLB_OK; m = m->next) {
         if (is_segment(m, exif_name, sizeof exif_name))
@@ -151,8 +159,12 @@ static SlbStatus read_segments(SlbReader *r, const JpegState *s, SlbError *err)
             status = slb_block_set(&r->meta.xmp, m->data + sizeof xmp_name,
                                    m->data_length - sizeof xmp_name, err);
         more = more || is_segment(m, xmp_more_name, sizeof xmp_more_name);
+        iptc = iptc || is_iptc(m);
+        comment = comment || (m->marker == JPEG_COM && m->data_length > 0);
     }
     if (more) slb_meta_note(&r->meta, "its XMP of more than 64 KiB: only the main part is kept");
+    if (iptc) slb_meta_note(&r->meta, "its IPTC data are left out");
+    if (comment) slb_meta_note(&r->meta, "its comment is left out");
     if (s->saved >= SLB_META_LIMIT)
         slb_meta_note(&r->meta, "more than %d MiB of metadata: the rest is left out",
                       SLB_META_LIMIT >> 20);
@@ -207,8 +219,10 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     s->created = true;
     in->progress = &s->progress;
     jpeg_stdio_src(in, r->file);
-    jpeg_save_markers(in, JPEG_APP0 + 1, 0xffff); /* EXIF, XMP */
-    jpeg_save_markers(in, JPEG_APP0 + 2, 0xffff); /* the ICC profile */
+    jpeg_save_markers(in, JPEG_APP0 + 1, 0xffff);  /* EXIF, XMP */
+    jpeg_save_markers(in, JPEG_APP0 + 2, 0xffff);  /* the ICC profile */
+    jpeg_save_markers(in, JPEG_APP0 + 13, 0xffff); /* IPTC, for a note */
+    jpeg_save_markers(in, JPEG_COM, 1);            /* likewise */
     (void)jpeg_read_header(in, TRUE);
     SlbStatus status = choose_colours(r, s, err);
     int channels = in->out_color_space == JCS_GRAYSCALE ? 1 : 3;

@@ -129,6 +129,8 @@ static SlbStatus write_header(SlbWriter *w, SlbError *err)
     set_meta(w, s);
     if (s->no_memory)
         return slb_fail_memory(err, w->output.path); /* libpng leaves such chunks out */
+    png_write_info_before_PLTE(s->png, s->info);
+    if (w->meta.has_cicp) png_write_chunk(s->png, (png_const_bytep) "cICP", w->meta.cicp, 4);
     png_write_info(s->png, s->info);
     if (w->info.depth == 16 && *(const unsigned char *)&one == 1) png_set_swap(s->png);
     return SLB_OK;

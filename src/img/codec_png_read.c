@@ -245,6 +245,26 @@ static SlbStatus read_meta_behind(SlbReader *r, off_t start, SlbError *err)
     return status;
 }
 
+/* Ahead of the pixels, what libpng does not know, older ones at least: how colours are coded, and
+ * that there are more pictures. Checksums are for libpng to see, which passes by here too. */
+static void read_unknown(SlbReader *r, off_t start)
+{
+    SlbMeta *m = &r->meta;
+    unsigned char chunk[16]; /* length, name and 8 bytes more; only the last chunk has none */
+    for (off_t at = start + 8; pread(fileno(r->file), chunk, 16, at) == 16;) {
+        uint32_t bytes = png_get_uint_32(chunk);
+        if (memcmp(chunk + 4, "IDAT", 4) == 0) return;
+        if (memcmp(chunk + 4, "cICP", 4) == 0 && bytes == 4 && !m->has_cicp) {
+            m->has_cicp = true;
+            memcpy(m->cicp, chunk + 8, 4);
+        }
+        if (memcmp(chunk + 4, "acTL", 4) == 0 && bytes == 8 && png_get_uint_32(chunk + 8) > 1)
+            slb_meta_note(m, "an animation of %u pictures: only one of them is taken",
+                          (unsigned)png_get_uint_32(chunk + 8));
+        at += 12 + (off_t)bytes;
+    }
+}
+
 SlbStatus slb_png_read_open(SlbReader *r, SlbError *err)
 {
     PngState *s = r->state = slb_calloc(1, sizeof *s);
@@ -255,6 +275,7 @@ SlbStatus slb_png_read_open(SlbReader *r, SlbError *err)
     status = create_reading(r, s, err);
     if (status == SLB_OK) status = read_header(r, err);
     if (status == SLB_OK) status = read_meta_behind(r, start, err);
+    if (status == SLB_OK) read_unknown(r, start);
     return status;
 }
 

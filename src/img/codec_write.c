@@ -83,9 +83,16 @@ static bool has_usual_primaries(const SlbMeta *m)
     return true;
 }
 
-/* PNG's own ways to tell colours count where nothing stands above them: a profile, sRGB. */
-static void note_lost_colours(const char *name, SlbMeta *m)
+/* PNG's own ways to tell colours; `told`: by a profile or as sRGB, which stand above gamma and
+ * primaries. */
+static void note_lost_colours(const char *name, SlbMeta *m, bool told)
 {
+    static const uint8_t srgb[4] = {1, 13, 0, 1};
+    const uint8_t *c = m->cicp;
+    if (m->has_cicp && memcmp(c, srgb, 4) != 0)
+        slb_meta_note(m, "%s holds no cICP: the coding of colours %d/%d/%d/%d was left out", name,
+                      c[0], c[1], c[2], c[3]);
+    if (told || m->has_cicp) return;
     /* Nearly 1/2.2: what viewers take for granted. */
     if (m->gamma && (m->gamma < 45000 || m->gamma > 46000))
         slb_meta_note(m, "%s holds no gamma value: that of %.5g was left out", name,
@@ -112,10 +119,10 @@ static void fit_meta(const SlbFormat *format, const SlbImageInfo *info, SlbMeta 
     if (!(format->keeps & SLB_KEEPS_PNG_OWN)) {
         if (m->texts.data) slb_meta_note(m, "%s holds no texts as PNG does: left out", name);
         m->texts = (SlbBlock){0};
-        if (!told) note_lost_colours(name, m);
+        note_lost_colours(name, m, told);
         m->srgb = 0;
         m->gamma = 0;
-        m->has_chroma = false;
+        m->has_chroma = m->has_cicp = false;
     }
     if (format->fit_meta) format->fit_meta(info, m);
 }

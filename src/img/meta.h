@@ -37,6 +37,8 @@ typedef struct SlbMeta {
     uint32_t gamma; /* gAMA, times 100000; 0: none */
     bool has_chroma;
     int32_t chroma[8]; /* cHRM, times 100000: x and y of white, red, green, blue */
+    bool has_cicp;
+    uint8_t cicp[4]; /* cICP, which stands above all others: primaries, transfer, matrix, range */
     /* What of the file could not be taken over as it is, for the user; "" when nothing. */
     char note[SLB_NOTE_BYTES];
 } SlbMeta;

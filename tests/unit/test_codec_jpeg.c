@@ -193,6 +193,41 @@ static void test_default_is_good(void **state)
     }
 }
 
+/* Comments and IPTC, which are not taken over, are told; the rest of Photoshop's resources is not.
+ */
+static void test_what_is_left_out(void **state)
+{
+    static const struct {
+        const char *segment;
+        size_t bytes;
+        const char *note;
+    } cases[] = {
+        {"\xff\xfe\0\7hello", 9, "its comment is left out"},
+        {"\xff\xfe\0\2", 4, ""},
+        {"\xff\xed\0\34Photoshop 3.0\0008BIM\4\4\0\0\0\0", 30, "its IPTC data are left out"},
+        {"\xff\xed\0\34Photoshop 3.0\0008BIM\3\xed\0\0\0\0", 30, ""}};
+    const char *path = in_folder("a.jpg");
+    static char bytes[1 << 14];
+    SlbImage in = smooth(16, 16, 1), out;
+    SlbError err = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_ok(slb_image_save(path, &in, NULL, &err), &err);
+        FILE *file = fopen(path, "r+b");
+        size_t n = fread(bytes, 1, sizeof bytes, file);
+        rewind(file);
+        assert_int_equal(fwrite(bytes, 1, 2, file), 2);
+        assert_int_equal(fwrite(cases[i].segment, 1, cases[i].bytes, file), cases[i].bytes);
+        assert_int_equal(fwrite(bytes + 2, 1, n - 2, file), n - 2);
+        assert_int_equal(fclose(file), 0);
+        assert_ok(slb_image_load(path, NULL, &out, &err), &err);
+        assert_string_equal(out.meta.note, cases[i].note);
+        slb_image_free(&out);
+        unlink(path);
+    }
+    slb_image_free(&in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_warnings_are_errors),
         cmocka_unit_test(test_quality_and_sampling),
         cmocka_unit_test(test_default_is_good),
+        cmocka_unit_test(test_what_is_left_out),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -144,12 +144,53 @@ static void test_bad_files(void **state)
     }
 }
 
+/* Pictures behind the first are told, white space and comments are not; a pipe that stays open and
+ * has nothing more is not waited for. */
+static void test_more_behind(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        bool more;
+    } cases[] = {
+        {BYTES("P5\n1 1\n255\nxP5\n1 1\n255\ny"), true},
+        {BYTES("P5\n1 1\n255\nx\n\n"), false},
+        {BYTES("P2\n1 1\n255\n7\n# the end\n"), false},
+        {BYTES("P2\n1 1\n255\n7\nP2\n1 1\n255\n7\n"), true},
+        {BYTES("P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\n\1\2"), true},
+    };
+    static const char note[] = "more follows behind the picture: only this one is taken";
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int way = 0; way < 3; way++) { /* a file, a pipe, a pipe that stays open */
+            SlbImage image;
+            SlbReader *reader;
+            SlbError err = {0};
+            int ends[2] = {-1, -1};
+            if (way == 0) {
+                assert_ok(load_text(cases[i].bytes, cases[i].n, &image, &err), &err);
+            } else {
+                assert_int_equal(pipe(ends), 0);
+                assert_int_equal(write(ends[1], cases[i].bytes, cases[i].n), cases[i].n);
+                if (way == 1) close(ends[1]);
+                FILE *file = fdopen(ends[0], "rb");
+                assert_ok(slb_reader_open_file(file, "-", NULL, &reader, &err), &err);
+                assert_ok(slb_image_read(reader, &image, &err), &err);
+                slb_reader_close(reader);
+                if (way == 2) close(ends[1]);
+            }
+            if (way < 2) assert_string_equal(image.meta.note, cases[i].more ? note : "");
+            slb_image_free(&image);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_files),
         cmocka_unit_test(test_every_cut),
         cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_more_behind),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

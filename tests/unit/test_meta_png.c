@@ -245,6 +245,83 @@ static void test_damage_behind_the_pixels(void **state)
     slb_image_free(&image);
 }
 
+/* Puts chunks behind the header of a PNG. */
+static void insert_chunk(const char *path, const char *type, const void *data, size_t bytes)
+{
+    static unsigned char rest[32768];
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 33, SEEK_SET), 0);
+    size_t n = fread(rest, 1, sizeof rest, file);
+    assert_int_equal(fseek(file, 33, SEEK_SET), 0);
+    write_chunk(file, type, data, bytes);
+    assert_int_equal(fwrite(rest, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The coding of colours goes from PNG to PNG, ahead of palette and pixels, also where there is
+ * metadata behind them; other formats tell. Of two the first counts; one of another length is none.
+ */
+static void test_cicp(void **state)
+{
+    (void)state;
+    static const uint8_t pq[4] = {9, 16, 0, 1}, srgb[4] = {1, 13, 0, 1};
+    const char *path = in_folder("cicp.png");
+    SlbImage image, back;
+    SlbError err;
+    char note[SLB_NOTE_BYTES];
+    static char bytes[4096];
+    write_late_exif(path);
+    insert_chunk(path, "cICP", srgb, 4);
+    insert_chunk(path, "cICP", pq, 4);
+    insert_chunk(path, "cICP", "?????", 5);
+    assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+    assert_int_equal(slb_exif_orientation(image.meta.exif.data, image.meta.exif.bytes), 1);
+    assert_true(image.meta.has_cicp);
+    assert_memory_equal(image.meta.cicp, pq, 4);
+    assert_string_equal(image.meta.note, "");
+    unlink(path);
+    assert_ok(slb_image_save_noting(path, &image, NULL, note, &err), &err);
+    assert_string_equal(note, "");
+    assert_ok(slb_image_load(path, NULL, &back, &err), &err);
+    assert_true(back.meta.has_cicp);
+    assert_memory_equal(back.meta.cicp, pq, 4);
+    assert_same_picture(&image, &back);
+    FILE *file = fopen(path, "rb");
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    char *cicp = memmem(bytes, n, "cICP", 4);
+    assert_true(cicp && cicp < (char *)memmem(bytes, n, "IDAT", 4));
+    for (int i = 0; i < 2; i++) {
+        memcpy(image.meta.cicp, i ? srgb : pq, 4);
+        assert_ok(slb_writer_check("a.jpg", &image.info, &image.meta, NULL, note, &err), &err);
+        assert_string_equal(
+            note, i ? "" : "JPEG holds no cICP: the coding of colours 9/16/0/1 was left out");
+    }
+    unlink(path);
+    slb_image_free(&back);
+    slb_image_free(&image);
+}
+
+static void test_animation_is_told(void **state)
+{
+    (void)state;
+    const char *path = in_folder("moves.png");
+    SlbImage image;
+    SlbError err;
+    for (char pictures = 1; pictures <= 2; pictures++) {
+        const char control[8] = {0, 0, 0, pictures};
+        write_late_exif(path);
+        insert_chunk(path, "acTL", control, sizeof control);
+        assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+        assert_string_equal(image.meta.note,
+                            pictures > 1 ? "an animation of 2 pictures: only one of them is taken"
+                                         : "");
+        slb_image_free(&image);
+    }
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +330,8 @@ int main(void)
         cmocka_unit_test(test_no_room_for_a_pipe),
         cmocka_unit_test(test_damage_behind_the_pixels),
         cmocka_unit_test(test_texts_are_kept),
+        cmocka_unit_test(test_cicp),
+        cmocka_unit_test(test_animation_is_told),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
