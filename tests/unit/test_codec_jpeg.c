@@ -204,8 +204,8 @@ static void test_what_is_left_out(void **state)
     } cases[] = {
         {"\xff\xfe\0\7hello", 9, "its comment is left out"},
         {"\xff\xfe\0\2", 4, ""},
-        {"\xff\xed\0\34Photoshop 3.0\0008BIM\4\4\0\0\0\0", 30, "its IPTC data are left out"},
-        {"\xff\xed\0\34Photoshop 3.0\0008BIM\3\xed\0\0\0\0", 30, ""}};
+        {"\xff\xed\0\34Photoshop 3.0\0008BIM\4\4\0\0\0\0\0\0", 30, "its IPTC data are left out"},
+        {"\xff\xed\0\34Photoshop 3.0\0008BIM\3\xed\0\0\0\0\0\0", 30, ""}};
     const char *path = in_folder("a.jpg");
     static char bytes[1 << 14];
     SlbImage in = smooth(16, 16, 1), out;
