@@ -199,7 +199,8 @@ static SlbStatus list_files(const Invocation *invocation, const UpscaleFiles *jo
                            .template = set->template ? set->template : "{name}.{ext}",
                            .format = job->how.format,
                            .scale = scale,
-                           .model = job->model};
+                           .model = job->model,
+                           .skip_existing = job->skip_existing};
     s = cli_list_files(&sources, files, err);
     if (s != SLB_OK || set->folder) return s == SLB_OK ? cli_name_outputs(files, &rule, err) : s;
     files->item->output = strdup(output);

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,9 +254,33 @@ static char *output_name(const NameRule *rule, const char *relative)
     return path;
 }
 
-/* A path, of an output or an input, for sorting. */
+/* ---- Outputs that clash ---- */
+
+/* `path` as the system sees it: two names of one file become one text. Folders that are still to be
+ * made, and the name in them, stay as they are written. NULL when memory is out. */
+static char *resolved(const char *path)
+{
+    size_t kept = strlen(path);
+    if (kept >= PATH_MAX || strcmp(path, "-") == 0) return strdup(path); /* no file, or no path */
+    char *known = strdup(path), *real = NULL;
+    while (known && !(real = realpath(kept ? known : ".", NULL)) && errno != ENOMEM && kept) {
+        while (kept && known[kept - 1] == '/') kept--;
+        while (kept && known[kept - 1] != '/') kept--;
+        known[kept] = 0;
+    }
+    char *full = NULL;
+    if (real)
+        full = path[kept] ? joined(real, path + kept) : strdup(real);
+    else if (known && errno != ENOMEM)
+        full = strdup(path); /* the current folder is gone */
+    free(known);
+    free(real);
+    return full;
+}
+
+/* An output or an input, for sorting. */
 typedef struct Name {
-    const char *path;
+    char *path; /* resolved */
     const FileEntry *entry;
     bool written;
 } Name;
@@ -268,33 +293,42 @@ static int by_path(const void *a, const void *b)
     return order ? order : x->written - y->written;
 }
 
+static bool clash(const Name *a, const Name *b, bool skip_existing)
+{
+    if (a->entry == b->entry || !(a->written || b->written) || strcmp(a->path, b->path) != 0)
+        return false;
+    return (a->written && b->written) || !skip_existing; /* an input exists: it is passed over */
+}
+
+static SlbStatus tell_clash(const Name *a, const Name *b, SlbError *err)
+{
+    if (a->written && b->written)
+        return slb_fail(err, SLB_E_USAGE,
+                        "%s and %s would both become %s; choose names with --name, or run twice",
+                        a->entry->input, b->entry->input, a->entry->output);
+    return slb_fail(err, SLB_E_USAGE,
+                    "%s would replace %s, which is an input too; choose another folder or --name",
+                    (a->written ? a : b)->entry->input, (a->written ? b : a)->entry->input);
+}
+
 /* Names side by side in sorted order are the ones that clash. An input in its own place is what -y
  * is for, an input twice no harm by itself. */
-static SlbStatus check_clashes(const FileList *list, SlbError *err)
+static SlbStatus check_clashes(const FileList *list, bool skip_existing, SlbError *err)
 {
-    size_t count = list->count * 2;
-    Name *names = slb_alloc(count, sizeof *names);
-    SlbStatus s = names ? SLB_OK : slb_fail_memory(err, "the list of files");
-    for (size_t i = 0; names && i < list->count; i++) {
-        const FileEntry *e = &list->item[i];
-        names[2 * i] = (Name){e->input, e, false};
-        names[2 * i + 1] = (Name){e->output, e, true};
+    size_t count = list->count * 2, known = 0;
+    Name *names = slb_calloc(count, sizeof *names);
+    for (bool ok = names != NULL; ok && known < count; known += ok) {
+        const FileEntry *e = &list->item[known / 2];
+        bool written = known % 2;
+        names[known] = (Name){resolved(written ? e->output : e->input), e, written};
+        ok = names[known].path != NULL;
     }
-    if (names) qsort(names, count, sizeof *names, by_path);
-    for (size_t i = 1; s == SLB_OK && i < count; i++) {
-        const Name *a = &names[i - 1], *b = &names[i];
-        if (a->entry == b->entry || !(a->written || b->written) || strcmp(a->path, b->path) != 0)
-            continue;
-        if (a->written && b->written)
-            s = slb_fail(err, SLB_E_USAGE,
-                         "%s and %s would both become %s; choose names with --name, or run twice",
-                         a->entry->input, b->entry->input, a->path);
-        else
-            s = slb_fail(err, SLB_E_USAGE,
-                         "%s would replace %s, which is an input too; choose another folder or "
-                         "--name",
-                         (a->written ? a : b)->entry->input, a->path);
-    }
+    SlbStatus s = names && known == count ? SLB_OK : slb_fail_memory(err, "the list of files");
+    if (s == SLB_OK) qsort(names, count, sizeof *names, by_path);
+    for (size_t i = 1; s == SLB_OK && i < count; i++)
+        if (clash(&names[i - 1], &names[i], skip_existing))
+            s = tell_clash(&names[i - 1], &names[i], err);
+    for (size_t i = 0; i < known; i++) free(names[i].path);
     slb_free(names);
     return s;
 }
@@ -306,7 +340,7 @@ SlbStatus cli_name_outputs(FileList *list, const NameRule *rule, SlbError *err)
         e->output = output_name(rule, e->relative);
         if (!e->output) return slb_fail_memory(err, "the names of the outputs");
     }
-    return check_clashes(list, err);
+    return check_clashes(list, rule->skip_existing, err);
 }
 
 SlbStatus cli_make_folders(const char *path, SlbError *err)

@@ -41,6 +41,7 @@ typedef struct NameRule {
     const char *format;   /* {ext}; NULL: the input's extension where it can be written, else png */
     const char *scale;    /* {scale} */
     const char *model;    /* {model}, without its folders and extension */
+    bool skip_existing;   /* outputs that exist are not written */
 } NameRule;
 
 /* SLB_E_USAGE for a field that does not exist, a brace that is not closed, a '/' or an empty
@@ -48,7 +49,7 @@ typedef struct NameRule {
 SLB_MUST_CHECK SlbStatus cli_check_template(const char *template, SlbError *err);
 
 /* Fills the outputs. SLB_E_USAGE, naming two inputs, when both would become the same file or one
- * would replace the other. */
+ * would replace the other, however the paths to it are written. */
 SLB_MUST_CHECK SlbStatus cli_name_outputs(FileList *list, const NameRule *rule, SlbError *err);
 
 /* Makes the folders that `path` lies in, where they are missing. SLB_E_OUTPUT. */
