@@ -299,7 +299,8 @@ const Command cmd_upscale = {
         "INPUT may also be a video without compression, Y4M, as programs pipe it to each other: "
         "progressive, 8 to 16 bits, 4:2:0, 4:2:2, 4:4:4 or luma alone. Luma goes through the "
         "network, chroma is enlarged where its samples lie; levels, range, rate, aspect and "
-        "the words of the headers stay.\n"
+        "the words of the headers stay. Frames are in memory as a whole; --tta, --wrap and "
+        "--alpha net are for pictures.\n"
         "Models with activations of 8 bits or fewer run on integer kernels, which give the same "
         "pixels on every machine, unless --float is given. SLBSR_CPU=c|sse2|avx2|vnni|amx|neon "
         "forces a kernel level.",

@@ -97,6 +97,8 @@ static void work_on_video(Run *run, Picture *p)
 {
     const VideoJob video = {.plan = run->job->plan,
                             .scale = cli_video_scale(&run->job->size),
+                            .max_bytes = run->job->max_memory,
+                            .other_bytes = p->other_bytes,
                             .reader = p->video,
                             .output = p->file->output,
                             .overwrite = p->how.overwrite,

@@ -114,6 +114,37 @@ static uint64_t usual_band_bytes(const Picture *p)
     return all < SLB_BAND_BYTES ? all : SLB_BAND_BYTES;
 }
 
+/* An error that tells of too little memory, and what to do. */
+static SlbStatus too_little(Picture *p, const SlbError *why)
+{
+    return slb_fail(&p->err, SLB_E_MEMORY, "%s: %s with --max-memory",
+                    slb_input_name(p->file->input), why->message);
+}
+
+static SlbStatus need_more(Picture *p, uint64_t bytes, bool whole)
+{
+    return slb_fail(&p->err, SLB_E_MEMORY,
+                    "%s: more than %llu MiB are needed%s; raise --max-memory",
+                    slb_input_name(p->file->input), (unsigned long long)(bytes >> 20),
+                    whole ? ", as this picture has to be in memory as a whole" : "");
+}
+
+/* Whether the upscaler can do with what is left of the limit. */
+static SlbStatus check_bands(const UpscaleFiles *job, Picture *p)
+{
+    SlbError why;
+    SlbUpscaleOptions o = picture_options(job, p);
+    SlbStatus s = slb_upscaler_create(job->plan, &p->from, &o, NULL, &why);
+    if (s == SLB_OK && job->tta) { /* four times lying on its side */
+        SlbImageInfo in = p->from;
+        in.width = p->from.height, in.height = p->from.width;
+        o.out.width = p->to.height, o.out.height = p->to.width;
+        s = slb_upscaler_create(job->plan, &in, &o, NULL, &why);
+    }
+    if (s == SLB_E_MEMORY) return too_little(p, &why);
+    return SLB_OK; /* other errors are told when it is worked on */
+}
+
 static SlbStatus choose_way(const UpscaleFiles *job, Picture *p)
 {
     bool can_stream =
@@ -123,14 +154,10 @@ static SlbStatus choose_way(const UpscaleFiles *job, Picture *p)
     uint64_t pictures = picture_bytes(job, p);
     p->bytes = pictures + usual_band_bytes(p);
     if (!job->max_memory) return SLB_OK;
-    if (job->max_memory <= pictures + program_bytes)
-        return slb_fail(
-            &p->err, SLB_E_MEMORY, "%s: more than %llu MiB are needed%s; raise --max-memory",
-            slb_input_name(p->file->input), (unsigned long long)((pictures + program_bytes) >> 20),
-            can_stream ? "" : ", as this picture has to be in memory as a whole");
     p->other_bytes = pictures + program_bytes;
     p->bytes = job->max_memory;
-    return SLB_OK;
+    if (job->max_memory <= p->other_bytes) return need_more(p, p->other_bytes, !can_stream);
+    return check_bands(job, p);
 }
 
 uint64_t picture_memory(const UpscaleFiles *job, const Picture *p)
@@ -174,6 +201,40 @@ int cli_video_scale(const SlbWantedSize *size)
     return 0;
 }
 
+/* Options that mean nothing here are better refused than passed over. */
+static SlbStatus check_video_options(const UpscaleFiles *job, Picture *p)
+{
+    const char *option = job->tta                      ? "--tta"
+                         : job->wrap                   ? "--wrap"
+                         : job->alpha == SLB_ALPHA_NET ? "--alpha net"
+                                                       : NULL;
+    if (!option) return SLB_OK;
+    return slb_fail(&p->err, SLB_E_USAGE, "%s: is a video, and %s is for pictures; leave it out",
+                    slb_input_name(p->file->input), option);
+}
+
+static SlbStatus choose_video_memory(const UpscaleFiles *job, Picture *p, int scale)
+{
+    const SlbVideoInfo *info = slb_video_info(p->video);
+    SlbVideoInfo large = *info;
+    large.width = p->to.width;
+    large.height = p->to.height;
+    uint64_t frames = 2 * (slb_frame_bytes(info) + slb_frame_bytes(&large)) +
+                      slb_video_upscaler_bytes(info, scale);
+    p->bytes = frames + usual_band_bytes(p);
+    if (!job->max_memory) return SLB_OK;
+    p->other_bytes = frames + program_bytes;
+    p->bytes = job->max_memory;
+    if (job->max_memory <= p->other_bytes) return need_more(p, p->other_bytes, false);
+    SlbError why;
+    SlbVideoUpscaler *up = NULL;
+    SlbStatus s = slb_video_upscaler_create(job->plan, info, scale, &up, &why);
+    if (s == SLB_OK) s = slb_video_upscaler_limit(up, job->max_memory, p->other_bytes, &why);
+    slb_video_upscaler_free(up);
+    if (s == SLB_E_MEMORY) return too_little(p, &why);
+    return SLB_OK;
+}
+
 static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
 {
     const SlbVideoInfo *info = slb_video_info(p->video);
@@ -184,19 +245,15 @@ static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
         return slb_fail(&p->err, SLB_E_USAGE, "%s: videos are enlarged by 2, 3 or 4; give --scale",
                         slb_input_name(p->file->input));
     p->to = p->from;
-    SlbStatus s = slb_wanted_size(&job->size, &p->from, &p->to, &p->err);
+    SlbStatus s = check_video_options(job, p);
+    if (s == SLB_OK) s = slb_wanted_size(&job->size, &p->from, &p->to, &p->err);
     if (s != SLB_OK) return s;
     if (format ? strcmp(format, "y4m") != 0
                : !picture_is_piped(p) && !slb_has_extension(path, "y4m"))
         return slb_fail(&p->err, SLB_E_OUTPUT,
                         "%s: video is written as Y4M only; use the extension y4m or --format y4m",
                         picture_output(p));
-    SlbVideoInfo large = *info;
-    large.width = p->to.width;
-    large.height = p->to.height;
-    p->bytes = 2 * (slb_frame_bytes(info) + slb_frame_bytes(&large)) +
-               slb_video_upscaler_bytes(info, scale);
-    return SLB_OK;
+    return choose_video_memory(job, p, scale);
 }
 
 SlbStatus picture_open(const UpscaleFiles *job, Picture *p)

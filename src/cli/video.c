@@ -122,6 +122,8 @@ SlbStatus cli_upscale_video(const VideoJob *job, uint64_t *frames, SlbError *err
     Video v = {.job = job, .told = ATOMIC_FLAG_INIT};
     SlbStatus s =
         slb_video_upscaler_create(job->plan, slb_video_info(job->reader), job->scale, &v.up, err);
+    if (s == SLB_OK && job->max_bytes)
+        s = slb_video_upscaler_limit(v.up, job->max_bytes, job->other_bytes, err);
     if (s == SLB_OK) {
         const SlbVideoInfo *out = slb_video_upscaler_info(v.up);
         s = slb_video_create(job->output, job->overwrite, job->reader, out->width, out->height,

@@ -9,6 +9,7 @@
 typedef struct VideoJob {
     const SlbPlan *plan;
     int scale;
+    uint64_t max_bytes, other_bytes; /* as for slb_video_upscaler_limit; 0: no limit */
     SlbVideoReader *reader; /* of which no frame has been taken */
     const char *output;     /* path; "-": standard output */
     bool overwrite;

@@ -14,6 +14,7 @@ struct SlbVideoUpscaler {
     SlbAxis rows, cols;    /* of chroma */
     double *small, *large; /* a plane of chroma before and after */
     SlbImage luma;         /* of `in`, for the network */
+    SlbUpscaleOptions how; /* what becomes of it */
 };
 
 static double sample(const unsigned char *plane, size_t i, const SlbVideoInfo *info)
@@ -88,7 +89,9 @@ static SlbStatus upscale_luma(SlbVideoUpscaler *up, const SlbFrame *in, SlbFrame
 {
     SlbImage large = {0};
     take_luma(&up->in, in->plane[0], &up->luma);
-    SlbStatus s = slb_upscale(up->plan, &up->luma, up->scale, progress, user, &large, err);
+    up->how.progress = progress;
+    up->how.user = user;
+    SlbStatus s = slb_upscale_image(up->plan, &up->luma, &up->how, false, &large, err);
     if (s == SLB_OK) give_luma(&up->out, &large, out->plane[0]);
     slb_image_free(&large);
     return s;
@@ -137,6 +140,9 @@ SlbStatus slb_video_upscaler_create(const SlbPlan *plan, const SlbVideoInfo *in,
     *up = NULL;
     if (scale < 2 || scale > 4)
         return slb_fail(err, SLB_E_USAGE, "a scale of %d: there are 2, 3 and 4", scale);
+    if (slb_plan_scale(plan) != 1 && slb_plan_scale(plan) != scale)
+        return slb_fail(err, SLB_E_MODEL, "the network enlarges by %d, not by %d",
+                        slb_plan_scale(plan), scale);
     uint32_t most = INT32_MAX / (uint32_t)scale;
     if (in->width > most || in->height > most)
         return slb_fail(err, SLB_E_INPUT, "%u x %u pixels times %d are too many; cut the video",
@@ -147,6 +153,9 @@ SlbStatus slb_video_upscaler_create(const SlbPlan *plan, const SlbVideoInfo *in,
     u->out.width *= (uint32_t)scale;
     u->out.height *= (uint32_t)scale;
     const SlbImageInfo luma = {in->width, in->height, 1, is_plain(in) ? 8 : 16};
+    u->how = (SlbUpscaleOptions){.out = luma, .factor = scale};
+    u->how.out.width = u->out.width;
+    u->how.out.height = u->out.height;
     SlbStatus s = slb_image_alloc(&u->luma, luma, err);
     if (s == SLB_OK && in->planes == 3) s = prepare_chroma(u, err);
     if (s != SLB_OK)
@@ -165,6 +174,14 @@ void slb_video_upscaler_free(SlbVideoUpscaler *up)
     slb_free(up->large);
     slb_image_free(&up->luma);
     slb_free(up);
+}
+
+SlbStatus slb_video_upscaler_limit(SlbVideoUpscaler *up, uint64_t max_bytes, uint64_t other_bytes,
+                                   SlbError *err)
+{
+    up->how.max_bytes = max_bytes;
+    up->how.other_bytes = other_bytes;
+    return slb_upscaler_create(up->plan, &up->luma.info, &up->how, NULL, err);
 }
 
 const SlbVideoInfo *slb_video_upscaler_info(const SlbVideoUpscaler *up)

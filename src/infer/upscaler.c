@@ -176,7 +176,7 @@ SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
                               const SlbUpscaleOptions *options, SlbUpscaler **up, SlbError *err)
 {
     Room room;
-    *up = NULL;
+    if (up) *up = NULL;
     SlbUpscaler *u = slb_calloc(1, sizeof *u);
     if (!u) return slb_fail_memory(err, "a picture");
     u->options = *options;
@@ -185,8 +185,8 @@ SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
     SlbStatus s = slb_upscaler_lay_out(u, plan, err);
     u->scratch_count = slb_upscaler_scratch(u);
     if (s == SLB_OK) s = choose_bands(u, &room, err);
-    if (s == SLB_OK) s = allocate(u, &room, err);
-    if (s != SLB_OK) {
+    if (s == SLB_OK && up) s = allocate(u, &room, err);
+    if (s != SLB_OK || !up) {
         slb_upscaler_free(u);
         return s;
     }

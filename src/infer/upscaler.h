@@ -48,7 +48,8 @@ int slb_upscale_factor(const SlbImageInfo *in, const SlbImageInfo *out);
 
 /* `plan` must outlive the upscaler; its threads are used. SLB_E_USAGE for options that do not fit
  * each other or the picture, SLB_E_INPUT for sizes that are too large, SLB_E_MEMORY when memory is
- * out or max_bytes too little: then the message says how much is needed. The caller frees *up. */
+ * out or max_bytes too little: then the message says how much is needed. The caller frees *up.
+ * `up` NULL: only checks all that, without memory for rows. */
 SLB_MUST_CHECK SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
                                              const SlbUpscaleOptions *options, SlbUpscaler **up,
                                              SlbError *err);

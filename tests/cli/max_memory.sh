@@ -37,4 +37,17 @@ for out in out.ppm out.png; do
 done
 "$program" upscale in.ppm in.png -s 1 -m m.safetensors && upscale in.png out.jpg --max-memory 48M
 [ "$used" -le 48 ] || complain "in.png to out.jpg: $used MiB of 48 were taken"
+
+# Video, which is not refused but for what it needs.
+{ printf 'YUV4MPEG2 W1500 H1000 F25:1 Ip C420jpeg\n'
+  for i in 1 2 3; do printf 'FRAME\n' && tail -c +$((i * 1000)) in.ppm | head -c 2250000; done; } >in.y4m
+upscale in.y4m want.y4m
+[ "$used" -gt 84 ] || complain "without a limit only $used MiB were taken by a video: this tests nothing"
+upscale in.y4m out.y4m --max-memory 84M
+[ "$used" -le 84 ] || complain "in.y4m: $used MiB of 84 were taken"
+cmp want.y4m out.y4m || complain "out.y4m: other frames"
+rm out.y4m
+"$program" upscale in.y4m out.y4m -m m.safetensors --max-memory 40M 2>log
+[ $? = 6 ] && [ ! -e out.y4m ] && grep -q '^slbsr: in.y4m: more than [0-9]* MiB are needed; raise --max-memory$' log ||
+    complain "40 MiB for a video: $(cat log)"
 exit $bad
