@@ -33,6 +33,14 @@ static SlbStatus append(FileList *list, char *input, const char *relative, SlbEr
     return entry->relative ? SLB_OK : slb_fail_memory(err, "the list of files");
 }
 
+static SlbStatus append_unread(FileList *list, const char *folder, const char *relative, int why,
+                               SlbError *err)
+{
+    SlbStatus s = append(list, strdup(folder), relative, err);
+    if (s == SLB_OK) list->item[list->count - 1].unread = why;
+    return s;
+}
+
 static char *joined(const char *folder, const char *name)
 {
     size_t length = strlen(folder), bytes = length + strlen(name) + 2;
@@ -62,6 +70,14 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 static SlbStatus search_folder(const Search *search, const char *folder, const char *relative,
                                SlbError *err);
 
+/* A file, or what nobody knows until it is opened: in a folder that gives names and nothing else.
+ */
+static bool may_be_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? S_ISREG(st.st_mode) : errno == EACCES;
+}
+
 /* One name in a folder; takes over `path` and `relative`. */
 static SlbStatus search_name(const Search *search, char *path, char *relative, SlbError *err)
 {
@@ -72,8 +88,7 @@ static SlbStatus search_name(const Search *search, char *path, char *relative, S
     } else if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         if (st.st_ino != search->left_out.st_ino || st.st_dev != search->left_out.st_dev)
             s = search_folder(search, path, relative, err);
-    } else if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-               slb_has_extension(path, slb_read_extensions)) {
+    } else if (slb_has_extension(path, slb_read_extensions) && may_be_file(path)) {
         s = append(search->list, path, relative, err);
         path = NULL;
     }
@@ -87,9 +102,9 @@ static SlbStatus search_folder(const Search *search, const char *folder, const c
 {
     struct dirent **names;
     int count = scandir(folder, &names, visible, by_bytes);
-    if (count < 0)
-        return slb_fail(err, SLB_E_INPUT, "%s: cannot be opened as a folder: %s", folder,
-                        strerror(errno));
+    int why = count < 0 ? errno : 0;
+    if (why == ENOMEM) return slb_fail_memory(err, folder);
+    if (why) return append_unread(search->list, folder, relative, why, err);
     SlbStatus s = SLB_OK;
     for (int i = 0; i < count; i++) {
         if (s == SLB_OK)
@@ -297,7 +312,8 @@ static bool clash(const Name *a, const Name *b, bool skip_existing)
 {
     if (a->entry == b->entry || !(a->written || b->written) || strcmp(a->path, b->path) != 0)
         return false;
-    return (a->written && b->written) || !skip_existing; /* an input exists: it is passed over */
+    if (a->entry->unread || b->entry->unread) return false; /* nothing comes of that */
+    return (a->written && b->written) || !skip_existing;    /* an input exists: it is passed over */
 }
 
 static SlbStatus tell_clash(const Name *a, const Name *b, SlbError *err)
@@ -337,7 +353,7 @@ SlbStatus cli_name_outputs(FileList *list, const NameRule *rule, SlbError *err)
 {
     for (size_t i = 0; i < list->count; i++) {
         FileEntry *e = &list->item[i];
-        e->output = output_name(rule, e->relative);
+        e->output = e->unread ? joined(rule->folder, e->relative) : output_name(rule, e->relative);
         if (!e->output) return slb_fail_memory(err, "the names of the outputs");
     }
     return check_clashes(list, rule->skip_existing, err);

@@ -11,6 +11,8 @@ typedef struct FileEntry {
     char *input;    /* path; "-": standard input */
     char *relative; /* below the folder that was searched; else the name without folders */
     char *output;   /* path; "-": standard output; NULL until cli_name_outputs */
+    int unread;     /* not 0: `input` is a folder that could not be searched; the errno that
+                       says why */
 } FileEntry;
 
 typedef struct FileList {
@@ -29,8 +31,9 @@ typedef struct FileSources {
 
 /* Lists the operands first, then the list. A searched folder gives its files with extensions of
  * formats that are read, in byte order; names that begin with a dot are passed over, links to
- * folders not followed. SLB_E_INPUT for a list or a folder that cannot be read, and when there is
- * no file at all. The caller frees *list (cli_free_files), on failure too. */
+ * folders not followed; a folder that cannot be searched is an entry itself, for its turn to be
+ * told. SLB_E_INPUT for a list that cannot be read, and when there is no file at all. The caller
+ * frees *list (cli_free_files), on failure too. */
 SLB_MUST_CHECK SlbStatus cli_list_files(const FileSources *sources, FileList *list, SlbError *err);
 void cli_free_files(FileList *list);
 

@@ -31,7 +31,8 @@ Picture *picture_create(const UpscaleFiles *job, size_t index)
     p->file = &job->files->item[index];
     p->index = index;
     p->how = job->how;
-    p->skipped = job->skip_existing && !picture_is_piped(p) && lstat(p->file->output, &st) == 0;
+    p->skipped = job->skip_existing && !p->file->unread && !picture_is_piped(p) &&
+                 lstat(p->file->output, &st) == 0;
     return p;
 }
 
@@ -262,6 +263,9 @@ SlbStatus picture_open(const UpscaleFiles *job, Picture *p)
     unsigned char head[SLB_HEAD_BYTES];
     size_t bytes;
     FILE *file;
+    if (p->file->unread)
+        return slb_fail(&p->err, SLB_E_INPUT, "%s: cannot be opened as a folder: %s", path,
+                        strerror(p->file->unread));
     if (slb_is_folder(path))
         return slb_fail(&p->err, SLB_E_INPUT, "%s: is a folder; give -r to search it for pictures",
                         path);
