@@ -111,7 +111,7 @@ static SlbStatus exists_error(const char *path, SlbError *err)
 /* Opens a file of a name that nobody has: hidden, in the folder of out->path, so that rename never
  * crosses file systems; of the final name only so much that it does not become too long. -1 and
  * errno on failure. A file of a killed process may have the same number: hence the tries. */
-static int open_temporary(const SlbOutput *out, size_t bytes)
+static int open_temporary(const SlbOutput *out, size_t bytes, mode_t mode)
 {
     static atomic_uint serial;
     const char *slash = strrchr(out->path, '/');
@@ -120,7 +120,7 @@ static int open_temporary(const SlbOutput *out, size_t bytes)
         snprintf(out->temporary, bytes, "%.*s.%.100s.%lx.%x.tmp", folder, out->path,
                  out->path + folder, (unsigned long)getpid(), atomic_fetch_add(&serial, 1));
         pending_add(out->temporary);
-        int fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        int fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (fd >= 0 || errno != EEXIST || tries == 100) return fd;
         pending_remove(out->temporary);
     }
@@ -132,33 +132,54 @@ bool slb_is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbError *err)
+/* What stands at `path`, where an output shall be. */
+typedef struct Place {
+    bool taken, link; /* `link`: by a link, and what that points to is meant */
+    mode_t mode;      /* permissions of what is replaced, or those of a new file */
+} Place;
+
+static SlbStatus look_at(const char *path, bool overwrite, Place *place, SlbError *err)
 {
     struct stat st;
-    *out = (SlbOutput){.overwrite = overwrite};
-    if (lstat(path, &st) == 0) {
-        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-            return slb_fail(err, SLB_E_OUTPUT, "%s: is a folder, a file name is expected", path);
-        if (!overwrite) return exists_error(path, err);
-        if (!S_ISREG(st.st_mode))
-            return slb_fail(err, SLB_E_OUTPUT,
-                            "%s: is no ordinary file and is not replaced; give another name", path);
-    }
-    /* Of a link, what it points to is replaced. */
-    out->path = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : strdup(path);
-    size_t bytes = strlen(out->path ? out->path : path) + 48;
+    *place = (Place){.mode = 0666};
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT ? SLB_OK
+                               : slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
+    place->taken = true;
+    place->link = S_ISLNK(st.st_mode);
+    int lost = place->link && stat(path, &st) != 0 ? errno : 0;
+    if (!lost && S_ISDIR(st.st_mode))
+        return slb_fail(err, SLB_E_OUTPUT, "%s: is a folder, a file name is expected", path);
+    if (!overwrite) return exists_error(path, err);
+    if (lost)
+        return slb_fail(err, SLB_E_OUTPUT, "%s: is a link that leads nowhere: %s; remove it", path,
+                        strerror(lost));
+    if (!S_ISREG(st.st_mode))
+        return slb_fail(err, SLB_E_OUTPUT,
+                        "%s: is no ordinary file and is not replaced; give another name", path);
+    place->mode = st.st_mode & 0777;
+    return SLB_OK;
+}
+
+SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbError *err)
+{
+    Place place;
+    *out = (SlbOutput){0};
+    SlbStatus status = look_at(path, overwrite, &place, err);
+    if (status != SLB_OK) return status;
+    out->overwrite = overwrite;
+    out->path = place.link ? realpath(path, NULL) : strdup(path);
+    if (!out->path) return slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
+    size_t bytes = strlen(out->path) + 48;
     out->temporary = malloc(bytes);
-    if (!out->path || !out->temporary) {
-        free(out->path);
-        free(out->temporary);
-        *out = (SlbOutput){0};
+    if (!out->temporary) {
+        forget(out);
         return slb_fail_memory(err, path);
     }
-    path = out->path;
-    int fd = open_temporary(out, bytes);
+    int fd = open_temporary(out, bytes, place.mode);
     out->file = fd < 0 ? NULL : fdopen(fd, "wb");
     if (!out->file) {
-        SlbStatus status = slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
+        status = slb_fail_system(err, SLB_E_OUTPUT, out->path, "cannot be created");
         if (fd >= 0) {
             close(fd);
             unlink(out->temporary);
@@ -166,7 +187,30 @@ SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbE
         forget(out);
         return status;
     }
+    /* What the umask took away; where that does not go it is no worse. */
+    if (place.taken) (void)!fchmod(fd, place.mode);
     return SLB_OK;
+}
+
+/* The folder of `path`; free it. NULL when memory is out. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, (size_t)(slash - path + 1)) : strdup(".");
+}
+
+SlbStatus slb_output_check(const char *path, bool overwrite, SlbError *err)
+{
+    Place place;
+    SlbStatus status = look_at(path, overwrite, &place, err);
+    if (status != SLB_OK) return status;
+    char *real = place.link ? realpath(path, NULL) : strdup(path);
+    char *folder = real ? folder_of(real) : NULL;
+    if (!folder || access(folder, W_OK | X_OK) != 0)
+        status = slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
+    free(folder);
+    free(real);
+    return status;
 }
 
 int slb_duplicate(int fd, int wrong_mode)
@@ -198,8 +242,7 @@ SlbStatus slb_output_stdout(SlbOutput *out, SlbError *err)
 
 static void sync_folder(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path + 1)) : strdup(".");
+    char *folder = folder_of(path);
     if (!folder) return;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
@@ -213,7 +256,10 @@ static void sync_folder(const char *path)
 static int publish(const SlbOutput *out)
 {
     if (out->overwrite) return rename(out->temporary, out->path);
-    if (link(out->temporary, out->path) == 0) return unlink(out->temporary);
+    if (link(out->temporary, out->path) == 0) {
+        (void)!unlink(out->temporary); /* the file stands at its name, whatever comes of this */
+        return 0;
+    }
     if (errno == EEXIST) return -1;
     struct stat st; /* a file system without hard links */
     if (lstat(out->path, &st) == 0) {

@@ -24,9 +24,13 @@ typedef struct SlbOutput {
 } SlbOutput;
 
 /* Opens *out for `path`. Without `overwrite`, an existing file at `path` is an SLB_E_OUTPUT (looked
- * at now and once more at the end). On failure there is nothing to close. */
+ * at now and once more at the end); one that is replaced leaves its permissions to the new one. On
+ * failure there is nothing to close. */
 SLB_MUST_CHECK SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite,
                                          SlbError *err);
+
+/* Whether slb_output_open would go well, as far as can be told without making a file. */
+SLB_MUST_CHECK SlbStatus slb_output_check(const char *path, bool overwrite, SlbError *err);
 
 /* A second descriptor of an open file, to be closed by itself. -1 and errno (EBADF) when it is not
  * open, or open for `wrong_mode` (O_RDONLY or O_WRONLY) only. */

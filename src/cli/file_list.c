@@ -373,3 +373,19 @@ SlbStatus cli_make_folders(const char *path, SlbError *err)
     free(folder);
     return s;
 }
+
+SlbStatus cli_check_folders(const char *path, bool *missing, SlbError *err)
+{
+    char *folder = strdup(path);
+    SlbStatus s = folder ? SLB_OK : slb_fail_memory(err, path);
+    *missing = false;
+    for (char *c = folder; c && s == SLB_OK && !*missing && (c = strchr(c + 1, '/'));) {
+        struct stat st;
+        *c = 0;
+        *missing = stat(folder, &st) != 0;
+        if (*missing) s = slb_output_check(folder, false, err); /* a folder like a file */
+        *c = '/';
+    }
+    free(folder);
+    return s;
+}

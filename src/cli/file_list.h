@@ -58,4 +58,8 @@ SLB_MUST_CHECK SlbStatus cli_name_outputs(FileList *list, const NameRule *rule, 
 /* Makes the folders that `path` lies in, where they are missing. SLB_E_OUTPUT. */
 SLB_MUST_CHECK SlbStatus cli_make_folders(const char *path, SlbError *err);
 
+/* Whether cli_make_folders would go well, as far as can be told without making one. *missing: there
+ * are folders to be made. */
+SLB_MUST_CHECK SlbStatus cli_check_folders(const char *path, bool *missing, SlbError *err);
+
 #endif

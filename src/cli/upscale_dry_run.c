@@ -1,8 +1,8 @@
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "cli/json_line.h"
 #include "cli/message.h"
@@ -73,16 +73,16 @@ static void tell_sum(size_t count, double seconds)
     printf("%zu files: about %s for the pictures\n", count, text);
 }
 
-/* An existing output counts as an error here, too. */
+/* An output that cannot be written counts as an error here, too. */
 static SlbStatus plan_picture(const UpscaleFiles *job, Picture *p)
 {
-    struct stat st;
+    bool missing = false;
+    const char *path = p->file->output;
     if (p->skipped) return SLB_OK;
     SlbStatus s = picture_open(job, p);
-    if (s != SLB_OK || job->how.overwrite || picture_is_piped(p)) return s;
-    if (lstat(p->file->output, &st) != 0) return SLB_OK;
-    return slb_fail(&p->err, SLB_E_OUTPUT, "%s: already exists; give -y to overwrite it",
-                    p->file->output);
+    if (s != SLB_OK || picture_is_piped(p)) return s;
+    if (job->make_folders) s = cli_check_folders(path, &missing, &p->err);
+    return s == SLB_OK && !missing ? slb_output_check(path, job->how.overwrite, &p->err) : s;
 }
 
 SlbStatus cli_upscale_dry_run(const UpscaleFiles *job, SlbError *err)

@@ -47,4 +47,22 @@ echo 'slbsr: in/b: cannot be opened as a folder: Permission denied' >wanted
 told 3 $code "nothing but a folder that is locked"
 slbsr upscale -r in/b -O none --json 2>/dev/null | grep -q '"input":"in/b","output":"none/","status":"failed","exit_code":3' ||
     complain "not in the results of --json"
+
+# Folders that may not be written in: known to a dry run too, which makes nothing.
+mkdir locked && chmod 555 locked
+echo 'slbsr: locked/a.pgm: cannot be created: Permission denied' >wanted
+for how in '' --dry-run; do
+    slbsr upscale in/a.pgm locked/a.pgm $how 2>errors
+    told 4 $? "a folder for reading $how"
+done
+echo 'slbsr: locked/sub: cannot be created: Permission denied' >wanted
+slbsr upscale in/a.pgm -O locked/sub -n 2>errors
+told 4 $? "a folder in a folder for reading -n"
+
+# What is replaced keeps its permissions.
+umask 022
+cp in/a.pgm private.pgm && chmod 600 private.pgm
+[ "$(id -u)" != 0 ] || chown 65534 private.pgm
+slbsr upscale private.pgm private.pgm -y || complain "private.pgm: exit code $?"
+[ "$(stat -c %a private.pgm)" = 600 ] || complain "private.pgm has become $(stat -c %a private.pgm)"
 exit $bad

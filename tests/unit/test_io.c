@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +74,8 @@ static void test_no_ordinary_files(void **state)
     unlink("pipe");
 }
 
-/* A link stays a link; what it points to is replaced. One that points nowhere is refused at once. */
+/* A link stays a link; what it points to is replaced. One that points nowhere is refused at once.
+ */
 static void test_links(void **state)
 {
     (void)state;
@@ -91,6 +94,97 @@ static void test_links(void **state)
     unlink("link");
 }
 
+static mode_t mode_of(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 07777;
+}
+
+/* What is replaced leaves its permissions to the new file, whatever the umask; a new one has those
+ * of new files. */
+static void test_permissions(void **state)
+{
+    static const mode_t modes[] = {0600, 0640, 0444, 0666, 0755, 0};
+    SlbOutput out;
+    (void)state;
+    mode_t old = umask(027);
+    assert_int_equal(write_text("a", "first", false), SLB_OK);
+    assert_int_equal(mode_of("a"), 0640);
+    assert_int_equal(symlink("a", "link"), 0);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        assert_int_equal(chmod("a", modes[i]), 0);
+        assert_int_equal(slb_output_open(&out, i % 2 ? "link" : "a", true, NULL), SLB_OK);
+        assert_int_equal(mode_of(out.temporary), modes[i]);
+        assert_int_equal(slb_output_commit(&out, NULL), SLB_OK);
+        assert_int_equal(mode_of("a"), modes[i]);
+    }
+    assert_int_equal(chmod("a", 04750), 0);
+    assert_int_equal(write_text("a", "x", true), SLB_OK);
+    assert_int_equal(mode_of("a"), 0750);
+    umask(old);
+    unlink("link");
+    unlink("a");
+}
+
+static void assert_refused(const char *path, bool overwrite, const char *message)
+{
+    SlbOutput out;
+    SlbError err = {0};
+    assert_int_equal(slb_output_open(&out, path, overwrite, &err), SLB_E_OUTPUT);
+    assert_non_null(strstr(err.message, message));
+    memset(&err, 0, sizeof err);
+    assert_int_equal(slb_output_check(path, overwrite, &err), SLB_E_OUTPUT);
+    assert_non_null(strstr(err.message, message));
+}
+
+/* What cannot become a file is known before any work, and without making one. */
+static void test_checks(void **state)
+{
+    char name[300] = "";
+    (void)state;
+    memset(name, 'x', sizeof name - 1);
+    assert_refused(name, false, "cannot be created: File name too long");
+    assert_refused("none/x", false, "none/x: cannot be created: No such file or directory");
+    assert_refused("/dev/null/x", true, "cannot be created: Not a directory");
+    assert_int_equal(symlink("loop", "loop"), 0);
+    assert_refused("loop", true, "loop: is a link that leads nowhere: Too many levels of symbolic");
+    assert_refused("loop", false, "loop: already exists");
+    unlink("loop");
+    assert_int_equal(slb_output_check("new", false, NULL), SLB_OK);
+    assert_int_equal(access("new", F_OK), -1);
+    assert_int_equal(write_text("new", "x", false), SLB_OK);
+    assert_int_equal(slb_output_check("new", false, NULL), SLB_E_OUTPUT);
+    assert_int_equal(slb_output_check("new", true, NULL), SLB_OK);
+    unlink("new");
+}
+
+/* The library's calls come here, too. */
+static bool keep_names;
+
+int unlink(const char *path)
+{
+    if (!keep_names) return unlinkat(AT_FDCWD, path, 0);
+    errno = EPERM;
+    return -1;
+}
+
+/* Once the file stands at its name, it is there. */
+static void test_left_temporary(void **state)
+{
+    SlbOutput out;
+    char temporary[300];
+    (void)state;
+    assert_int_equal(slb_output_open(&out, "c", false, NULL), SLB_OK);
+    snprintf(temporary, sizeof temporary, "%s", out.temporary);
+    keep_names = true;
+    assert_int_equal(slb_output_commit(&out, NULL), SLB_OK);
+    keep_names = false;
+    assert_text("c", "");
+    unlink("c");
+    assert_int_equal(unlink(temporary), 0);
+}
+
 static int enter_folder(void **state)
 {
     (void)state;
@@ -107,10 +201,10 @@ static int leave_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_overwriting),
-        cmocka_unit_test(test_race),
-        cmocka_unit_test(test_no_ordinary_files),
-        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_overwriting),       cmocka_unit_test(test_race),
+        cmocka_unit_test(test_no_ordinary_files), cmocka_unit_test(test_links),
+        cmocka_unit_test(test_permissions),       cmocka_unit_test(test_checks),
+        cmocka_unit_test(test_left_temporary),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
