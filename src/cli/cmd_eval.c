@@ -280,7 +280,8 @@ const Command cmd_eval = {
     .summary = "Measure PSNR and SSIM on sets of pictures, bicubic beside",
     .notes = "Each picture is cropped to a multiple of the factor, made smaller, made larger again "
              "and compared with the original in Y (BT.601), without a border as wide as the "
-             "factor. The mean is that of the pictures' values.\n"
+             "factor. Alpha is ignored: colours count as they are stored. The mean is that of the "
+             "pictures' values.\n"
              "--protocol vdsr: Y as integers, bicubic down and up in double precision, the network "
              "on that, rounded. --protocol rgb: 8-bit RGB down, upscaled as 'slbsr upscale' does, "
              "8-bit RGB, its Y not rounded.\n"

@@ -166,13 +166,27 @@ static SlbStatus measure_bicubic_rgb(const Job *job, const SlbImage *hr, const d
     return s;
 }
 
+/* As slb_upscale, but for alpha: the other figures, too, are of the colours as they are stored. */
+static SlbStatus upscale_colours(const SlbPlan *plan, const SlbImage *lr, int scale, SlbImage *out,
+                                 SlbError *err)
+{
+    SlbUpscaleOptions options = {.out = lr->info, .factor = scale, .alpha = SLB_ALPHA_DROP};
+    if (slb_plan_scale(plan) != 1 && slb_plan_scale(plan) != scale)
+        return slb_fail(err, SLB_E_MODEL, "the network enlarges by %d, not by %d",
+                        slb_plan_scale(plan), scale);
+    options.out.width *= (uint32_t)scale; /* of a picture that was as large: no overflow */
+    options.out.height *= (uint32_t)scale;
+    options.out.channels = lr->info.channels < 3 ? 1 : 3;
+    return slb_upscale_image(plan, lr, &options, false, out, err);
+}
+
 static SlbStatus measure_model_rgb(const Job *job, const double *truth, const SlbImage *lr,
                                    int index, SlbError *err)
 {
     SlbImage out = {0};
     double *luma = NULL;
     EvalView *view = job->view;
-    SlbStatus s = slb_upscale(job->models->item[index].plan, lr, job->scale, NULL, NULL, &out, err);
+    SlbStatus s = upscale_colours(job->models->item[index].plan, lr, job->scale, &out, err);
     if (s == SLB_OK) s = score_rgb(truth, &out, job->scale, &job->row->model[index], &luma, err);
     if (s == SLB_OK && view)
         s = eval_view_add(view, truth, luma, &out, false, &view->model[index],
