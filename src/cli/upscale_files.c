@@ -99,6 +99,7 @@ static void work_on_video(Run *run, Picture *p)
                             .scale = cli_video_scale(&run->job->size),
                             .max_bytes = run->job->max_memory,
                             .other_bytes = p->other_bytes,
+                            .input = slb_input_name(p->file->input),
                             .reader = p->video,
                             .output = p->file->output,
                             .overwrite = p->how.overwrite,

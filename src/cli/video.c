@@ -130,6 +130,9 @@ SlbStatus cli_upscale_video(const VideoJob *job, uint64_t *frames, SlbError *err
                              &v.writer, err);
     }
     if (s == SLB_OK) s = run(&v, err);
+    if (s == SLB_OK && !v.written)
+        s = slb_fail(err, SLB_E_INPUT, "%s: a video without a frame; get a whole copy of it",
+                     job->input);
     if (s == SLB_OK) {
         s = slb_video_finish(v.writer, err);
         v.writer = NULL;

@@ -10,13 +10,15 @@ typedef struct VideoJob {
     const SlbPlan *plan;
     int scale;
     uint64_t max_bytes, other_bytes; /* as for slb_video_upscaler_limit; 0: no limit */
-    SlbVideoReader *reader; /* of which no frame has been taken */
-    const char *output;     /* path; "-": standard output */
+    const char *input;               /* its name, for messages */
+    SlbVideoReader *reader;          /* of which no frame has been taken */
+    const char *output;              /* path; "-": standard output */
     bool overwrite;
     Progress *progress; /* counts frames */
 } VideoJob;
 
-/* Upscales to the end of the video, or until a signal asks to stop (cli/signals.h): SLB_PARTIAL. A
+/* Upscales to the end of the video, or until a signal asks to stop (cli/signals.h): SLB_PARTIAL.
+ * SLB_E_INPUT for a video without a frame. A
  * file appears whole or not at all; of a pipe, frames that were written are gone. *frames gets
  * their number. */
 SLB_MUST_CHECK SlbStatus cli_upscale_video(const VideoJob *job, uint64_t *frames, SlbError *err);
