@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -161,6 +162,18 @@ bool slb_cpu_detect(SlbCpu *cpu)
         return true;
     }
     return false;
+}
+
+SlbStatus slb_cpu_refuse(const char *setting, const char *level, SlbError *err)
+{
+    char list[64] = "";
+    size_t used = 0;
+    for (int l = 0; l < SLB_CPU_LEVELS; l++)
+        if (slb_cpu_has((SlbCpuLevel)l))
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
+                                     level_names[l]);
+    return slb_fail(err, SLB_E_USAGE, "%s=%s: this machine has no such level; it has: %s", setting,
+                    level, list);
 }
 
 int slb_cpu_count(void)

@@ -134,8 +134,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
                         .net = set->net,
                         .batch = set->batch,
                         .patch = set->patch};
-    if (!slb_cpu_detect(&how.cpu))
-        return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU: this machine has no kernels of that name");
+    if (!slb_cpu_detect(&how.cpu)) return slb_cpu_refuse("SLBSR_CPU", getenv("SLBSR_CPU"), err);
     bool train = what && strcmp(what, "train") == 0;
     if (train && !set->data)
         return slb_fail(err, SLB_E_USAGE, "bench train: give --data, pictures to train on");

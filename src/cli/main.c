@@ -98,14 +98,7 @@ static SlbStatus check_cpu(SlbError *err)
 {
     SlbCpu cpu;
     if (slb_cpu_detect(&cpu)) return SLB_OK;
-    char list[64] = "";
-    size_t used = 0;
-    for (int l = 0; l < SLB_CPU_LEVELS; l++)
-        if (slb_cpu_has((SlbCpuLevel)l))
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
-                                     slb_cpu_level_name((SlbCpuLevel)l));
-    return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU=%s: this machine has no such level; it has: %s",
-                    getenv("SLBSR_CPU"), list);
+    return slb_cpu_refuse("SLBSR_CPU", getenv("SLBSR_CPU"), err);
 }
 
 static SlbStatus run_command(const Command *command, int argc, char **argv, SlbError *err)

@@ -71,6 +71,12 @@ static SlbStatus check_output(const UpscaleFiles *job, Picture *p)
     SlbImageInfo asked = p->to;
     Reduction notes;
     const char *path = p->file->output;
+    if (p->how.format ? strcmp(p->how.format, "y4m") == 0
+                      : !picture_is_piped(p) && slb_has_extension(path, "y4m"))
+        return slb_fail(&p->err, SLB_E_OUTPUT,
+                        "%s: Y4M is for video, and %s is a picture; write PNG or another format "
+                        "for pictures",
+                        picture_output(p), slb_input_name(p->file->input));
     (void)slb_format_fits(path, &p->how, &p->to); /* an unknown extension is the writer's to tell */
     SlbStatus s =
         slb_writer_check(path, &p->to, slb_reader_meta(p->reader), &p->how, p->lost, &p->err);

@@ -63,9 +63,10 @@ SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int 
     if (width > INT32_MAX || height > INT32_MAX || width > reader->max_pixels / height)
         return slb_fail(
             err, SLB_E_INPUT,
-            "%s: %llu x %llu pixels are over the limit of %llu; cut it into parts first",
+            "%s: %llu x %llu pixels are over the limit of %llu; cut it into parts first%s",
             reader->path, (unsigned long long)width, (unsigned long long)height,
-            (unsigned long long)reader->max_pixels);
+            (unsigned long long)reader->max_pixels,
+            reader->limit_given ? " or raise --max-pixels" : "");
     reader->info = (SlbImageInfo){(uint32_t)width, (uint32_t)height, channels, depth};
     return SLB_OK;
 }
@@ -150,7 +151,8 @@ SlbStatus slb_reader_open_file(FILE *file, const char *path, const SlbReadLimits
         return slb_fail_memory(err, path);
     }
     r->file = file;
-    r->max_pixels = limits && limits->max_pixels ? limits->max_pixels : (uint64_t)1 << 30;
+    r->limit_given = limits && limits->max_pixels;
+    r->max_pixels = r->limit_given ? limits->max_pixels : (uint64_t)1 << 30;
     r->path = strdup(slb_input_name(path));
     SlbStatus status = r->path ? SLB_OK : slb_fail_memory(err, path);
     if (status == SLB_OK) status = sniff(r, err);

@@ -164,8 +164,11 @@ static SlbStatus take_word(SlbVideoReader *r, const char *word, SlbError *err)
     }
 }
 
-static SlbStatus read_header(SlbVideoReader *r, uint64_t max_pixels, SlbError *err)
+/* `limit` in pixels; 0: the usual one. */
+static SlbStatus read_header(SlbVideoReader *r, uint64_t limit, SlbError *err)
 {
+    bool given = limit > 0;
+    uint64_t max_pixels = given ? limit : (uint64_t)1 << 30;
     char line[SLB_Y4M_LINE], *at = line, *save = NULL;
     bool end;
     SlbStatus s = read_line(r, line, &end, err);
@@ -185,8 +188,9 @@ static SlbStatus read_header(SlbVideoReader *r, uint64_t max_pixels, SlbError *e
     if (info->width > max_pixels / info->height)
         return slb_fail(err, SLB_E_INPUT,
                         "%s: frames of %u x %u pixels are over the limit of %" PRIu64
-                        "; cut them into parts first",
-                        r->path, info->width, info->height, max_pixels);
+                        "; cut them into parts first%s",
+                        r->path, info->width, info->height, max_pixels,
+                        given ? " or raise --max-pixels" : "");
     return SLB_OK;
 }
 
@@ -202,7 +206,7 @@ SlbStatus slb_video_open(FILE *file, const char *path, uint64_t max_pixels, SlbV
     r->file = file;
     r->path = strdup(slb_input_name(path));
     SlbStatus s = r->path ? SLB_OK : slb_fail_memory(err, path);
-    if (s == SLB_OK) s = read_header(r, max_pixels ? max_pixels : (uint64_t)1 << 30, err);
+    if (s == SLB_OK) s = read_header(r, max_pixels, err);
     if (s != SLB_OK)
         slb_video_close(r);
     else

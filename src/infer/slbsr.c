@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -115,8 +116,7 @@ static SlbStatus find_level(const char *name, SlbCpuLevel *level, SlbError *err)
 {
     SlbCpu cpu;
     if (!name) {
-        if (!slb_cpu_detect(&cpu))
-            return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU: this machine has no such kernels");
+        if (!slb_cpu_detect(&cpu)) return slb_cpu_refuse("SLBSR_CPU", getenv("SLBSR_CPU"), err);
         *level = cpu.level;
         return SLB_OK;
     }
@@ -125,7 +125,7 @@ static SlbStatus find_level(const char *name, SlbCpuLevel *level, SlbError *err)
             *level = (SlbCpuLevel)l;
             return SLB_OK;
         }
-    return slb_fail(err, SLB_E_USAGE, "options: this machine has no kernels called %s", name);
+    return slb_cpu_refuse("options: cpu", name, err);
 }
 
 static SlbStatus prepare(SlbsrContext *c, const SlbsrOptions *options, SlbError *err)

@@ -1,8 +1,10 @@
 #include "net/graph.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/embed.h"
 #include "base/io.h"
@@ -371,6 +373,10 @@ SlbStatus slb_graph_open(const char *name_or_path, SlbGraph **graph, SlbError *e
                                    graph, err);
     unsigned char *text;
     size_t bytes;
+    if (access(name_or_path, F_OK) != 0 && errno == ENOENT && !strchr(name_or_path, '/'))
+        return slb_fail(err, SLB_E_MODEL,
+                        "%s: is neither a file nor a built-in network; 'slbsr info' lists those",
+                        name_or_path);
     SlbStatus s = slb_read_file(name_or_path, SLB_MAX_NET_BYTES, SLB_E_MODEL, &text, &bytes, err);
     if (s != SLB_OK) return s;
     s = slb_graph_parse((const char *)text, bytes, name_or_path, graph, err);

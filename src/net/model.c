@@ -293,8 +293,8 @@ static SlbStatus read_any(const SlbTensorFile *file, const char *name, const Slb
                         name, format, format_name);
     if (!net)
         return slb_fail(err, SLB_E_MODEL,
-                        "%s: carries no network of its own; say which one it is "
-                        "for",
+                        "%s: carries no network of its own; say which one it is for with --net"
+                        " (a name as vdsr, or a .net file)",
                         name);
     return read_model(&src, net, 32, 32, model);
 }

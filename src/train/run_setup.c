@@ -386,8 +386,7 @@ static SlbStatus set_up(Run *run, SlbError *err)
     if (run_leads(run) && !options->overwrite && access(options->out, F_OK) == 0)
         return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to train anew",
                         options->out);
-    if (!slb_cpu_detect(&run->cpu))
-        return slb_fail(err, SLB_E_USAGE, "SLBSR_CPU names a level this machine does not have");
+    if (!slb_cpu_detect(&run->cpu)) return slb_cpu_refuse("SLBSR_CPU", getenv("SLBSR_CPU"), err);
     if (options->bits == 32 && run->act_bits < 32)
         return slb_fail(err, SLB_E_USAGE,
                         "--act-bits: %d goes with low-bit weights only; give --bits 1, 2 or 4",
