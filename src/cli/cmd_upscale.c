@@ -312,7 +312,8 @@ const Command cmd_upscale = {
                "slbsr upscale -r photos -O large --format png --skip-existing\n"
                "find . -name '*.png' -print0 | slbsr upscale --files-from - -0 -O large\n"
                "slbsr upscale - - --format jpg <small.png >large.jpg\n"
-               "ffmpeg -i in.mp4 -f yuv4mpegpipe - | slbsr upscale - - | ffmpeg -i - out.mp4\n"
+               "ffmpeg -i in.mp4 -f yuv4mpegpipe - | slbsr upscale - - | ffmpeg -i - -i in.mp4 "
+               "-map 0:v -map '1:a?' -c:a copy out.mp4\n"
                "slbsr upscale photo.png large.png --model my.safetensors",
     .options = options,
     .settings_bytes = sizeof(Settings),

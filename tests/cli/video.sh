@@ -3,6 +3,7 @@
 # where there is no ffmpeg.
 set -u
 program=$(realpath "$1")
+source=$(realpath "$(dirname "$0")/../..")
 command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null || { echo "no ffmpeg here"; exit 77; }
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -72,6 +73,27 @@ sed -e '1s/$/ XNOTE=kept/' -e '2s/FRAME/FRAME Ip/' bars.y4m >noted.y4m
     cmp one.y4m three.y4m || complain "other bytes through a pipe"
 head -1 one.y4m | grep -q '^YUV4MPEG2 W96 H64 .* XNOTE=kept$' || complain "header: $(head -1 one.y4m)"
 sed -n 2p one.y4m | grep -aq '^FRAME Ip$' || complain "the frame lost its words"
+
+# The line of the README, word by word: the sound stays, byte for byte; and where there is none, all goes well too.
+line=$(sed -n 's/^ *`\(ffmpeg -i in.mp4 .* out.mp4\)`.*/\1/p' "$source/README.md")
+[ -n "$line" ] || complain "README.md: no line for video"
+"$program" upscale --help | grep -qF "$line" || complain "the line of --help is another"
+mkdir bin && ln -s "$program" bin/slbsr
+packets() {
+    ffprobe -v error -select_streams a -show_data_hash md5 -show_entries packet=data_hash -of csv=p=0 "$1"
+}
+for sound in '-f lavfi -i sine=duration=0.2' ''; do
+    rm -f in.mp4 out.mp4
+    # shellcheck disable=SC2086 # lists of words
+    ffmpeg $quiet -i large.mkv $sound -pix_fmt yuv420p -c:v mpeg4 in.mp4 2>errors || cat errors
+    (PATH="$work/bin:$PATH" && eval "$line") >errors 2>&1 </dev/null || complain "$line: $(cat errors)"
+    [ "$(ffprobe -v error -select_streams v -show_entries stream=width,height -of csv=p=0 out.mp4)" = 192,128 ] ||
+        complain "not 192x128: $line"
+    packets in.mp4 >before
+    packets out.mp4 >after
+    cmp before after || complain "other sound, of '$sound'"
+    [ -z "$sound" ] || [ -s after ] || complain "no sound"
+done
 
 # A file appears whole or not at all; what was sent before a cut stays sent.
 head -c 1000 noted.y4m >cut.y4m
