@@ -169,6 +169,7 @@ void cli_free_files(FileList *list)
         free(list->item[i].input);
         free(list->item[i].relative);
         free(list->item[i].output);
+        if (list->item[i].opened) fclose(list->item[i].opened);
     }
     free(list->item);
     *list = (FileList){0};
@@ -250,12 +251,26 @@ static size_t expand(const char *template, const Part value[FIELDS], char *text)
     return used;
 }
 
-static char *output_name(const NameRule *rule, const char *relative)
+/* What standard input has no name to tell. It is left opened, as a pipe gives nothing twice; an
+ * error comes up again when it is its turn to be read. */
+static const char *sniffed_extension(FileEntry *e)
 {
-    const char *name = cli_base_name(relative);
-    const char *ext = rule->format           ? rule->format
-                      : can_be_written(name) ? strrchr(name, '.') + 1
-                                             : "png";
+    SlbError later;
+    if (slb_open_head(e->input, &e->opened, e->head, &e->head_bytes, &later) != SLB_OK) {
+        e->opened = NULL;
+        return "png";
+    }
+    const char *extension = slb_head_extension(e->head, e->head_bytes);
+    return extension ? extension : "png";
+}
+
+static char *output_name(const NameRule *rule, FileEntry *e)
+{
+    const char *relative = e->relative, *name = cli_base_name(relative);
+    const char *ext = rule->format                 ? rule->format
+                      : strcmp(e->input, "-") == 0 ? sniffed_extension(e)
+                      : can_be_written(name)       ? strrchr(name, '.') + 1
+                                                   : "png";
     const Part value[FIELDS] = {stem(name, true),
                                 {ext, strlen(ext)},
                                 {rule->scale, strlen(rule->scale)},
@@ -353,7 +368,7 @@ SlbStatus cli_name_outputs(FileList *list, const NameRule *rule, SlbError *err)
 {
     for (size_t i = 0; i < list->count; i++) {
         FileEntry *e = &list->item[i];
-        e->output = e->unread ? joined(rule->folder, e->relative) : output_name(rule, e->relative);
+        e->output = e->unread ? joined(rule->folder, e->relative) : output_name(rule, e);
         if (!e->output) return slb_fail_memory(err, "the names of the outputs");
     }
     return check_clashes(list, rule->skip_existing, err);

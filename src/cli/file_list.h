@@ -4,8 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/status.h"
+#include "img/codec.h"
 
 typedef struct FileEntry {
     char *input;    /* path; "-": standard input */
@@ -13,6 +15,9 @@ typedef struct FileEntry {
     char *output;   /* path; "-": standard output; NULL until cli_name_outputs */
     int unread;     /* not 0: `input` is a folder that could not be searched; the errno that
                        says why */
+    FILE *opened;   /* NULL, or `input`, opened for a look at its first bytes */
+    unsigned char head[SLB_HEAD_BYTES]; /* them */
+    size_t head_bytes;
 } FileEntry;
 
 typedef struct FileList {
@@ -41,10 +46,11 @@ void cli_free_files(FileList *list);
 typedef struct NameRule {
     const char *folder;   /* outputs go there, in the folders of FileEntry.relative */
     const char *template; /* "{name}-{scale}x.{ext}" */
-    const char *format;   /* {ext}; NULL: the input's extension where it can be written, else png */
-    const char *scale;    /* {scale} */
-    const char *model;    /* {model}, without its folders and extension */
-    bool skip_existing;   /* outputs that exist are not written */
+    const char *format; /* {ext}; NULL: the input's extension where it can be written, else png; of
+                           standard input that of its format */
+    const char *scale;  /* {scale} */
+    const char *model;  /* {model}, without its folders and extension */
+    bool skip_existing; /* outputs that exist are not written */
 } NameRule;
 
 /* SLB_E_USAGE for a field that does not exist, a brace that is not closed, a '/' or an empty

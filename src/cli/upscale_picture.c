@@ -263,6 +263,17 @@ static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
     return choose_video_memory(job, p, scale);
 }
 
+static SlbStatus open_head(FileEntry *e, FILE **file, unsigned char head[SLB_HEAD_BYTES],
+                           size_t *bytes, SlbError *err)
+{
+    if (!e->opened) return slb_open_head(e->input, file, head, bytes, err);
+    *file = e->opened;
+    e->opened = NULL; /* its reader's from now on */
+    memcpy(head, e->head, SLB_HEAD_BYTES);
+    *bytes = e->head_bytes;
+    return SLB_OK;
+}
+
 SlbStatus picture_open(const UpscaleFiles *job, Picture *p)
 {
     const char *path = p->file->input;
@@ -275,7 +286,7 @@ SlbStatus picture_open(const UpscaleFiles *job, Picture *p)
     if (slb_is_folder(path))
         return slb_fail(&p->err, SLB_E_INPUT, "%s: is a folder; give -r to search it for pictures",
                         path);
-    SlbStatus s = slb_open_head(path, &file, head, &bytes, &p->err);
+    SlbStatus s = open_head(&job->files->item[p->index], &file, head, &bytes, &p->err);
     if (s != SLB_OK) return s;
     if (slb_is_y4m(head, bytes)) {
         s = slb_video_open(file, path, job->limits.max_pixels, &p->video, &p->err);

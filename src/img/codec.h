@@ -96,6 +96,10 @@ bool slb_format_fits(const char *path, const SlbWriteOptions *options, SlbImageI
 uint64_t slb_writer_bytes(const char *path, const SlbWriteOptions *options,
                           const SlbImageInfo *info);
 
+/* The format that a file begins like, as the extension to write it by: "png", "pam", "y4m", ...;
+ * NULL: none that is read here. `bytes` as slb_open_head gives them. */
+const char *slb_head_extension(const unsigned char *head, size_t bytes);
+
 /* Extensions of the formats that are read, for slb_list_folder: "png|jpg|...". */
 extern const char *const slb_read_extensions;
 
