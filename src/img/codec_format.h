@@ -57,7 +57,7 @@ struct SlbReader {
     SlbImageInfo info;
     int orientation; /* 1..8; 0: none is told. EXIF's is the format's to read, XMP's codec.c's */
     uint64_t max_pixels;
-    bool limit_given; /* by SlbReadLimits */
+    bool limit_given;    /* by SlbReadLimits */
     uint64_t held_bytes; /* slb_reader_bytes; set by read_open */
     SlbMeta meta;
     uint32_t row; /* rows given out so far */
