@@ -268,31 +268,6 @@ static void test_wrong_rows_are_refused(void **state)
 
 /* ---- Options ---- */
 
-/* Kernels that there are not: the message says what was asked for and what there is. */
-static void test_unknown_kernels(void **state)
-{
-    (void)state;
-    SlbsrError error;
-    SlbsrContext *context;
-    SlbsrOptions options = defaults();
-    const char *saved = getenv("SLBSR_CPU");
-    char *kept = saved ? strdup(saved) : NULL;
-    options.cpu = "z80";
-    assert_int_equal(slbsr_context_new(&options, &context, &error), SLBSR_E_ARGUMENT);
-    assert_non_null(
-        strstr(error.text, "options: cpu=z80: this machine has no such level; it has: c"));
-    options.cpu = NULL;
-    setenv("SLBSR_CPU", "pentium", 1);
-    assert_int_equal(slbsr_context_new(&options, &context, &error), SLBSR_E_ARGUMENT);
-    assert_non_null(
-        strstr(error.text, "SLBSR_CPU=pentium: this machine has no such level; it has: c"));
-    if (kept)
-        setenv("SLBSR_CPU", kept, 1);
-    else
-        unsetenv("SLBSR_CPU");
-    free(kept);
-}
-
 static void test_every_option_has_its_range(void **state)
 {
     (void)state;
@@ -503,7 +478,6 @@ int main(void)
         cmocka_unit_test(test_models_come_from_everywhere),
         cmocka_unit_test(test_rows_give_the_same_as_one_call),
         cmocka_unit_test(test_wrong_rows_are_refused),
-        cmocka_unit_test(test_unknown_kernels),
         cmocka_unit_test(test_every_option_has_its_range),
         cmocka_unit_test(test_options_of_other_versions),
         cmocka_unit_test(test_memory_is_limited),
