@@ -126,6 +126,11 @@ static int open_temporary(const SlbOutput *out, size_t bytes, mode_t mode)
     }
 }
 
+bool slb_is_bare_name(const char *name)
+{
+    return access(name, F_OK) != 0 && errno == ENOENT && !strchr(name, '/');
+}
+
 bool slb_is_folder(const char *path)
 {
     struct stat st;

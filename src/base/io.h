@@ -32,6 +32,10 @@ SLB_MUST_CHECK SlbStatus slb_output_open(SlbOutput *out, const char *path, bool 
 /* Whether slb_output_open would go well, as far as can be told without making a file. */
 SLB_MUST_CHECK SlbStatus slb_output_check(const char *path, bool overwrite, SlbError *err);
 
+/* Whether `name` names no file, nor a place for one in a folder: what is built in may have it, and
+ * who mistypes that gets another message than for a file that is missing. */
+bool slb_is_bare_name(const char *name);
+
 /* A second descriptor of an open file, to be closed by itself. -1 and errno (EBADF) when it is not
  * open, or open for `wrong_mode` (O_RDONLY or O_WRONLY) only. */
 int slb_duplicate(int fd, int wrong_mode);

@@ -171,9 +171,8 @@ static SlbStatus upscale_colours(const SlbPlan *plan, const SlbImage *lr, int sc
                                  SlbError *err)
 {
     SlbUpscaleOptions options = {.out = lr->info, .factor = scale, .alpha = SLB_ALPHA_DROP};
-    if (slb_plan_scale(plan) != 1 && slb_plan_scale(plan) != scale)
-        return slb_fail(err, SLB_E_MODEL, "the network enlarges by %d, not by %d",
-                        slb_plan_scale(plan), scale);
+    SlbStatus s = slb_check_scale(plan, scale, err);
+    if (s != SLB_OK) return s;
     options.out.width *= (uint32_t)scale; /* of a picture that was as large: no overflow */
     options.out.height *= (uint32_t)scale;
     options.out.channels = lr->info.channels < 3 ? 1 : 3;

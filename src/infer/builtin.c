@@ -1,11 +1,10 @@
 #include "infer/builtin.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/io.h"
 #include "infer/builtin_table.h"
 #include "net/figures.h"
 #include "net/safetensors.h"
@@ -84,7 +83,7 @@ SlbStatus slb_model_open(const char *name_or_path, const SlbGraph *net, SlbModel
     for (const SlbBuiltin *b = slb_builtin_table; b->name; b++)
         if (strcmp(b->name, name_or_path) == 0)
             return slb_model_parse(b->data, b->bytes, b->name, net, model, err);
-    if (access(name_or_path, F_OK) != 0 && errno == ENOENT && !strchr(name_or_path, '/'))
+    if (slb_is_bare_name(name_or_path))
         return slb_fail(err, SLB_E_MODEL,
                         "%s: is neither a file nor a built-in model; 'slbsr models' lists those",
                         name_or_path);

@@ -184,17 +184,24 @@ SlbStatus slb_upscale_image(const SlbPlan *plan, const SlbImage *in,
     return s;
 }
 
-SlbStatus slb_upscale(const SlbPlan *plan, const SlbImage *in, int scale, SlbProgress progress,
-                      void *user, SlbImage *out, SlbError *err)
+SlbStatus slb_check_scale(const SlbPlan *plan, int scale, SlbError *err)
 {
-    SlbUpscaleOptions options = {.out = in->info, .progress = progress, .user = user};
-    *out = (SlbImage){0};
     if (scale < MIN_SCALE || scale > SLB_MAX_SCALE)
         return slb_fail(err, SLB_E_USAGE, "a scale of %d: there are 2, 3 and 4", scale);
     if (slb_plan_scale(plan) != 1 && slb_plan_scale(plan) != scale)
         return slb_fail(err, SLB_E_MODEL, "the network enlarges by %d, not by %d",
                         slb_plan_scale(plan), scale);
+    return SLB_OK;
+}
+
+SlbStatus slb_upscale(const SlbPlan *plan, const SlbImage *in, int scale, SlbProgress progress,
+                      void *user, SlbImage *out, SlbError *err)
+{
+    SlbUpscaleOptions options = {.out = in->info, .progress = progress, .user = user};
+    *out = (SlbImage){0};
+    SlbStatus s = slb_check_scale(plan, scale, err);
+    if (s != SLB_OK) return s;
     SlbWantedSize wanted = {.scale = scale};
-    SlbStatus s = slb_wanted_size(&wanted, &in->info, &options.out, err);
+    s = slb_wanted_size(&wanted, &in->info, &options.out, err);
     return s == SLB_OK ? slb_upscale_image(plan, in, &options, false, out, err) : s;
 }

@@ -35,6 +35,10 @@ SLB_MUST_CHECK SlbStatus slb_upscale_image(const SlbPlan *plan, const SlbImage *
                                            const SlbUpscaleOptions *options, bool tta,
                                            SlbImage *out, SlbError *err);
 
+/* Whether the network can enlarge by just `scale`: SLB_E_USAGE when that is not 2, 3 or 4,
+ * SLB_E_MODEL when the network enlarges by itself, by another factor. */
+SLB_MUST_CHECK SlbStatus slb_check_scale(const SlbPlan *plan, int scale, SlbError *err);
+
 /* The same with defaults: `in` times `scale` (2, 3, 4; else SLB_E_USAGE), same channels and depth.
  * SLB_E_MODEL when that is not the factor of a network that enlarges by itself. */
 SLB_MUST_CHECK SlbStatus slb_upscale(const SlbPlan *plan, const SlbImage *in, int scale,

@@ -138,11 +138,8 @@ SlbStatus slb_video_upscaler_create(const SlbPlan *plan, const SlbVideoInfo *in,
                                     SlbVideoUpscaler **up, SlbError *err)
 {
     *up = NULL;
-    if (scale < 2 || scale > 4)
-        return slb_fail(err, SLB_E_USAGE, "a scale of %d: there are 2, 3 and 4", scale);
-    if (slb_plan_scale(plan) != 1 && slb_plan_scale(plan) != scale)
-        return slb_fail(err, SLB_E_MODEL, "the network enlarges by %d, not by %d",
-                        slb_plan_scale(plan), scale);
+    SlbStatus s = slb_check_scale(plan, scale, err);
+    if (s != SLB_OK) return s;
     uint32_t most = INT32_MAX / (uint32_t)scale;
     if (in->width > most || in->height > most)
         return slb_fail(err, SLB_E_INPUT, "%u x %u pixels times %d are too many; cut the video",
@@ -156,7 +153,7 @@ SlbStatus slb_video_upscaler_create(const SlbPlan *plan, const SlbVideoInfo *in,
     u->how = (SlbUpscaleOptions){.out = luma, .factor = scale};
     u->how.out.width = u->out.width;
     u->how.out.height = u->out.height;
-    SlbStatus s = slb_image_alloc(&u->luma, luma, err);
+    s = slb_image_alloc(&u->luma, luma, err);
     if (s == SLB_OK && in->planes == 3) s = prepare_chroma(u, err);
     if (s != SLB_OK)
         slb_video_upscaler_free(u);

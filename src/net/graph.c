@@ -1,10 +1,8 @@
 #include "net/graph.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/embed.h"
 #include "base/io.h"
@@ -373,7 +371,7 @@ SlbStatus slb_graph_open(const char *name_or_path, SlbGraph **graph, SlbError *e
                                    graph, err);
     unsigned char *text;
     size_t bytes;
-    if (access(name_or_path, F_OK) != 0 && errno == ENOENT && !strchr(name_or_path, '/'))
+    if (slb_is_bare_name(name_or_path))
         return slb_fail(err, SLB_E_MODEL,
                         "%s: is neither a file nor a built-in network; 'slbsr info' lists those",
                         name_or_path);
