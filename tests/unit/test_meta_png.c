@@ -7,13 +7,27 @@
 #include "img/exif.h"
 #include "unit/meta.h"
 
+/* Puts EXIF of orientation 6 behind the pixels of a PNG, and the text `itxt` unless that is NULL.
+ */
+static void put_behind(const char *path, const char *itxt, size_t itxt_bytes)
+{
+    unsigned char exif[EXIF];
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    make_exif(exif, 0, 6);
+    assert_int_equal(fseek(file, -12, SEEK_END), 0);
+    write_chunk(file, "eXIf", exif, EXIF);
+    if (itxt) write_chunk(file, "iTXt", itxt, itxt_bytes);
+    write_chunk(file, "IEND", "", 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* EXIF and XMP behind the pixels, as exiftool puts them, are known when the file is opened; those
  * ahead of the pixels win. */
 static void test_behind_the_pixels(void **state)
 {
     (void)state;
     SlbImage image = noise(6, 3, 1, 8, 3);
-    unsigned char exif[EXIF];
     static const char itxt[] = "XML:com.adobe.xmp\0\0\0\0\0<late/>";
     SlbError err;
     SlbReader *reader;
@@ -22,14 +36,7 @@ static void test_behind_the_pixels(void **state)
     for (int early = 0; early < 2; early++) {
         if (early) set_block(&image.meta.xmp, "<early/>", 8);
         assert_ok(slb_image_save(path, &image, &how, &err), &err);
-        FILE *file = fopen(path, "r+b");
-        assert_non_null(file);
-        make_exif(exif, 0, 6);
-        assert_int_equal(fseek(file, -12, SEEK_END), 0);
-        write_chunk(file, "eXIf", exif, EXIF);
-        write_chunk(file, "iTXt", itxt, sizeof itxt - 1);
-        write_chunk(file, "IEND", "", 0);
-        assert_int_equal(fclose(file), 0);
+        put_behind(path, itxt, sizeof itxt - 1);
         assert_ok(slb_reader_open(path, NULL, &reader, &err), &err);
         assert_int_equal(slb_reader_orientation(reader), 6);
         assert_int_equal(slb_reader_meta(reader)->exif.bytes, EXIF);
@@ -66,17 +73,10 @@ static SlbStatus open_piped(const char *path, SlbReader **reader, SlbError *err)
 static void write_late_exif(const char *path)
 {
     SlbImage image = noise(6, 3, 1, 8, 3);
-    unsigned char exif[EXIF];
     SlbError err;
     SlbWriteOptions how = {.overwrite = true};
     assert_ok(slb_image_save(path, &image, &how, &err), &err);
-    FILE *file = fopen(path, "r+b");
-    assert_non_null(file);
-    make_exif(exif, 0, 6);
-    assert_int_equal(fseek(file, -12, SEEK_END), 0);
-    write_chunk(file, "eXIf", exif, EXIF);
-    write_chunk(file, "IEND", "", 0);
-    assert_int_equal(fclose(file), 0);
+    put_behind(path, NULL, 0);
     slb_image_free(&image);
 }
 
