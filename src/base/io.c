@@ -140,13 +140,15 @@ bool slb_is_folder(const char *path)
 /* What stands at `path`, where an output shall be. */
 typedef struct Place {
     bool taken, link; /* `link`: by a link, and what that points to is meant */
-    mode_t mode;      /* permissions of what is replaced, or those of a new file */
+    uid_t owner;      /* these three of what is replaced */
+    gid_t group;
+    mode_t mode; /* permissions alone */
 } Place;
 
 static SlbStatus look_at(const char *path, bool overwrite, Place *place, SlbError *err)
 {
     struct stat st;
-    *place = (Place){.mode = 0666};
+    *place = (Place){0};
     if (lstat(path, &st) != 0)
         return errno == ENOENT ? SLB_OK
                                : slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
@@ -162,8 +164,22 @@ static SlbStatus look_at(const char *path, bool overwrite, Place *place, SlbErro
     if (!S_ISREG(st.st_mode))
         return slb_fail(err, SLB_E_OUTPUT,
                         "%s: is no ordinary file and is not replaced; give another name", path);
+    place->owner = st.st_uid;
+    place->group = st.st_gid;
     place->mode = st.st_mode & 0777;
     return SLB_OK;
+}
+
+/* Gives the new file the owner, group and permissions of what it replaces, as far as the process
+ * may and the file system can: where it may not, the file is no worse than any new one. A group
+ * that is another one now gets no more than everybody has. */
+static void take_place(int fd, const Place *place)
+{
+    if (fchown(fd, place->owner, place->group) != 0) (void)!fchown(fd, (uid_t)-1, place->group);
+    struct stat st;
+    mode_t mode = place->mode;
+    if (fstat(fd, &st) != 0 || st.st_gid != place->group) mode &= ~070u | (mode & 07) << 3;
+    (void)!fchmod(fd, mode);
 }
 
 SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbError *err)
@@ -181,7 +197,7 @@ SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbE
         forget(out);
         return slb_fail_memory(err, path);
     }
-    int fd = open_temporary(out, bytes, place.mode);
+    int fd = open_temporary(out, bytes, place.taken ? 0600 : 0666);
     out->file = fd < 0 ? NULL : fdopen(fd, "wb");
     if (!out->file) {
         status = slb_fail_system(err, SLB_E_OUTPUT, out->path, "cannot be created");
@@ -192,8 +208,7 @@ SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbE
         forget(out);
         return status;
     }
-    /* What the umask took away; where that does not go it is no worse. */
-    if (place.taken) (void)!fchmod(fd, place.mode);
+    if (place.taken) take_place(fd, &place);
     return SLB_OK;
 }
 

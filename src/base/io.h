@@ -24,8 +24,8 @@ typedef struct SlbOutput {
 } SlbOutput;
 
 /* Opens *out for `path`. Without `overwrite`, an existing file at `path` is an SLB_E_OUTPUT (looked
- * at now and once more at the end); one that is replaced leaves its permissions to the new one. On
- * failure there is nothing to close. */
+ * at now and once more at the end); one that is replaced leaves its owner, group and permissions to
+ * the new one, as far as this process may give them. On failure there is nothing to close. */
 SLB_MUST_CHECK SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite,
                                          SlbError *err);
 

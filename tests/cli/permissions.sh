@@ -65,4 +65,18 @@ cp in/a.pgm private.pgm && chmod 600 private.pgm
 [ "$(id -u)" != 0 ] || chown 65534 private.pgm
 slbsr upscale private.pgm private.pgm -y || complain "private.pgm: exit code $?"
 [ "$(stat -c %a private.pgm)" = 600 ] || complain "private.pgm has become $(stat -c %a private.pgm)"
+[ "$(id -u)" = 0 ] || exit $bad
+
+# Its owner and group, too, as far as may be: root may all; a process that is not in the group makes it no group's.
+# replace RUNNER GROUP MODE WANTED: of a picture of nobody's that is GROUP's and of MODE.
+replace() {
+    cp in/a.pgm owned.pgm
+    chown "65534:$2" owned.pgm 2>/dev/null || { echo "skipped: no group $2 here"; return; }
+    chmod "$3" owned.pgm
+    "$1" upscale in/a.pgm owned.pgm -y || complain "owned.pgm of $1: exit code $?"
+    [ "$(stat -c %u:%g:%a owned.pgm)" = "$4" ] || complain "owned.pgm of $1: $(stat -c %u:%g:%a owned.pgm), not $4"
+}
+replace "$program" 54321 640 65534:54321:640
+replace slbsr 54321 664 65534:65534:644
+replace slbsr 54321 640 65534:65534:600
 exit $bad
