@@ -9,6 +9,8 @@ import csv
 import math
 import sys
 
+from panel import COLORS, Panel, write
+
 # Panel, then its runs: log, steps before it, label, bits of its weights.
 PANELS = [
     ("srnet-e2e-x2", [("srnet-x2-w32", 1800, "float", 32), ("srnet-x2-w32-longer", 27800, "float, rate anew", 32),
@@ -17,7 +19,6 @@ PANELS = [
     ("VDSR", [("vdsr-w32-mse", 8000, "float, squared error", 32), ("vdsr-w32", 17000, "float, absolute error", 32),
               ("vdsr-w2", 29000, "2 bits", 2), ("vdsr-w1", 29000, "1 bit", 1)]),
 ]
-COLORS = {1: "#b5473c", 2: "#2f6f9f", 4: "#3d7d4b", 32: "#666666"}  # those of cost.py
 WIDTH, HEIGHT, LEFT, TOP = 560, 340, 60, 40
 SPAN = 1  # dB: how a search begins, far below, would leave no room for how it ends
 
@@ -34,21 +35,12 @@ def panel(index, title, runs, logs):
     least, most = min(psnr for _, psnr in points), max(psnr for _, psnr in points)
     low, high = math.floor(max(least, most - SPAN) * 5) / 5, math.ceil(most * 5) / 5
 
-    def x(step):
-        return index * WIDTH + LEFT + step / last * (WIDTH - LEFT - 150)
-
-    def y(psnr):
-        return TOP + (high - psnr) / (high - low) * (HEIGHT - TOP)
-
-    out = [f'<text x="{x(0)}" y="20" font-weight="bold">{title}: PSNR on the validation pictures, x2, dB</text>']
-    for step in range(0, last + 1, 10000):
-        out.append(f'<path d="M{x(step):.1f} {TOP}V{HEIGHT}" stroke="#ddd"/><text x="{x(step):.1f}" y="{HEIGHT + 18}" '
-                   f'text-anchor="middle">{step // 1000}</text>')
-    for i in range(round(low * 5), round(high * 5) + 1):
-        out.append(f'<path d="M{x(0)} {y(i / 5):.1f}H{x(last):.1f}" stroke="#ddd"/><text x="{x(0) - 8}" '
-                   f'y="{y(i / 5) + 4:.1f}" text-anchor="end">{i / 5:.1f}</text>')
-    out.append(f'<text x="{(x(0) + x(last)) / 2:.1f}" y="{HEIGHT + 40}" text-anchor="middle">thousand steps, with those '
-               'of the run it began from</text>')
+    axes = Panel((index * WIDTH + LEFT, TOP, (index + 1) * WIDTH - 150, HEIGHT), (0, last), (low, high))
+    x, y = axes.x, axes.y
+    out = axes.axes(f"{title}: PSNR on the validation pictures, x2, dB",
+                    "thousand steps, with those of the run it began from",
+                    [(step, step // 1000) for step in range(0, last + 1, 10000)],
+                    [(i / 5, f"{i / 5:.1f}") for i in range(round(low * 5), round(high * 5) + 1)])
     labels = []  # heights taken
     for curve, before, label, bits in sorted(curves, key=lambda c: -c[0][-1][1]):
         seen = [(step, psnr) for step, psnr in curve if psnr >= low]
@@ -68,12 +60,10 @@ def panel(index, title, runs, logs):
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH * len(PANELS)} {HEIGHT + 60}" '
-           'font-family="sans-serif" font-size="12" fill="#222">', '<rect width="100%" height="100%" fill="#fff"/>']
+    out = []
     for index, (title, runs) in enumerate(PANELS):
         out += panel(index, title, runs, sys.argv[1])
-    with open(sys.argv[2], "w") as f:
-        f.write("\n".join(out + ["</svg>"]) + "\n")
+    write(sys.argv[2], WIDTH * len(PANELS), HEIGHT + 60, out)
 
 
 main()
