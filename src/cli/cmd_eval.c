@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/eval_html.h"
 #include "cli/eval_report.h"
@@ -28,8 +27,8 @@ typedef struct Settings {
 static const Option options[] = {
     {'d', "data", OPTION_TEXTS, offsetof(Settings, data), "DIR", NULL, 0, 0, NULL, true,
      "a folder of pictures, or of a set with its pictures in HR/; may be repeated"},
-    {'s', "scale", OPTION_INTS, offsetof(Settings, scale), "LIST", "2|3|4", 0, 0, "2,3,4", false,
-     "factors, separated by commas"},
+    {'s', "scale", OPTION_INTS, offsetof(Settings, scale), "LIST", "2|3|4", 0, 0, NULL, false,
+     "factors, separated by commas; without it those of 2, 3 and 4 that all models can enlarge by"},
     {'b', "bits", OPTION_INTS, offsetof(Settings, bits), "LIST", "1|2|4|32", 0, 0, NULL, false,
      "bits of a weight (1, 2, 4, 32), separated by commas: takes for each the best built-in model "
      "of that width for the scale; without --bits and --model: bicubic alone"},
@@ -55,10 +54,13 @@ static const Option options[] = {
     {0},
 };
 
+enum { MAX_FACTORS = 3 };
+
 /* One evaluation run. */
 typedef struct Eval {
     const Settings *set;
-    const EvalModels *models; /* [set->scale.count] */
+    int factors, factor[MAX_FACTORS];
+    EvalModels models[MAX_FACTORS]; /* of each factor */
     EvalProtocol protocol;
     EvalReport *report;
     EvalHtml *html; /* NULL: no page is wanted */
@@ -156,12 +158,12 @@ static SlbStatus eval_sets(Eval *eval, const PictureSet *sets, SlbError *err)
 {
     const Settings *set = eval->set;
     for (int i = 0; i < set->data.count; i++)
-        eval->total += sets[i].count * (size_t)set->scale.count;
+        eval->total += sets[i].count * (size_t)eval->factors;
     progress_start(&eval->progress, "evaluating",
                    progress_has_terminal() ? PROGRESS_BAR : PROGRESS_NONE);
     for (int i = 0; i < set->data.count; i++) {
-        for (int j = 0; j < set->scale.count; j++) {
-            SlbStatus s = eval_set(eval, &sets[i], &eval->models[j], set->scale.item[j], err);
+        for (int j = 0; j < eval->factors; j++) {
+            SlbStatus s = eval_set(eval, &sets[i], &eval->models[j], eval->factor[j], err);
             if (s != SLB_OK) return s;
         }
     }
@@ -235,16 +237,52 @@ static void close_models(EvalModels *models)
         slb_plan_free(models->item[i].plan);
         slb_model_free(models->item[i].model);
     }
+    models->count = 0;
+}
+
+/* Whether all models can enlarge by `scale`; if not, *err says which cannot. */
+static bool can_enlarge(const EvalModels *models, int scale, SlbError *err)
+{
+    for (int i = 0; i < models->count; i++) {
+        int own = slb_plan_scale(models->item[i].plan);
+        if (own == 1 || own == scale) continue;
+        (void)!slb_fail(err, SLB_E_MODEL, "%s: enlarges by %d, not by %d; give --scale %d",
+                        models->item[i].name, own, scale, own);
+        return false;
+    }
+    return true;
+}
+
+/* The factors of --scale or, without it, those that all models can enlarge by; and their models. */
+static SlbStatus open_factors(Eval *eval, SlbError *err)
+{
+    static const IntList all = {{2, 3, 4}, MAX_FACTORS};
+    const Settings *set = eval->set;
+    const IntList *wanted = set->scale.count ? &set->scale : &all;
+    for (int i = 0; i < wanted->count; i++) {
+        EvalModels *models = &eval->models[eval->factors];
+        eval->factor[eval->factors++] = wanted->item[i]; /* counted: they are closed at the end */
+        SlbStatus s = open_models(set, wanted->item[i], models, err);
+        if (s != SLB_OK) return s;
+        if (can_enlarge(models, wanted->item[i], err)) continue;
+        if (set->scale.count) return SLB_E_MODEL;
+        close_models(models);
+        eval->factors--;
+    }
+    if (eval->factors) return SLB_OK;
+    return slb_fail(err, SLB_E_USAGE,
+                    "--model: no factor is that of all these models; measure them one by one");
 }
 
 /* One for all tables of a run, so that they can be compared. */
-static EvalProtocol choose_protocol(const Settings *set, const EvalModels *models)
+static EvalProtocol choose_protocol(const Eval *eval)
 {
+    const Settings *set = eval->set;
     if (set->protocol) return (EvalProtocol)(set->protocol - 1);
     bool rgb = set->lr;
-    for (int i = 0; i < set->scale.count; i++)
-        for (int m = 0; m < models[i].count; m++)
-            rgb = rgb || slb_plan_scale(models[i].item[m].plan) != 1;
+    for (int i = 0; i < eval->factors; i++)
+        for (int m = 0; m < eval->models[i].count; m++)
+            rgb = rgb || slb_plan_scale(eval->models[i].item[m].plan) != 1;
     return rgb ? EVAL_RGB : EVAL_VDSR;
 }
 
@@ -252,25 +290,23 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
     PictureSet sets[MAX_LIST] = {0};
-    EvalModels *models = slb_calloc((size_t)set->scale.count, sizeof *models);
-    SlbStatus s = models ? check_settings(set, err) : slb_fail_memory(err, "models");
-    for (int i = 0; s == SLB_OK && i < set->scale.count; i++)
-        s = open_models(set, set->scale.item[i], &models[i], err);
+    Eval eval = {.set = set};
+    SlbStatus s = check_settings(set, err);
+    if (s == SLB_OK) s = open_factors(&eval, err);
     for (int i = 0; s == SLB_OK && i < set->data.count; i++)
         s = open_set(set->data.item[i], &sets[i], err);
     if (s == SLB_OK) {
-        EvalProtocol protocol = choose_protocol(set, models);
+        eval.protocol = choose_protocol(&eval);
         EvalReport report = {
             .json = set->json,
-            .protocol = protocol == EVAL_RGB ? "rgb" : "vdsr",
+            .protocol = eval.protocol == EVAL_RGB ? "rgb" : "vdsr",
         };
-        Eval eval = {.set = set, .models = models, .protocol = protocol, .report = &report};
+        eval.report = &report;
         s = eval_all(&eval, sets, invocation->line, err);
         eval_report_free(&report);
     }
     for (int i = 0; i < set->data.count; i++) close_set(&sets[i]);
-    for (int i = 0; models && i < set->scale.count; i++) close_models(&models[i]);
-    slb_free(models);
+    for (int i = 0; i < eval.factors; i++) close_models(&eval.models[i]);
     return s;
 }
 
@@ -289,7 +325,7 @@ const Command cmd_eval = {
              "side by side and under a slider, and error maps. --bits and --model may name several "
              "models.",
     .example = "slbsr eval --data Set5 --scale 2,3,4 --bits 2\n"
-               "slbsr eval -d Set5 -d Set14 -s 2 --model my.safetensors --json\n"
+               "slbsr eval -d Set5 -d Set14 --model my.safetensors --json\n"
                "slbsr eval -d Set5 --bits 1,2,32 --html report.html\n"
                "slbsr eval -d Set5 -m vdsr_official.safetensors --net vdsr",
     .options = options,
