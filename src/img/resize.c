@@ -69,12 +69,22 @@ static void trim_taps(SlbAxis *axis)
     }
 }
 
+static uint32_t most_taps(double scale)
+{
+    return (uint32_t)ceil(4 / (scale < 1 ? scale : 1)) + 2;
+}
+
+uint64_t slb_axis_bytes(uint32_t in_size, uint32_t out_size)
+{
+    return out_size * (uint64_t)most_taps((double)out_size / in_size) *
+           (sizeof(double) + sizeof(uint32_t));
+}
+
 /* `in` counts the margins. */
 static SlbStatus make_axis(uint32_t in, uint32_t out, const Making *how, SlbAxis *axis,
                            SlbError *err)
 {
-    double width = 4 / (how->scale < 1 ? how->scale : 1);
-    *axis = (SlbAxis){in, out, (uint32_t)ceil(width) + 2, NULL, NULL};
+    *axis = (SlbAxis){in, out, most_taps(how->scale), NULL, NULL};
     axis->index = slb_alloc(out, axis->taps * sizeof *axis->index);
     axis->weight = slb_alloc(out, axis->taps * sizeof *axis->weight);
     if (!axis->index || !axis->weight) {

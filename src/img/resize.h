@@ -20,6 +20,10 @@ typedef struct SlbAxis {
     double *weight;  /* [out_size][taps], each row sums to 1 */
 } SlbAxis;
 
+/* Bytes that an axis from in_size to out_size takes, one that slb_axis_resize makes; no overflow
+ * for sizes that it takes. */
+uint64_t slb_axis_bytes(uint32_t in_size, uint32_t out_size);
+
 /* Output size ceil(in_size * numerator / denominator); scale = numerator / denominator.
  * Freed with slb_axis_free. */
 SLB_MUST_CHECK SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator,

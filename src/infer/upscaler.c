@@ -94,25 +94,30 @@ static Room room_for(const SlbUpscaler *up, uint32_t rows)
     return room;
 }
 
-static uint64_t axis_bytes(const SlbAxis *axis)
-{
-    return (uint64_t)axis->out_size * axis->taps * (sizeof *axis->weight + sizeof *axis->index);
-}
-
 /* Sides are below 2^31 and nothing here is of more than a few samples: no overflow. */
 static uint64_t bytes_for(const SlbUpscaler *up, const Room *room)
 {
-    uint64_t bytes = up->options.other_bytes + sizeof *up +
+    uint64_t bytes = up->options.other_bytes + sizeof *up + up->plan_bytes + up->axis_bytes +
                      (uint64_t)up->threads * up->scratch_count * sizeof(double);
-    const SlbAxis *axes[] = {&up->enlarge_rows, &up->enlarge_cols, &up->net_rows,
-                             &up->net_cols,     &up->rows,         &up->cols};
-    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++) bytes += axis_bytes(axes[i]);
     bytes += (uint64_t)room->window * up->width * (uint64_t)up->planes * sizeof(double);
     if (!up->plan) return bytes;
     uint64_t channels = (uint64_t)slb_plan_channels(up->plan) * sizeof(float);
-    bytes += slb_plan_bytes(up->plan, up->net_in_w);
     bytes += (uint64_t)room->net_in * up->net_in_w * channels;
     return bytes + (uint64_t)room->net_out * up->net_out_w * channels * (uint64_t)up->passes;
+}
+
+/* Whether bands that need `room` could be within the limit. */
+static SlbStatus check_least(const SlbUpscaler *up, const Room *room, SlbError *err)
+{
+    const SlbUpscaleOptions *o = &up->options;
+    uint64_t least = bytes_for(up, room);
+    if (!o->max_bytes || least <= o->max_bytes) return SLB_OK;
+    return slb_fail(err, SLB_E_MEMORY,
+                    "%u x %u pixels to %u x %u: at least %llu MiB are needed for bands of a row, "
+                    "there are %llu; allow more memory",
+                    up->in.width, up->in.height, o->out.width, o->out.height,
+                    (unsigned long long)((least >> 20) + 1),
+                    (unsigned long long)(o->max_bytes >> 20));
 }
 
 /* The highest bands that fit, all of nearly one height. */
@@ -120,20 +125,12 @@ static SlbStatus choose_bands(SlbUpscaler *up, Room *room, SlbError *err)
 {
     const SlbUpscaleOptions *o = &up->options;
     uint64_t limit = o->max_bytes;
-    if (!limit)
-        limit = o->other_bytes + SLB_BAND_BYTES +
-                (up->plan ? slb_plan_bytes(up->plan, up->net_in_w) : 0);
+    if (!limit) limit = o->other_bytes + SLB_BAND_BYTES + up->plan_bytes;
     uint32_t low = o->band_rows ? o->band_rows : 1, high = o->out.height;
     if (low > high) low = high;
     *room = room_for(up, low);
-    uint64_t least = bytes_for(up, room);
-    if (o->max_bytes && least > limit)
-        return slb_fail(
-            err, SLB_E_MEMORY,
-            "%u x %u pixels to %u x %u: at least %llu MiB are needed for bands of a row, "
-            "there are %llu; allow more memory",
-            up->in.width, up->in.height, o->out.width, o->out.height,
-            (unsigned long long)((least >> 20) + 1), (unsigned long long)(limit >> 20));
+    SlbStatus s = check_least(up, room, err);
+    if (s != SLB_OK) return s;
     while (!o->band_rows && low < high) {
         uint32_t middle = low + (high - low + 1) / 2;
         *room = room_for(up, middle);
@@ -175,7 +172,7 @@ static SlbStatus allocate(SlbUpscaler *up, const Room *room, SlbError *err)
 SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
                               const SlbUpscaleOptions *options, SlbUpscaler **up, SlbError *err)
 {
-    Room room;
+    Room room = {0};
     if (up) *up = NULL;
     SlbUpscaler *u = slb_calloc(1, sizeof *u);
     if (!u) return slb_fail_memory(err, "a picture");
@@ -184,6 +181,9 @@ SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
     u->threads = slb_plan_threads(plan);
     SlbStatus s = slb_upscaler_lay_out(u, plan, err);
     u->scratch_count = slb_upscaler_scratch(u);
+    /* Without bands yet, which come to that; small axes are made to tell all that is needed. */
+    if (s == SLB_OK && u->axis_bytes > SLB_BAND_BYTES / 16) s = check_least(u, &room, err);
+    if (s == SLB_OK) s = slb_upscaler_make_axes(u, err);
     if (s == SLB_OK) s = choose_bands(u, &room, err);
     if (s == SLB_OK && up) s = allocate(u, &room, err);
     if (s != SLB_OK || !up) {

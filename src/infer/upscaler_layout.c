@@ -135,7 +135,23 @@ static SlbStatus make_axis(uint32_t in, uint32_t out, uint32_t margin, bool held
     return s;
 }
 
-static SlbStatus make_axes(SlbUpscaler *up, SlbError *err)
+static void count_bytes(SlbUpscaler *up, const SlbPlan *plan)
+{
+    const SlbImageInfo *in = &up->in, *out = &up->options.out;
+    uint32_t factor = (uint32_t)up->factor;
+    up->plan_bytes = slb_plan_bytes(plan, up->plan ? up->net_in_w : 1);
+    if (up->resized)
+        up->axis_bytes +=
+            slb_axis_bytes(in->height, out->height) + slb_axis_bytes(in->width, out->width);
+    if (up->enlarged)
+        up->axis_bytes +=
+            slb_axis_bytes(up->height, up->net_in_h) + slb_axis_bytes(up->width, up->net_in_w);
+    if (up->plan && !up->exact)
+        up->axis_bytes += slb_axis_bytes(in->height * factor, out->height) +
+                          slb_axis_bytes(in->width * factor, out->width);
+}
+
+SlbStatus slb_upscaler_make_axes(SlbUpscaler *up, SlbError *err)
 {
     const SlbImageInfo *in = &up->in, *out = &up->options.out;
     uint32_t factor = (uint32_t)up->factor;
@@ -169,5 +185,6 @@ SlbStatus slb_upscaler_lay_out(SlbUpscaler *up, const SlbPlan *plan, SlbError *e
     choose_network(up, plan);
     choose_planes(up);
     s = choose_sizes(up, err);
-    return s == SLB_OK ? make_axes(up, err) : s;
+    if (s == SLB_OK) count_bytes(up, plan);
+    return s;
 }

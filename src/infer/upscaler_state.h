@@ -41,6 +41,7 @@ struct SlbUpscaler {
     uint32_t net_in_w, net_in_h; /* what the network reads */
     uint32_t net_out_w, net_out_h;
     bool exact;                         /* the network's result, without margins, is the result */
+    uint64_t plan_bytes, axis_bytes;    /* of the plan, used or not, and of these axes: */
     SlbAxis enlarge_rows, enlarge_cols; /* the picture to what the network reads; enlarged */
     SlbAxis net_rows, net_cols;         /* the network's result to the result; not exact */
     SlbAxis rows, cols;                 /* the picture to the result */
@@ -83,9 +84,12 @@ static inline uint32_t slb_upscaler_source_row(const SlbUpscaler *up, uint32_t y
     return up->held_y ? y : slb_mirrored((int64_t)y - up->margin_y, up->in.height);
 }
 
-/* From in, options and threads: the plan, planes, passes, sizes and axes. Errors as those of
- * slb_upscaler_create. */
+/* From in, options and threads: the plan, planes, passes, sizes, and what plan and axes take. Errors
+ * as those of slb_upscaler_create. */
 SLB_MUST_CHECK SlbStatus slb_upscaler_lay_out(SlbUpscaler *up, const SlbPlan *plan, SlbError *err);
+
+/* Then the axes. */
+SLB_MUST_CHECK SlbStatus slb_upscaler_make_axes(SlbUpscaler *up, SlbError *err);
 
 /* `count` rows into the window, from row up->pushed on; rows ahead of the window are left out. */
 void slb_upscaler_store(SlbUpscaler *up, const unsigned char *rows, size_t stride_bytes,

@@ -106,4 +106,7 @@ refused 5 "/dev/zero: " 64 "$program" upscale limit.png out.png --model /dev/zer
 refused 5 "more weights than the limit" 64 "$program" info deep.net
 refused 5 "the repeats run too long" 64 "$program" info loop.net
 refused 3 "pack: is a damaged pack file" 64 "$program" train --data pack --out model --steps 1 --bits 32
+# Width alone would take more than there may be: the weights of that resize are counted before they are made.
+printf 'P5 20 1 255\n01234567890123456789' >row.pgm
+refused 6 "more memory with --max-memory" 64 "$program" upscale row.pgm out.png --width 4000000 --height 1 --max-memory 64M
 finish
