@@ -32,7 +32,8 @@ static const Option options[] = {
      "make so high; the width follows"},
     {0, "fit", OPTION_TEXT, offsetof(Settings, fit), "WxH", NULL, 0, 0, NULL, false,
      "make as large as goes into W by H pixels, the shape kept"},
-    MODEL_CHOICE_OPTIONS(Settings, "; without --bits and --model: 2"),
+    MODEL_CHOICE_OPTIONS(Settings, "; 32 is VDSR in float, slower and no better; without --bits "
+                                   "and --model: 2"),
     {0, "tta", OPTION_FLAG, offsetof(Settings, tta), NULL, NULL, 0, 0, NULL, false,
      "the mean of eight results, one for each way to turn and mirror the picture: a little better, "
      "eight times the time"},
@@ -299,8 +300,8 @@ const Command cmd_upscale = {
         "INPUT may also be a video without compression, Y4M, as programs pipe it to each other: "
         "progressive, 8 to 16 bits, 4:2:0, 4:2:2, 4:4:4 or luma alone. Luma goes through the "
         "network, chroma is enlarged where its samples lie; levels, range, rate, aspect and "
-        "the words of the headers stay. Frames are in memory as a whole; --tta, --wrap and "
-        "--alpha net are for pictures.\n"
+        "the words of the headers stay. Videos are enlarged by 2, 3 or 4, and frames are in "
+        "memory as a whole; sizes, --tta, --wrap and --alpha net are for pictures.\n"
         "Models with activations of 8 bits or fewer run on integer kernels, which give the same "
         "pixels on every machine, unless --float is given. SLBSR_CPU=c|sse2|avx2|vnni|amx|neon "
         "forces a kernel level.",

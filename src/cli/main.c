@@ -125,6 +125,18 @@ static SlbStatus run_command(const Command *command, int argc, char **argv, SlbE
     return s;
 }
 
+/* slbsr help [COMMAND], as others have it. */
+static SlbStatus help(const char *word, SlbError *err)
+{
+    const Command *command = word ? cli_find_command(word) : NULL;
+    if (word && !command) return unknown_command(word, err);
+    if (command)
+        cli_print_help(command, true, stdout);
+    else
+        print_usage(stdout);
+    return SLB_OK;
+}
+
 static SlbStatus run(int argc, char **argv, SlbError *err)
 {
     if (argc < 2) {
@@ -132,10 +144,8 @@ static SlbStatus run(int argc, char **argv, SlbError *err)
         return slb_fail(err, SLB_E_USAGE, "a command is needed");
     }
     const char *word = argv[1];
-    if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
-        print_usage(stdout);
-        return SLB_OK;
-    }
+    if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) return help(NULL, err);
+    if (strcmp(word, "help") == 0) return help(argv[2], err);
     if (strcmp(word, "-V") == 0 || strcmp(word, "--version") == 0) {
         puts("slbsr " SLBSR_VERSION);
         return SLB_OK;

@@ -24,7 +24,8 @@ const Fact cli_environment[] = {
     {"SLBSR_CPU",
      "c, sse2, avx2, vnni or amx on x86-64, c or neon on 64-bit Arm: use these kernels "
      "instead of the widest that the machine has; 'slbsr info' lists them"},
-    {"NO_COLOR", "when set, no colour in the progress bar"},
+    {"NO_COLOR", "when set and not empty, no colour in the progress bar"},
+    {"TMPDIR", "where a PNG that comes from a pipe is copied to; without it /tmp"},
     {0},
 };
 
@@ -157,8 +158,9 @@ static void put_program(FILE *out)
     fputs(".SH SYNOPSIS\n.B slbsr\n\\fICOMMAND\\fR [\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]\n"
           ".SH DESCRIPTION\n",
           out);
-    put_paragraph("slbsr makes pictures larger by 2, 3 or 4 with neural networks whose weights "
-                  "have 1, 2 or 4 bits, on the processor. It also trains such networks and "
+    put_paragraph("slbsr makes pictures larger, by any factor or to any size, with neural "
+                  "networks that enlarge by 2, 3 or 4 and whose weights have 1, 2 or 4 bits, on "
+                  "the processor. It also trains such networks and "
                   "measures them. The trained models are inside the program.\n",
                   out);
     fputs(".PP\n", out);

@@ -38,6 +38,16 @@ static double work(const UpscaleFiles *job, const Picture *p)
            (job->alpha == SLB_ALPHA_NET && p->from.channels % 2 == 0 ? 2 : 1);
 }
 
+static void tell_seconds(double seconds)
+{
+    char text[32];
+    progress_format_seconds(seconds, text, sizeof text);
+    if (seconds < 60)
+        printf("%.2g s", seconds);
+    else
+        printf("%s %s", text, seconds < 3600 ? "min" : "h");
+}
+
 static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_seconds)
 {
     double seconds = work(job, p) * pixel_seconds;
@@ -59,18 +69,19 @@ static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_se
         cli_print_clean(slb_input_name(p->file->input));
         fputs(" -> ", stdout);
         cli_print_clean(picture_output(p));
-        printf(": %ux%u to %ux%u, %.0f MiB, about %.2g s%s\n", p->from.width, p->from.height,
-               p->to.width, p->to.height, ceil((double)picture_memory(job, p) / (1 << 20)), seconds,
-               p->video ? " a frame" : "");
+        printf(": %ux%u to %ux%u, %.0f MiB, about ", p->from.width, p->from.height, p->to.width,
+               p->to.height, ceil((double)picture_memory(job, p) / (1 << 20)));
+        tell_seconds(seconds);
+        puts(p->video ? " a frame" : "");
     }
 }
 
 /* Pictures follow each other; of videos, nobody knows how long they are. */
 static void tell_sum(size_t count, double seconds)
 {
-    char text[32];
-    progress_format_seconds(seconds, text, sizeof text);
-    printf("%zu files: about %s for the pictures\n", count, text);
+    printf("%zu files: about ", count);
+    tell_seconds(seconds);
+    puts(" for the pictures");
 }
 
 /* An output that cannot be written counts as an error here, too. */
