@@ -15,8 +15,12 @@
  * The library prints nothing, never ends the process and has no state of its own besides contexts:
  * any number of them may be used in any number of threads at the same time, each by one thread at a
  * time. It opens no file but the model that is asked for. With models whose activations have 8 bits
- * or fewer (all built-in ones but those of 32 bits) the pixels are the same on every machine, for
- * any number of threads and any memory limit.
+ * or fewer (all built-in ones but those of 32 bits), and without use_float, the pixels are the same
+ * on every machine, for any number of threads and any memory limit.
+ *
+ * Threads are OpenMP's. Where the system refuses to start as many as are asked for, OpenMP's own
+ * library prints that and ends the process: under tight limits ask for few. In a child that a
+ * process forks after it has used several threads, they wait for ever: ask for one there.
  *
  * Link with -lslbsr (pkg-config slbsr), or in CMake find_package(slbsr) and slbsr::slbsr. */
 #ifndef SLBSR_H
@@ -52,7 +56,7 @@ typedef enum SlbsrStatus {
     SLBSR_E_PICTURE = 3,  /* a picture is too large */
     SLBSR_E_MODEL = 5,    /* a model cannot be read, is damaged or does not fit */
     SLBSR_E_MEMORY = 6,   /* out of memory, or over max_memory_bytes */
-    SLBSR_E_MISSING = 8,  /* no built-in model is like that */
+    SLBSR_E_MISSING = 8   /* no built-in model is like that */
 } SlbsrStatus;
 
 /* What a status means: "out of memory". Static; "unknown status" for other numbers. */
@@ -68,13 +72,13 @@ typedef struct SlbsrError {
 /* What becomes of transparency. */
 typedef enum SlbsrAlpha {
     SLBSR_ALPHA_RESIZE = 0, /* bicubic */
-    SLBSR_ALPHA_NET = 1,  /* through the network, as a grey picture: sharper, takes twice as long */
-    SLBSR_ALPHA_DROP = 2, /* left out: the result has no alpha, colours stay as they are stored */
+    SLBSR_ALPHA_NET = 1, /* through the network, as a grey picture: sharper, takes twice as long */
+    SLBSR_ALPHA_DROP = 2 /* left out: the result has no alpha, colours stay as they are stored */
 } SlbsrAlpha;
 
 enum {
     SLBSR_WRAP_X = 1, /* the picture goes on at its other side, as a texture does: left and right */
-    SLBSR_WRAP_Y = 2, /* top and bottom; not for rows in, rows out (it wants the whole picture) */
+    SLBSR_WRAP_Y = 2  /* top and bottom; not for rows in, rows out (it wants the whole picture) */
 };
 
 /* Told from time to time, by one thread at a time but not always the one that called: `done` of
@@ -100,7 +104,7 @@ typedef struct SlbsrOptions {
     const void *model_data; /* the contents of such a file, */
     size_t model_bytes;     /* so many bytes */
 
-    int threads;     /* 1 to 1024; default: one for each processor */
+    int threads;     /* 1 to 1024; default: one for each processor; see above */
     const char *cpu; /* widest kernels to use: "c", "sse2", "avx2", "vnni", "amx", "neon"; default:
                         the widest there are, or what the environment has as SLBSR_CPU */
     int use_float;   /* not 0: in float32 even where activations have 8 bits or fewer */
@@ -182,8 +186,8 @@ SLBSR_API SlbsrStatus slbsr_context_upscale(SlbsrContext *context, const SlbsrIm
 /* Begins a picture of which `in` tells width, height, channels and depth (its data is not looked
  * at). Fills *out likewise, data NULL; out->depth may be set to 8 or 16 before, 0 is that of `in`.
  * A picture that was begun before is given up. SLBSR_E_ARGUMENT, also for tta and SLBSR_WRAP_Y;
- * SLBSR_E_PICTURE; SLBSR_E_MEMORY, telling how much is needed where max_memory_bytes is too little.
- */
+ * SLBSR_E_PICTURE; SLBSR_E_MEMORY, telling how much is needed where max_memory_bytes is too little;
+ * those of slbsr_context_new where the model is chosen now. */
 SLBSR_API SlbsrStatus slbsr_begin(SlbsrContext *context, const SlbsrImage *in, SlbsrImage *out,
                                   SlbsrError *error);
 

@@ -157,8 +157,7 @@ static SlbStatus eval_set(Eval *eval, const PictureSet *set, const EvalModels *m
 static SlbStatus eval_sets(Eval *eval, const PictureSet *sets, SlbError *err)
 {
     const Settings *set = eval->set;
-    for (int i = 0; i < set->data.count; i++)
-        eval->total += sets[i].count * (size_t)eval->factors;
+    for (int i = 0; i < set->data.count; i++) eval->total += sets[i].count * (size_t)eval->factors;
     progress_start(&eval->progress, "evaluating",
                    progress_has_terminal() ? PROGRESS_BAR : PROGRESS_NONE);
     for (int i = 0; i < set->data.count; i++) {

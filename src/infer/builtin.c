@@ -74,7 +74,7 @@ SlbStatus slb_builtin_best(int bits, int scale, const SlbBuiltin **best, SlbErro
     list(scale, there, sizeof there);
     return slb_fail(err, SLB_E_UNBUILT, "no built-in model for scale %d has weights of %d bits%s",
                     scale, bits,
-                    *there ? there : "; this build has none: give a model with --model FILE");
+                    *there ? there : "; this build has none: give a model file");
 }
 
 SlbStatus slb_model_open(const char *name_or_path, const SlbGraph *net, SlbModel **model,

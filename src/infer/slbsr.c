@@ -69,8 +69,9 @@ static SlbStatus take_options(const SlbsrOptions *from, SlbsrOptions *to, SlbErr
 {
     *to = (SlbsrOptions){.struct_bytes = sizeof *to};
     if (!from) return SLB_OK;
+    enum { MOST = 4096 }; /* beyond that it was never set, and there would be nothing to read */
     size_t bytes = from->struct_bytes, known = bytes < sizeof *to ? bytes : sizeof *to;
-    if (bytes < sizeof bytes)
+    if (bytes < sizeof bytes || bytes > MOST)
         return slb_fail(err, SLB_E_USAGE,
                         "options: struct_bytes is not set to sizeof (SlbsrOptions)");
     for (size_t i = sizeof *to; i < bytes; i++)
@@ -89,6 +90,9 @@ static SlbStatus check_numbers(const SlbsrOptions *o, SlbError *err)
     if (o->scale != 0 && !(o->scale > 0 && o->scale <= SLB_MAX_WANTED_SCALE))
         return slb_fail(err, SLB_E_USAGE, "options: scale %g is not above 0 and at most %d",
                         o->scale, SLB_MAX_WANTED_SCALE);
+    if (o->width > INT32_MAX || o->height > INT32_MAX)
+        return slb_fail(err, SLB_E_USAGE, "options: a size of %u x %u is out of range", o->width,
+                        o->height);
     if (o->threads < 0 || o->threads > 1024)
         return slb_fail(err, SLB_E_USAGE, "options: threads %d is not in 0..1024", o->threads);
     if (o->alpha < SLBSR_ALPHA_RESIZE || o->alpha > SLBSR_ALPHA_DROP)
@@ -107,6 +111,8 @@ static SlbStatus check_model(const SlbsrOptions *o, SlbError *err)
     if (models > 1)
         return slb_fail(err, SLB_E_USAGE,
                         "options: bits, model, model_file and model_data exclude each other");
+    if (o->model_bytes && !o->model_data)
+        return slb_fail(err, SLB_E_USAGE, "options: model_bytes without model_data");
     if (o->bits != 0 && o->bits != 1 && o->bits != 2 && o->bits != 4 && o->bits != 32)
         return slb_fail(err, SLB_E_USAGE, "options: bits %d is not 1, 2, 4 or 32", o->bits);
     return SLB_OK;
@@ -176,10 +182,9 @@ SlbsrStatus slbsr_size(const SlbsrOptions *options, uint32_t width, uint32_t hei
 
 /* ---- Contexts ---- */
 
-static SlbStatus load(const SlbsrContext *c, SlbModel **model, SlbError *err)
+/* The built-in model `b`; NULL: the one that the options name. */
+static SlbStatus load(const SlbsrOptions *o, const SlbBuiltin *b, SlbModel **model, SlbError *err)
 {
-    const SlbsrOptions *o = &c->options;
-    const SlbBuiltin *b = c->chosen;
     if (b) return slb_model_parse(b->data, b->bytes, b->name, NULL, model, err);
     if (o->model_file) return slb_model_load(o->model_file, NULL, model, err);
     if (o->model_data)
@@ -190,17 +195,22 @@ static SlbStatus load(const SlbsrContext *c, SlbModel **model, SlbError *err)
     return slb_fail(err, SLB_E_UNBUILT, "no built-in model is called %s", o->model);
 }
 
-static SlbStatus make_plan(SlbsrContext *c, SlbError *err)
+/* Only what succeeds changes the context. */
+static SlbStatus make_plan(SlbsrContext *c, const SlbBuiltin *best, SlbError *err)
 {
     SlbModel *model;
-    SlbStatus s = load(c, &model, err);
+    SlbPlan *plan;
+    SlbPlanOptions how = c->how;
+    SlbStatus s = load(&c->options, best, &model, err);
     if (s != SLB_OK) return s;
-    c->how.packed = model->act_bits < 32 && !c->options.use_float;
-    slb_plan_free(c->plan);
-    c->plan = NULL;
-    s = slb_plan_create(model, &c->how, &c->plan, err);
+    how.packed = model->act_bits < 32 && !c->options.use_float;
+    s = slb_plan_create(model, &how, &plan, err);
     slb_model_free(model);
-    return s;
+    if (s != SLB_OK) return s;
+    slb_plan_free(c->plan);
+    c->plan = plan;
+    c->chosen = best;
+    return SLB_OK;
 }
 
 /* A plan that enlarges by `factor`: for options.bits the best for it, else the one there is. */
@@ -211,11 +221,9 @@ static SlbStatus plan_for(SlbsrContext *c, int factor, SlbError *err)
     if (factor < 2) factor = 2; /* it only has to be there */
     if (c->plan && (!c->options.bits || factor == c->factor)) return SLB_OK;
     if (c->options.bits) s = slb_builtin_best(c->options.bits, factor, &best, err);
-    if (s != SLB_OK) return s;
-    c->factor = factor;
-    if (c->plan && best == c->chosen) return SLB_OK;
-    c->chosen = best;
-    return make_plan(c, err);
+    if (s == SLB_OK && !(c->plan && best == c->chosen)) s = make_plan(c, best, err);
+    if (s == SLB_OK) c->factor = factor;
+    return s;
 }
 
 SlbsrStatus slbsr_context_new(const SlbsrOptions *options, SlbsrContext **context,

@@ -288,13 +288,13 @@ static SlbStatus read_any(const SlbTensorFile *file, const char *name, const Slb
     if (format && strcmp(format, format_name) == 0) return read_own(&src, model);
     if (format && strncmp(format, "slbsr ", 6) == 0)
         return slb_fail(err, SLB_E_MODEL,
-                        "%s: of format '%.32s', this program reads '%s': a newer "
+                        "%s: of format '%.32s', and '%s' is read here: a newer "
                         "version is needed",
                         name, format, format_name);
     if (!net)
         return slb_fail(err, SLB_E_MODEL,
-                        "%s: carries no network of its own; say which one it is for with --net"
-                        " (a name as vdsr, or a .net file)",
+                        "%s: carries no network of its own; name it with --net (vdsr, or a .net "
+                        "file), or make it a model with 'slbsr import'",
                         name);
     return read_model(&src, net, 32, 32, model);
 }

@@ -1,65 +1,10 @@
-/* The C interface: sizes, both ways to hand pictures over, strides, depths, limits, cancelling,
- * options of older and newer programs, contexts in many threads. */
-#include <math.h>
+/* The C interface: both ways to hand pictures over, strides, depths, limits, cancelling, contexts
+ * in many threads. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <slbsr.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "api/pictures.h"
 #include "base/mem.h"
-
-#define assert_done(call, error)                                                                   \
-    do {                                                                                           \
-        if ((call) != SLBSR_OK) fail_msg("%s", (error)->text);                                     \
-    } while (0)
-
-static const char model_path[] = SLBSR_SOURCE_DIR "/weights/vdsr-w1.safetensors";
-
-static SlbsrOptions defaults(void)
-{
-    return (SlbsrOptions){.struct_bytes = sizeof(SlbsrOptions), .bits = 1, .threads = 2};
-}
-
-/* Smooth, so that results are not clipped; the caller frees its data with free(). */
-static SlbsrImage picture(uint32_t width, uint32_t height, int channels, int depth, size_t gap)
-{
-    size_t stride = width * (size_t)(channels * depth / 8) + gap;
-    SlbsrImage image = {malloc(stride * height), stride, width, height, channels, depth};
-    assert_non_null(image.data);
-    memset(image.data, 0xee, stride * height);
-    for (uint32_t y = 0; y < height; y++)
-        for (uint32_t i = 0; i < width * (uint32_t)channels; i++) {
-            unsigned v = 40 + (i * 5 + y * 3 + i * y % 7) % 170;
-            unsigned char *row = (unsigned char *)image.data + y * stride;
-            if (depth == 8)
-                row[i] = (unsigned char)v;
-            else
-                ((uint16_t *)(void *)row)[i] = (uint16_t)(v * 257);
-        }
-    return image;
-}
-
-static bool is_same(const SlbsrImage *a, const SlbsrImage *b)
-{
-    assert_int_equal(a->width, b->width);
-    assert_int_equal(a->height, b->height);
-    assert_int_equal(a->channels, b->channels);
-    assert_int_equal(a->depth, b->depth);
-    for (uint32_t y = 0; y < a->height; y++)
-        if (memcmp((unsigned char *)a->data + y * a->stride_bytes,
-                   (unsigned char *)b->data + y * b->stride_bytes,
-                   a->width * (size_t)(a->channels * a->depth / 8)))
-            return false;
-    return true;
-}
 
 /* ---- One call ---- */
 
@@ -114,73 +59,14 @@ static void test_into_a_buffer_of_the_callers(void **state)
     slbsr_image_free(&want);
 }
 
-/* Bits take one of the built-in models, the best of them. */
-static void test_bits_choose_a_model(void **state)
-{
-    (void)state;
-    SlbsrError error;
-    SlbsrImage in = picture(11, 10, 3, 8, 0), chosen = {0};
-    SlbsrOptions options = defaults();
-    int found = 0;
-    assert_done(slbsr_upscale(&options, &in, &chosen, &error), &error);
-    options.bits = 0;
-    for (int i = 0; (options.model = slbsr_model_name(i)); i++) {
-        SlbsrImage out = {0};
-        if (slbsr_upscale(&options, &in, &out, &error) != SLBSR_OK) continue; /* another factor */
-        if (is_same(&out, &chosen)) {
-            assert_non_null(strstr(options.model, "-w1"));
-            found++;
-        }
-        slbsr_image_free(&out);
-    }
-    assert_int_equal(found, 1);
-    slbsr_image_free(&chosen);
-    free(in.data);
-}
-
-static void test_models_come_from_everywhere(void **state)
-{
-    (void)state;
-    SlbsrError error;
-    SlbsrImage in = picture(11, 10, 3, 8, 0), out[3] = {{0}};
-    SlbsrOptions by_name = defaults(), by_file = defaults(), by_data = defaults();
-    FILE *file = fopen(model_path, "rb");
-    assert_non_null(file);
-    void *data = malloc(1 << 20);
-    size_t bytes = fread(data, 1, 1 << 20, file);
-    fclose(file);
-    by_name.bits = by_file.bits = by_data.bits = 0;
-    by_name.model = "vdsr-w1";
-    by_file.model_file = model_path;
-    by_data.model_data = data;
-    by_data.model_bytes = bytes;
-    const SlbsrOptions *options[] = {&by_name, &by_file, &by_data};
-    for (int i = 0; i < 3; i++) {
-        assert_done(slbsr_upscale(options[i], &in, &out[i], &error), &error);
-        assert_true(is_same(&out[i], &out[0]));
-    }
-    by_data.model_bytes = bytes / 2;
-    assert_int_equal(slbsr_upscale(&by_data, &in, &out[2], &error), SLBSR_E_MODEL);
-    by_name.model = "vdsr-w0";
-    assert_int_equal(slbsr_upscale(&by_name, &in, &out[2], &error), SLBSR_E_MISSING);
-    assert_non_null(strstr(error.text, "vdsr-w0"));
-    by_name.bits = 2;
-    assert_int_equal(slbsr_upscale(&by_name, &in, &out[2], &error), SLBSR_E_ARGUMENT);
-    int names = 0;
-    while (slbsr_model_name(names)) names++;
-    assert_true(names >= 3);
-    assert_null(slbsr_model_name(-1));
-    for (int i = 0; i < 3; i++) slbsr_image_free(&out[i]);
-    free(data);
-    free(in.data);
-}
-
 /* ---- Rows ---- */
 
-static SlbsrImage by_rows(SlbsrContext *context, const SlbsrImage *in, uint32_t most)
+/* `how` tells the depth that is wanted, if not that of `in`. */
+static SlbsrImage by_rows(SlbsrContext *context, const SlbsrImage *in, const SlbsrImage *how,
+                          uint32_t most)
 {
     SlbsrError error;
-    SlbsrImage out = {0};
+    SlbsrImage out = *how;
     uint32_t pushed = 0, pulled = 0;
     assert_done(slbsr_begin(context, in, &out, &error), &error);
     out.stride_bytes = out.width * (size_t)(out.channels * out.depth / 8) + 2;
@@ -216,7 +102,7 @@ static void test_rows_give_the_same_as_one_call(void **state)
     for (int channels = 1; channels <= 4; channels += 3)
         for (uint32_t most = 1; most < 40; most += 12) {
             SlbsrImage in = picture(17, 300, channels, 8, 4), want = {0};
-            SlbsrImage out = by_rows(context, &in, most);
+            SlbsrImage out = by_rows(context, &in, &want, most);
             assert_done(slbsr_context_upscale(context, &in, &want, &error), &error);
             assert_true(is_same(&out, &want));
             free(out.data);
@@ -263,72 +149,56 @@ static void test_wrong_rows_are_refused(void **state)
     in.height = 30;
     assert_int_equal(slbsr_begin(context, &in, &out, &error), SLBSR_E_ARGUMENT);
     slbsr_context_free(context);
+    options.tta = 0;
+    options.wrap = SLBSR_WRAP_Y;
+    assert_done(slbsr_context_new(&options, &context, &error), &error);
+    assert_int_equal(slbsr_begin(context, &in, &out, &error), SLBSR_E_ARGUMENT);
+    slbsr_context_free(context);
     free(in.data);
 }
 
-/* ---- Options ---- */
-
-static void test_every_option_has_its_range(void **state)
+static void test_rows_of_another_depth(void **state)
 {
     (void)state;
     SlbsrError error;
+    SlbsrOptions options = defaults();
+    SlbsrImage in = picture(17, 30, 3, 8, 0), out = {.depth = 16}, want = picture(34, 60, 3, 16, 0);
     SlbsrContext *context;
-    SlbsrOptions wrong[11];
-    int n = 0;
-    for (int i = 0; i < 11; i++) wrong[i] = defaults();
-    wrong[n++].struct_bytes = 0;
-    wrong[n++].scale = -2;
-    wrong[n++].scale = 65;
-    wrong[n++].scale = NAN;
-    wrong[n++].bits = 3;
-    wrong[n++].threads = 1025;
-    wrong[n++].cpu = "z80";
-    wrong[n++].wrap = 4;
-    wrong[n++].alpha = (SlbsrAlpha)3;
-    wrong[n].scale = 2;
-    wrong[n++].width = 10;
-    wrong[n++].max_memory_bytes = UINT64_MAX;
-    for (int i = 0; i < n; i++) {
-        memset(&error, 0, sizeof error);
-        assert_int_equal(slbsr_context_new(&wrong[i], &context, &error), SLBSR_E_ARGUMENT);
-        assert_null(context);
-        assert_int_equal(error.status, SLBSR_E_ARGUMENT);
-        assert_true(strlen(error.text) > 10);
-        assert_null(strchr(error.text, '\n'));
-    }
-    assert_int_equal(slbsr_context_new(&wrong[0], &context, NULL), SLBSR_E_ARGUMENT);
-    assert_null(context);
+    assert_done(slbsr_upscale(&options, &in, &want, &error), &error);
+    assert_done(slbsr_context_new(&options, &context, &error), &error);
+    SlbsrImage fine = by_rows(context, &in, &out, 7);
+    assert_true(is_same(&fine, &want));
+    slbsr_context_free(context);
+    free(fine.data);
+    free(want.data);
+    free(in.data);
 }
 
-static void test_options_of_other_versions(void **state)
+static int stop_at_once(void *user, uint64_t done, uint64_t total)
+{
+    (void)user, (void)done, (void)total;
+    return 1;
+}
+
+static void test_cancelled_rows_are_given_up(void **state)
 {
     (void)state;
     SlbsrError error;
-    struct {
-        SlbsrOptions now;
-        int later;
-    } newer;
-    SlbsrOptions older = {.struct_bytes = offsetof(SlbsrOptions, bits), .bits = 3};
-    uint32_t width = 0, height = 0;
-    int channels = 0;
-    memset(&newer, 0, sizeof newer); /* what is padding here is part of a field there */
-    newer.now = defaults();
-    newer.now.struct_bytes = sizeof newer;
-    assert_done(slbsr_size(&newer.now, 9, 7, 4, &width, &height, &channels, &error), &error);
-    assert_int_equal(width, 18);
-    assert_int_equal(height, 14);
-    assert_int_equal(channels, 4);
-    newer.later = 1;
-    assert_int_equal(slbsr_size(&newer.now, 9, 7, 4, NULL, NULL, NULL, &error), SLBSR_E_ARGUMENT);
-    older.scale = 3; /* bits stand behind what it knows */
-    assert_done(slbsr_size(&older, 9, 7, 4, &width, NULL, NULL, &error), &error);
-    assert_int_equal(width, 27);
-    newer.now.alpha = SLBSR_ALPHA_DROP;
-    newer.later = 0;
-    assert_done(slbsr_size(&newer.now, 9, 7, 4, NULL, NULL, &channels, &error), &error);
-    assert_int_equal(channels, 3);
-    assert_done(slbsr_size(NULL, 5, 5, 1, &width, NULL, NULL, &error), &error);
-    assert_int_equal(width, 10);
+    SlbsrOptions options = defaults();
+    options.progress = stop_at_once;
+    SlbsrImage in = picture(17, 30, 3, 8, 0), out = {0};
+    SlbsrContext *context;
+    unsigned char row[34 * 3];
+    uint32_t got = 9;
+    assert_done(slbsr_context_new(&options, &context, &error), &error);
+    assert_done(slbsr_begin(context, &in, &out, &error), &error);
+    assert_done(slbsr_push(context, in.data, 0, 30, &error), &error);
+    assert_int_equal(slbsr_pull(context, row, 0, 1, &got, &error), SLBSR_CANCELLED);
+    assert_int_equal(got, 0);
+    assert_int_equal(slbsr_wanted(context), 0);
+    assert_int_equal(slbsr_pull(context, row, 0, 1, &got, &error), SLBSR_E_ARGUMENT);
+    slbsr_context_free(context);
+    free(in.data);
 }
 
 static void test_memory_is_limited(void **state)
@@ -474,12 +344,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_call),
         cmocka_unit_test(test_into_a_buffer_of_the_callers),
-        cmocka_unit_test(test_bits_choose_a_model),
-        cmocka_unit_test(test_models_come_from_everywhere),
         cmocka_unit_test(test_rows_give_the_same_as_one_call),
         cmocka_unit_test(test_wrong_rows_are_refused),
-        cmocka_unit_test(test_every_option_has_its_range),
-        cmocka_unit_test(test_options_of_other_versions),
+        cmocka_unit_test(test_rows_of_another_depth),
+        cmocka_unit_test(test_cancelled_rows_are_given_up),
         cmocka_unit_test(test_memory_is_limited),
         cmocka_unit_test(test_progress_can_cancel),
         cmocka_unit_test(test_failing_memory_leaves_nothing),
