@@ -38,8 +38,18 @@ install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT developme
 # How others find it: pkg-config and find_package(slbsr). Both reckon from where they lie, so that
 # `cmake --install --prefix` may put them anywhere.
 set(SLBSR_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/slbsr)
-file(RELATIVE_PATH SLBSR_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-string(REGEX REPLACE "/$" "" SLBSR_PC_PREFIX "${SLBSR_PC_PREFIX}")
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR}) # then nothing can be moved
+  set(SLBSR_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+else()
+  file(RELATIVE_PATH SLBSR_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "^(.*[^/])/?$" "\${pcfiledir}/\\1" SLBSR_PC_PREFIX "${SLBSR_PC_PREFIX}")
+endif()
+foreach(dir LIBDIR INCLUDEDIR)
+  set(SLBSR_PC_${dir} ${CMAKE_INSTALL_${dir}})
+  if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_${dir}})
+    set(SLBSR_PC_${dir} "\${prefix}/${CMAKE_INSTALL_${dir}}")
+  endif()
+endforeach()
 set(SLBSR_STATIC_LIBS -lcjson -lz -lgomp -lpthread -lm)
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
   list(TRANSFORM SLBSR_STATIC_LIBS REPLACE "^-lgomp$" "-lomp")

@@ -51,6 +51,10 @@ checked 0 train --data pictures.pack --net "$source/tests/train/tiny-sbn.net" --
     --steps 2 --out other -j 1 --teacher model
 checked 0 calibrate model seven --data data --act-bits 7 --patch 16
 checked 0 export model model.onnx
+checked 0 export model floats.safetensors
+checked 0 import floats.safetensors imported --net "$source/tests/train/tiny.net"
+checked 0 models
+checked 0 bench model --size 32 --repeat 1 -j 2
 checked 0 eval --data data --scale 2 --model model
 checked 0 plot "$corpus/log/run.csv" --html plot.html
 checked 0 --help

@@ -38,6 +38,9 @@ version=$("$program" --version | cut -d' ' -f2)
 # The header alone is C and C++, without a warning.
 echo '#include <slbsr.h>' >"$work/alone.c"
 "$cc" -std=c99 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$work/usr/include" "$work/alone.c" || complain "slbsr.h as C99"
+for cxx in c++ g++ clang++ ''; do [ -z "$cxx" ] || ! command -v "$cxx" >/dev/null || break; done
+[ -z "$cxx" ] || "$cxx" -x c++ -std=c++98 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$work/usr/include" \
+    "$work/alone.c" || complain "slbsr.h as C++98"
 
 "$program" downscale "$source/data/cat.png" "$work/small.ppm" --scale 2 || complain "cannot make a PPM"
 "$program" upscale "$work/small.ppm" "$work/large.ppm" --bits 1 --scale 1.6 || complain "the program fails"

@@ -6,6 +6,7 @@ program=$(realpath "$1")
 work=$(mktemp -d) || exit 1
 trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
 cd "$work" || exit 1
+umask 022
 bad=0
 complain() {
     echo "$1"
@@ -60,7 +61,6 @@ slbsr upscale in/a.pgm -O locked/sub -n 2>errors
 told 4 $? "a folder in a folder for reading -n"
 
 # What is replaced keeps its permissions.
-umask 022
 cp in/a.pgm private.pgm && chmod 600 private.pgm
 [ "$(id -u)" != 0 ] || chown 65534 private.pgm
 slbsr upscale private.pgm private.pgm -y || complain "private.pgm: exit code $?"

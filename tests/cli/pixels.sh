@@ -32,10 +32,15 @@ checksum() {
     cksum out.ppm | awk '{ print $1 }'
 }
 
+# Built-in models with activation codes: those that the table is about.
+models() {
+    run info | awk '$1 == "model" && /[0-9]-bit activations/ { sub(":", "", $2); print $2 }'
+}
+
 if [ "${2-}" = --record ]; then
     {
         echo "model,picture,scale,cksum"
-        run info | awk '$1 == "model" && /[0-9]-bit activations/ { sub(":", "", $2); print $2 }' | while read -r model; do
+        models | while read -r model; do
             for row in astronaut,2 cat,3 coffee,4; do
                 sum=$(checksum "$model" "${row%,*}" "${row#*,}" c 1 2>/dev/null) && echo "$model,$row,$sum"
             done
@@ -47,6 +52,9 @@ fi
 levels=${SLBSR_PIXEL_LEVELS-$(run info | sed -n 's/^kernels .*(this machine has: *\(.*\))$/\1/p')}
 [ -n "$levels" ] || { echo "no levels"; exit 1; }
 bad=0 checked=0
+for model in $(models); do
+    grep -q "^$model," "$table" || { echo "$model: is not in $table; record it anew"; bad=1; }
+done
 for level in $levels; do
     threads="1 2 3 7"
     [ "$level" = c ] && threads=2 # plain C takes its time

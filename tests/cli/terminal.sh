@@ -9,6 +9,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 cp "$source/data/cat.png" .
+unset NO_COLOR SLBSR_CPU
 
 # Runs slbsr with the named ones of its standard files on a terminal; prints what appears there and the exit code.
 cat >run.py <<'PYTHON'

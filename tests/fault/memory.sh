@@ -56,6 +56,7 @@ each_allocation() {
         [ $bad -lt 20 ] || break
         n=$((n + step))
     done
+    [ $n -gt $((step * 9)) ] || complain "$name: only $n allocations; are they failed at all?"
     echo "$name: $n allocations"
 }
 

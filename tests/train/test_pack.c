@@ -21,7 +21,7 @@
 #include "train/pack_format.h"
 
 static const char pictures[] = SLBSR_SOURCE_DIR "/data/hr";
-static char folder[64], pack_path[80], other_path[80];
+static char folder[512], pack_path[600], other_path[600];
 
 static void write_pack(void)
 {
@@ -198,7 +198,7 @@ static int make_folder(void **state)
 {
     (void)state;
     const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.40s/slbsr-XXXXXX", tmp ? tmp : "/tmp");
+    snprintf(folder, sizeof folder, "%s/slbsr-XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(folder)) return -1;
     snprintf(pack_path, sizeof pack_path, "%s/a.pack", folder);
     snprintf(other_path, sizeof other_path, "%s/b.pack", folder);

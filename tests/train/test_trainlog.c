@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "train/trainlog.h"
 
-static char path[64];
+static char path[512];
 static const int scales[] = {2};
 
 static const char header[] = "step,seconds,loss,bicubic_loss,rate,sharpness,psnr_x2,psnr_soft_x2,"
@@ -77,7 +77,7 @@ static int make_path(void **state)
 {
     (void)state;
     const char *tmp = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%.40s/slbsr-XXXXXX", tmp ? tmp : "/tmp");
+    snprintf(path, sizeof path, "%s/slbsr-XXXXXX", tmp ? tmp : "/tmp");
     int fd = mkstemp(path);
     return fd < 0 ? -1 : close(fd);
 }

@@ -23,13 +23,13 @@
 #include "net/model.h"
 #include "train/run.h"
 
-static char folder[64];
+static char folder[512];
 
 static const char *const data[] = {SLBSR_SOURCE_DIR "/data/hr"};
 
 static inline const char *in_folder(const char *name)
 {
-    static char path[64][160]; /* more than one test asks for */
+    static char path[64][600]; /* more than one test asks for */
     static int next;
     char *p = path[next++ % 64];
     snprintf(p, sizeof path[0], "%s/%s", folder, name);
@@ -139,14 +139,14 @@ static inline int make_folder(void **state)
 {
     (void)state;
     const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.40s/slbsr-XXXXXX", tmp ? tmp : "/tmp");
+    snprintf(folder, sizeof folder, "%s/slbsr-XXXXXX", tmp ? tmp : "/tmp");
     return mkdtemp(folder) ? 0 : -1;
 }
 
 static inline int remove_folder(void **state)
 {
     (void)state;
-    char command[96];
+    char command[600];
     snprintf(command, sizeof command, "rm -r '%s'", folder);
     return system(command);
 }
