@@ -14,7 +14,7 @@ import json
 import math
 import subprocess
 
-from panel import COLORS, Panel, write
+from panel import COLORS, Panel, legend, write
 
 WIDTH, HEIGHT, LEFT, TOP = 380, 320, 60, 40
 
@@ -30,13 +30,13 @@ def measure(options):
                      str(options.repeat), "-j", str(options.threads))
         runs = {run["run"]: run for run in report["upscale"]}
         run = runs.get("packed") or runs["float"]
-        pixels = options.size * options.size
+        rate = run["mpixel_per_s"]  # of a result that is as large as asked for, or the next multiple of the factor
         for scale in model["scales"]:
             rows.append({
                 "model": model["name"], "weight_bits": model["weight_bits"], "act_bits": model["activation_bits"],
                 "scale": scale["scale"], "bytes": model["bytes"],
-                "mac_per_pixel": round(run["gops"] * 1e9 * run["ms"] / 1e3 / 2 / pixels),
-                "ms_per_megapixel": round(run["ms"] * 1e6 / pixels, 2), "threads": options.threads,
+                "mac_per_pixel": round(run["gops"] * 1e3 / 2 / rate),
+                "ms_per_megapixel": round(1e3 / rate, 2), "threads": options.threads,
                 "psnr": scale["psnr"], "gain": round(scale["psnr"] - scale["bicubic_psnr"], 4)})
     return rows
 
@@ -80,10 +80,10 @@ def draw(rows, path):
     ranges = ((math.floor(min(times)), math.ceil(max(times))),
               (math.floor(min(gains)) / 2, math.ceil(max(gains)) / 2))
     scales = sorted({row["scale"] for row in rows})
-    out = []
+    out = legend(LEFT, HEIGHT + 64)
     for index, scale in enumerate(scales):
         out += panel(index, [row for row in rows if row["scale"] == scale], ranges)
-    write(path, WIDTH * len(scales), HEIGHT + 60, out)
+    write(path, WIDTH * len(scales), HEIGHT + 80, out)
 
 
 def main():

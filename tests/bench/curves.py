@@ -41,17 +41,20 @@ def panel(index, title, runs, logs):
                     "thousand steps, with those of the run it began from",
                     [(step, step // 1000) for step in range(0, last + 1, 10000)],
                     [(i / 5, f"{i / 5:.1f}") for i in range(round(low * 5), round(high * 5) + 1)])
+    out.append(f'<clipPath id="panel{index}"><rect x="{axes.left}" y="{TOP}" width="{axes.right - axes.left}" '
+               f'height="{HEIGHT - TOP}"/></clipPath>')
     labels = []  # heights taken
     for curve, before, label, bits in sorted(curves, key=lambda c: -c[0][-1][1]):
-        seen = [(step, psnr) for step, psnr in curve if psnr >= low]
-        path = " ".join(f"{x(step):.1f},{y(psnr):.1f}" for step, psnr in seen)
-        out.append(f'<polyline points="{path}" fill="none" stroke="{COLORS[bits]}" stroke-width="2"/>')
-        out += [f'<circle cx="{x(step):.1f}" cy="{y(psnr):.1f}" r="3" fill="{COLORS[bits]}"/>' for step, psnr in seen]
+        path = " ".join(f"{x(step):.1f},{y(psnr):.1f}" for step, psnr in curve)
+        out.append(f'<polyline points="{path}" fill="none" stroke="{COLORS[bits]}" stroke-width="2" '
+                   f'clip-path="url(#panel{index})"/>')
+        out += [f'<circle cx="{x(step):.1f}" cy="{y(psnr):.1f}" r="3" fill="{COLORS[bits]}"/>' for step, psnr in curve
+                if psnr >= low]
         at = y(curve[-1][1])
         while any(abs(at - other) < 15 for other in labels):
             at += 3
         labels.append(at)
-        out.append(f'<path d="M{x(curve[-1][0]):.1f} {y(curve[-1][1]):.1f}L{x(last) + 8:.1f} {at:.1f}" stroke="#ccc"/>'
+        out.append(f'<path d="M{x(curve[-1][0]):.1f} {y(curve[-1][1]):.1f}L{x(last) + 8:.1f} {at:.1f}" stroke="#ccc" stroke-dasharray="2 3"/>'
                    f'<text x="{x(last) + 10:.1f}" y="{at + 4:.1f}" fill="{COLORS[bits]}">{label} '
                    f'{curve[-1][1]:.2f}</text>')
     return out

@@ -34,6 +34,16 @@ class Panel:
         return out
 
 
+def legend(x, y):
+    """Which colour is which: a line of text from (x, y) on."""
+    out = []
+    for bits, color in COLORS.items():
+        text = {1: "weights of 1 bit", 32: "float"}.get(bits, f"{bits} bits")
+        out.append(f'<circle cx="{x}" cy="{y - 4}" r="5" fill="{color}"/><text x="{x + 10}" y="{y}">{text}</text>')
+        x += 35 + 6.5 * len(text)
+    return out
+
+
 def write(path, width, height, elements):
     head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
             'font-size="12" fill="#222">', '<rect width="100%" height="100%" fill="#fff"/>')
