@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 SlbStatus slb_fail(SlbError *err, SlbStatus status, const char *format, ...)
 {
     if (!err) return status;
@@ -13,8 +15,7 @@ SlbStatus slb_fail(SlbError *err, SlbStatus status, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    for (char *c = err->message; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+    slb_clean(err->message);
     return status;
 }
 

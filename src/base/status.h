@@ -29,7 +29,8 @@ typedef struct SlbError {
 
 /* Fills *err (err may be NULL) with status and a printf-style message; returns status, so that a
  * failing function can end with `return slb_fail(err, ...)`. Control characters that a file name
- * may bring along are replaced by '?'. A message that is too long is cut. */
+ * may bring along, and bytes that are no UTF-8, are replaced by '?'. A message that is too long is
+ * cut. */
 SlbStatus slb_fail(SlbError *err, SlbStatus status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

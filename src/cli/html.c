@@ -5,34 +5,20 @@
 #include <string.h>
 
 #include "base/embed.h"
+#include "base/text.h"
 #include "img/codec.h"
-
-/* Bytes of a well-formed UTF-8 sequence at `s`, 0 where there is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (n < 2 || s[0] >= 0xf8) return n == 1;
-    unsigned code = s[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) return 0;
-        code = code << 6 | (s[i] & 0x3fu);
-    }
-    bool surrogate = code >= 0xd800 && code < 0xe000;
-    return code < least[n] || code > 0x10ffff || surrogate ? 0 : n;
-}
 
 void html_text(FILE *out, const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c;) {
-        size_t n = utf8_length(c);
+    for (const char *c = text; *c;) {
+        size_t n = slb_utf8_bytes(c);
         switch (*c) {
         case '&': fputs("&amp;", out); break;
         case '<': fputs("&lt;", out); break;
         case '>': fputs("&gt;", out); break;
         case '"': fputs("&quot;", out); break;
         default:
-            if (n == 0 || *c < 0x20 || *c == 0x7f)
+            if (n == 0 || slb_is_control(c))
                 fputs("&#xfffd;", out);
             else
                 fwrite(c, 1, n, out);

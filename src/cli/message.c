@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "cli/signals.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -18,14 +19,16 @@ void cli_unlock_stderr(void)
     pthread_mutex_unlock(&lock);
 }
 
-static char cleaned(char c)
-{
-    return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
-}
-
 void cli_print_clean(const char *text)
 {
-    while (*text) putchar(cleaned(*text++));
+    size_t n;
+    for (; *text; text += n ? n : 1) {
+        n = slb_utf8_bytes(text);
+        if (n && !slb_is_control(text))
+            fwrite(text, 1, n, stdout);
+        else
+            putchar('?');
+    }
 }
 
 void cli_message(const char *format, ...)
@@ -35,7 +38,7 @@ void cli_message(const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    for (char *c = text; *c; c++) *c = cleaned(*c);
+    slb_clean(text);
     cli_lock_stderr();
     fprintf(stderr, "%sslbsr: %s\n", cli_bar_drawn ? "\r\033[K" : "", text);
     cli_bar_drawn = 0;

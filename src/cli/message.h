@@ -3,10 +3,11 @@
 #define SLBSR_CLI_MESSAGE_H
 
 /* "slbsr: ..." and a newline; printf-style. A progress bar that stands there is wiped first;
- * control characters (a file's name may have them) become '?'. Cut at 8 KiB. */
+ * control characters (a file's name may have them), and bytes that are no UTF-8, become '?'. Cut at
+ * 8 KiB. */
 void cli_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Text from a file, or a name, on standard output: control characters become '?'. */
+/* Text from a file, or a name, on standard output; likewise. */
 void cli_print_clean(const char *text);
 
 /* Around anything else that is written to standard error while other threads may have something to
