@@ -12,6 +12,7 @@
 #include <jpeglib.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "img/codec_cmyk.h"
 #include "img/codec_format.h"
 
@@ -41,6 +42,7 @@ static void on_error(j_common_ptr jpeg)
     JpegState *s = (JpegState *)(void *)jpeg->err;
     s->system_error = errno;
     s->errors.format_message(jpeg, s->message);
+    slb_clean(s->message);
     longjmp(s->back, 1);
 }
 

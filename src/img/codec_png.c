@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "img/codec_png_text.h"
 
 void slb_png_on_error(png_structp png, png_const_charp text)
@@ -14,6 +15,7 @@ void slb_png_on_error(png_structp png, png_const_charp text)
     /* Warnings tell what is wrong with a header, the error behind them only that it is wrong. */
     const char *why = strcmp(text, "Invalid IHDR data") == 0 && s->warning[0] ? s->warning : text;
     snprintf(s->message, sizeof s->message, "%s", why);
+    slb_clean(s->message); /* it may have words of the file */
     png_longjmp(png, 1);
 }
 
@@ -21,6 +23,7 @@ void slb_png_on_warning(png_structp png, png_const_charp text)
 {
     PngState *s = png_get_error_ptr(png);
     snprintf(s->warning, sizeof s->warning, "%s", text);
+    slb_clean(s->warning);
 }
 
 png_voidp slb_png_on_alloc(png_structp png, png_alloc_size_t bytes)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "img/exif.h"
 
 SlbStatus slb_block_set(SlbBlock *block, const void *data, size_t bytes, SlbError *err)
@@ -30,6 +31,7 @@ void slb_meta_note(SlbMeta *meta, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(meta->note + used, sizeof meta->note - used, format, arguments);
     va_end(arguments);
+    slb_clean(meta->note + used);
 }
 
 void slb_meta_free(SlbMeta *meta)

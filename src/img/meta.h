@@ -47,7 +47,7 @@ typedef struct SlbMeta {
 SLB_MUST_CHECK SlbStatus slb_block_set(SlbBlock *block, const void *data, size_t bytes,
                                        SlbError *err);
 
-/* Adds to meta->note; printf-style. */
+/* Adds to meta->note, which stays fit for a terminal (slb_clean); printf-style. */
 void slb_meta_note(SlbMeta *meta, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* How a picture was changed: first turned upright, then resized. */

@@ -322,6 +322,29 @@ static void test_animation_is_told(void **state)
     unlink(path);
 }
 
+/* libpng quotes names out of the file: they reach nobody's terminal as they are. */
+static void test_words_of_the_file(void **state)
+{
+    (void)state;
+    static const char profile[] = "\x1b[31mp\0\0not zlib";
+    const char *path = in_folder("words.png");
+    SlbImage image;
+    SlbError err;
+    write_late_exif(path);
+    insert_chunk(path, "iCCP", profile, sizeof profile - 1);
+    assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+    assert_non_null(strstr(image.meta.note, "its ICC profile is faulty"));
+    for (const char *c = image.meta.note; *c; c++) assert_true(*c >= 0x20 && *c < 0x7f);
+    *image.meta.note = 0;
+    slb_meta_note(&image.meta, "%s",
+                  "a\x1b\xc2\x9b"
+                  "b");
+    slb_meta_note(&image.meta, "%s", "\a");
+    assert_string_equal(image.meta.note, "a??b; ?");
+    unlink(path);
+    slb_image_free(&image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_texts_are_kept),
         cmocka_unit_test(test_cicp),
         cmocka_unit_test(test_animation_is_told),
+        cmocka_unit_test(test_words_of_the_file),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
