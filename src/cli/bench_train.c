@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/bench.h"
+#include "cli/json_line.h"
 #include "kern/conv_bf16.h"
 #include "kern/conv_grad.h"
 #include "kern/winograd.h"
@@ -260,7 +261,7 @@ static void tell_step(const BenchOptions *how, const Run *run, int bits, double 
                  {"update", t->update}};
     cJSON *row = how->json ? cJSON_CreateObject() : NULL;
     if (row) {
-        cJSON_AddStringToObject(row, "net", run->options->net);
+        cli_json_text(row, "net", run->options->net);
         cJSON_AddStringToObject(row, "precision", precision);
         cJSON_AddNumberToObject(row, "bits", bits);
         cJSON_AddNumberToObject(row, "step_ms", step * 1e3);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "cli/bench.h"
+#include "cli/json_line.h"
 #include "infer/builtin.h"
 #include "infer/plan.h"
 #include "kern/conv_xnor.h"
@@ -23,7 +24,7 @@ static void tell(const BenchOptions *how, const char *name, const char *run, dou
         return;
     }
     cJSON *row = cJSON_CreateObject();
-    cJSON_AddStringToObject(row, "model", name);
+    cli_json_text(row, "model", name);
     cJSON_AddStringToObject(row, "run", run);
     cJSON_AddNumberToObject(row, "size", how->size);
     cJSON_AddNumberToObject(row, "ms", seconds * 1e3);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "cli/bench.h"
 #include "cli/commands.h"
+#include "cli/json_line.h"
 #include "cli/processes.h"
 
 typedef struct Settings {
@@ -111,14 +112,7 @@ static SlbStatus measure(BenchOptions *how, bool train, const char *what, bool j
     SlbStatus s = train     ? bench_train(how, err)
                   : kernels ? bench_kernels(how, err)
                             : bench_upscale(how, what, err);
-    if (s == SLB_OK && how->json) {
-        char *text = cJSON_Print(how->json);
-        if (text)
-            puts(text);
-        else
-            s = slb_fail_memory(err, "the results");
-        cJSON_free(text);
-    }
+    if (s == SLB_OK && how->json) s = cli_json_report(how->json, err);
     cJSON_Delete(how->json);
     return s;
 }

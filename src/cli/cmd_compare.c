@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/json_line.h"
 #include "cli/picture.h"
 #include "img/codec.h"
 #include "img/color.h"
@@ -160,11 +161,9 @@ static SlbStatus print_json(const Comparison *c, SlbError *err)
               add_number(root, "psnr_rgb", c->rgb.psnr) &&
               add_number(root, "ssim_rgb", c->rgb.ssim) &&
               add_number(root, "largest_difference", c->largest);
-    char *text = ok ? cJSON_Print(root) : NULL;
-    if (text) puts(text);
-    cJSON_free(text);
+    SlbStatus s = ok ? cli_json_report(root, err) : slb_fail_memory(err, "report");
     cJSON_Delete(root);
-    return text ? SLB_OK : slb_fail_memory(err, "report");
+    return s;
 }
 
 static SlbStatus judge(const Settings *set, const char *name, const Comparison *c, SlbError *err)

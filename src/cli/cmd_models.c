@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/json_line.h"
 #include "infer/builtin.h"
 #include "net/figures.h"
 
@@ -125,13 +126,10 @@ static SlbStatus each_model(cJSON *root, SlbError *err)
 static SlbStatus write_json(SlbError *err)
 {
     cJSON *root = cJSON_CreateObject();
-    char *text = NULL;
     SlbStatus s =
         root && cJSON_AddArrayToObject(root, "models") ? SLB_OK : slb_fail_memory(err, "report");
     if (s == SLB_OK) s = each_model(root, err);
-    if (s == SLB_OK && !(text = cJSON_Print(root))) s = slb_fail_memory(err, "report");
-    if (s == SLB_OK) puts(text);
-    cJSON_free(text);
+    if (s == SLB_OK) s = cli_json_report(root, err);
     cJSON_Delete(root);
     return s;
 }

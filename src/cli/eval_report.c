@@ -1,8 +1,9 @@
 #include "cli/eval_report.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
+
+#include "cli/json_line.h"
 
 static SlbStatus no_memory(SlbError *err)
 {
@@ -42,11 +43,11 @@ static SlbStatus begin_result(EvalReport *report, const char *set, int scale, in
     report->result[index] = result;
     /* Pictures wait in an array of their own, so that the means come before them. */
     report->images[index] = cJSON_CreateArray();
-    bool ok = report->images[index] && cJSON_AddStringToObject(result, "set", set) &&
+    bool ok = report->images[index] && cli_json_text(result, "set", set) &&
               cJSON_AddNumberToObject(result, "scale", scale) &&
               cJSON_AddStringToObject(result, "protocol", report->protocol) &&
-              (model ? cJSON_AddStringToObject(result, "model", model->name)
-                     : cJSON_AddNullToObject(result, "model")) &&
+              (model ? cli_json_text(result, "model", model->name)
+                     : cJSON_AddNullToObject(result, "model") != NULL) &&
               (!model || cJSON_AddBoolToObject(result, "packed", model->packed));
     return ok ? SLB_OK : no_memory(err);
 }
@@ -69,8 +70,7 @@ static SlbStatus add_image(EvalReport *report, const EvalRow *row, int index, Sl
     cJSON *image = cJSON_CreateObject();
     if (!image) return no_memory(err);
     cJSON_AddItemToArray(report->images[index], image);
-    bool ok =
-        cJSON_AddStringToObject(image, "name", row->name) && add_scores(report, image, row, index);
+    bool ok = cli_json_text(image, "name", row->name) && add_scores(report, image, row, index);
     return ok ? SLB_OK : no_memory(err);
 }
 
@@ -196,11 +196,7 @@ SlbStatus eval_report_end(EvalReport *report, EvalRow *mean, SlbError *err)
 SlbStatus eval_report_finish(EvalReport *report, SlbError *err)
 {
     if (!report->json) return SLB_OK;
-    char *text = cJSON_Print(report->root);
-    if (!text) return no_memory(err);
-    puts(text);
-    cJSON_free(text);
-    return SLB_OK;
+    return cli_json_report(report->root, err);
 }
 
 void eval_report_free(EvalReport *report)

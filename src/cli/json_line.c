@@ -6,12 +6,12 @@
 
 #include "base/text.h"
 
-void cli_json_text(cJSON *object, const char *name, const char *text)
+bool cli_json_text(cJSON *object, const char *name, const char *text)
 {
     char *copy = slb_utf8_copy(text);
-    if (!copy) return;
-    cJSON_AddStringToObject(object, name, copy);
+    bool ok = copy && cJSON_AddStringToObject(object, name, copy);
     free(copy);
+    return ok;
 }
 
 void cli_json_seconds(cJSON *object, const char *name, double seconds)
@@ -19,11 +19,38 @@ void cli_json_seconds(cJSON *object, const char *name, double seconds)
     cJSON_AddNumberToObject(object, name, round(seconds * 1e6) / 1e6);
 }
 
+/* cJSON escapes control characters up to U+001F. The others, which can only stand in strings, too:
+ * JSON is read on terminals as well. Takes `text` over; NULL when it is, or when memory is out. */
+static char *escape_controls(char *text)
+{
+    char *escaped = text ? malloc(strlen(text) * 6 + 1) : NULL, *to = escaped;
+    for (const char *c = text; escaped && *c; c++) {
+        bool control = (unsigned char)*c >= 0x7f && slb_is_control(c);
+        if (control && *c != 0x7f) c++; /* of the two bytes the second is the number */
+        if (control)
+            to += sprintf(to, "\\u%04x", (unsigned char)*c);
+        else
+            *to++ = *c;
+    }
+    if (escaped) *to = 0;
+    cJSON_free(text);
+    return escaped;
+}
+
 bool cli_json_print(cJSON *object, FILE *out)
 {
-    char *text = object ? cJSON_PrintUnformatted(object) : NULL;
+    char *text = escape_controls(object ? cJSON_PrintUnformatted(object) : NULL);
     bool ok = text && fprintf(out, "%s\n", text) >= 0 && fflush(out) == 0;
     free(text);
     cJSON_Delete(object);
     return ok;
+}
+
+SlbStatus cli_json_report(const cJSON *object, SlbError *err)
+{
+    char *text = escape_controls(cJSON_Print(object));
+    if (!text) return slb_fail_memory(err, "report");
+    puts(text);
+    free(text);
+    return SLB_OK;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cpu.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
 
@@ -67,7 +68,8 @@ static bool is_plain(const char *word)
                                  "-_./=,:+@%") == strlen(word);
 }
 
-/* argv as one would type it, words quoted where that is needed. NULL when memory is out. */
+/* argv as one would type it, words quoted where that is needed; UTF-8, as models and pages carry
+ * it. NULL when memory is out. */
 static char *command_line(int argc, char **argv)
 {
     size_t bytes = sizeof "slbsr";
@@ -91,7 +93,9 @@ static char *command_line(int argc, char **argv)
         *at++ = '\'';
     }
     *at = 0;
-    return line;
+    char *copy = slb_utf8_copy(line);
+    free(line);
+    return copy;
 }
 
 static SlbStatus check_cpu(SlbError *err)
