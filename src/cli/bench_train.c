@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cli/bench.h"
 #include "cli/json_line.h"
+#include "cli/message.h"
 #include "kern/conv_bf16.h"
 #include "kern/conv_grad.h"
 #include "kern/winograd.h"
@@ -269,9 +270,10 @@ static void tell_step(const BenchOptions *how, const Run *run, int bits, double 
         cJSON_AddNumberToObject(row, "share_of_peak", flops / step / peak);
         cJSON_AddNumberToObject(row, "data_share", t->patches / n / step);
     } else {
-        printf("step, %s, %s, %d bits: %.1f ms, %.1f GFLOP/s, %.0f %% of peak\n ",
-               run->options->net, precision, bits, step * 1e3, flops / step / 1e9,
-               100.0 * flops / step / peak);
+        printf("step, ");
+        cli_print_clean(run->options->net);
+        printf(", %s, %d bits: %.1f ms, %.1f GFLOP/s, %.0f %% of peak\n ", precision, bits,
+               step * 1e3, flops / step / 1e9, 100.0 * flops / step / peak);
     }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (row)

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "cli/bench.h"
 #include "cli/json_line.h"
+#include "cli/message.h"
 #include "infer/builtin.h"
 #include "infer/plan.h"
 #include "kern/conv_xnor.h"
@@ -17,7 +18,8 @@ static void tell(const BenchOptions *how, const char *name, const char *run, dou
 {
     double rate = 2.0 * macs * pixels / seconds;
     if (!how->json) {
-        printf("%-16s %-7s %9.1f ms %8.2f Mpixel/s %8.1f GOP/s", name, run, seconds * 1e3,
+        cli_print_column(name, 16);
+        printf(" %-7s %9.1f ms %8.2f Mpixel/s %8.1f GOP/s", run, seconds * 1e3,
                pixels / seconds / 1e6, rate / 1e9);
         if (peak > 0) printf("  %3.0f %% of peak", 100.0 * rate / peak);
         putchar('\n');

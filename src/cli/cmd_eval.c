@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/eval_html.h"
 #include "cli/eval_report.h"
+#include "cli/message.h"
 #include "cli/model_choice.h"
 #include "cli/picture.h"
 #include "cli/progress.h"
@@ -132,7 +133,7 @@ static SlbStatus eval_picture(Eval *eval, const PictureSet *set, size_t index,
         if (s == SLB_OK && eval->html)
             s = eval_html_row(eval->html, &row, shown ? &view : NULL, err);
     } else if (s == SLB_E_INPUT) {
-        fprintf(stderr, "slbsr: %s\n", err->message);
+        cli_message("%s", err->message);
         eval->report->failed++;
         s = SLB_OK;
     }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/message.h"
 #include "net/foreign.h"
 
 typedef struct Settings {
@@ -91,8 +92,9 @@ static void print_matches(const SlbModel *model, const SlbForeignMatch *matches)
         char shape[64];
         snprintf(shape, sizeof shape, "%dx%dx%dx%d", c->out_channels, c->in_channels, c->kernel,
                  c->kernel);
-        printf("conv%02d  %-16s %-4s  %s%s\n", i, shape, slb_dtype_name(matches[i].dtype),
-               matches[i].weight, matches[i].bias ? "" : " (no bias: zeros)");
+        printf("conv%02d  %-16s %-4s  ", i, shape, slb_dtype_name(matches[i].dtype));
+        cli_print_clean(matches[i].weight);
+        puts(matches[i].bias ? "" : " (no bias: zeros)");
     }
 }
 

@@ -135,7 +135,8 @@ static SlbStatus info_network(const char *name, SlbError *err)
         print_text("network", name);
         printf("%-16s %dx%d pixels\n", "receptive field", 2 * radius + 1, 2 * radius + 1);
         print_layers(graph, shapes, 32, NULL);
-        printf("\n%s", graph->text);
+        putchar('\n');
+        cli_print_lines(graph->text);
     } else {
         s = slb_fail_memory(err, name);
     }
@@ -191,7 +192,7 @@ static SlbStatus info_picture(const char *path, SlbError *err)
         printf(", cICP %d/%d/%d/%d", meta->cicp[0], meta->cicp[1], meta->cicp[2], meta->cicp[3]);
     if (meta->density_unit == SLB_DENSITY_METRE)
         printf(", %.5g x %.5g dpi", meta->density_x * 0.0254, meta->density_y * 0.0254);
-    if (*meta->note) printf("; %s", meta->note);
+    if (*meta->note) printf("; %s", meta->note); /* clean: img/meta.h */
     putchar('\n');
     slb_reader_close(reader);
     return SLB_OK;

@@ -1,8 +1,7 @@
 /* slbsr pack: a folder of pictures, decoded once, for training. */
-#include <stdio.h>
-
 #include "base/cpu.h"
 #include "cli/commands.h"
+#include "cli/message.h"
 #include "cli/progress.h"
 #include "train/pack.h"
 
@@ -21,8 +20,8 @@ static const Option options[] = {
 
 static void print_size(const char *path, const SlbPackReport *report)
 {
-    fprintf(stderr, "slbsr: note: %s: %llu pictures, %.1f MB\n", path,
-            (unsigned long long)report->pictures, (double)report->bytes / 1e6);
+    cli_message("note: %s: %llu pictures, %.1f MB", path, (unsigned long long)report->pictures,
+                (double)report->bytes / 1e6);
 }
 
 static SlbStatus run(const Invocation *invocation, SlbError *err)
@@ -41,8 +40,8 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
                        progress_update, &progress, err);
     progress_end(&progress);
     if (s == SLB_OK && report->unreadable)
-        fprintf(stderr, "slbsr: note: %llu files passed over that cannot be read, the first: %s\n",
-                (unsigned long long)report->unreadable, report->first_unreadable.message);
+        cli_message("note: %llu files passed over that cannot be read, the first: %s",
+                    (unsigned long long)report->unreadable, report->first_unreadable.message);
     if (s == SLB_OK && report->pictures < planned) print_size(path, report);
     slb_pack_plan_free(plan);
     return s;

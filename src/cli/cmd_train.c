@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "cli/commands.h"
+#include "cli/message.h"
 #include "cli/processes.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
@@ -176,13 +177,13 @@ static void show_report(void *user, const SlbTrainReport *report)
     print_validation(report);
     SlbError err;
     if (watch->set->html && write_page(watch, &err) != SLB_OK)
-        fprintf(stderr, "slbsr: note: %s\n", err.message); /* no reason to stop a long run */
+        cli_message("note: %s", err.message); /* no reason to stop a long run */
 }
 
 static void show_note(void *user, const char *line)
 {
-    const Watch *watch = user;
-    fprintf(stderr, "%sslbsr: note: %s\n", watch->terminal ? "\r\033[K" : "", line);
+    (void)user;
+    cli_message("note: %s", line);
 }
 
 /* In the order of the words of --method. */
@@ -273,7 +274,9 @@ static SlbStatus dry_run(const SlbTrainOptions *how, SlbError *err)
     SlbStatus s = slb_train_cost(how, &c, err);
     if (s != SLB_OK || slb_comm_rank(how->comm) > 0) return s;
     progress_format_seconds(c.step_seconds * (double)how->steps, whole, sizeof whole);
-    printf("network     %s: %d convolutions, %zu parameters\n", how->net, c.convs, c.parameters);
+    printf("network     ");
+    cli_print_clean(how->net);
+    printf(": %d convolutions, %zu parameters\n", c.convs, c.parameters);
     if (c.searched)
         printf("searched    %zu %d-bit weights in %d layers, %d trained %s each\n", c.searched,
                how->bits, c.low_convs, c.values, c.values == 1 ? "value" : "values");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/json_line.h"
+#include "cli/message.h"
 
 static SlbStatus no_memory(SlbError *err)
 {
@@ -93,18 +94,28 @@ static const char *kind_of(const EvalModel *model)
     return model->packed ? "integer kernels" : "float";
 }
 
+static void print_model(const EvalModel *model)
+{
+    printf("model: ");
+    cli_print_clean(model->name);
+    printf(", %s\n", kind_of(model));
+}
+
 static void begin_table(const EvalReport *report, const char *set, int scale)
 {
     const EvalModels *models = report->models;
-    printf("%s, scale %d, protocol %s", set, scale, report->protocol);
+    cli_print_clean(set);
+    printf(", scale %d, protocol %s%s", scale, report->protocol, models->count == 1 ? ", " : "");
     if (models->count == 0)
         puts(", model: none");
     else if (models->count == 1)
-        printf(", model: %s, %s\n", models->item[0].name, kind_of(&models->item[0]));
+        print_model(&models->item[0]);
     else
         putchar('\n');
-    for (int i = 0; models->count > 1 && i < models->count; i++)
-        printf("[%d] model: %s, %s\n", i + 1, models->item[i].name, kind_of(&models->item[i]));
+    for (int i = 0; models->count > 1 && i < models->count; i++) {
+        printf("[%d] ", i + 1);
+        print_model(&models->item[i]);
+    }
     printf("%-*s", NAME_COLUMN, "");
     for (int i = 0; i < models->count; i++) {
         char head[24] = "PSNR";
@@ -127,7 +138,7 @@ static void print_number(int width, double value)
 
 static void print_row(const EvalReport *report, const char *name, const EvalRow *row)
 {
-    printf("%-*s", NAME_COLUMN, name);
+    cli_print_column(name, NAME_COLUMN);
     for (int i = 0; i < report->models->count; i++) {
         print_number(9, row->model[i].psnr);
         print_number(8, row->model[i].ssim);

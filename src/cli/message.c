@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "cli/signals.h"
@@ -19,16 +20,35 @@ void cli_unlock_stderr(void)
     pthread_mutex_unlock(&lock);
 }
 
-void cli_print_clean(const char *text)
+/* Characters of `kept` stay what they are. */
+static void print(const char *text, const char *kept)
 {
     size_t n;
     for (; *text; text += n ? n : 1) {
         n = slb_utf8_bytes(text);
-        if (n && !slb_is_control(text))
+        if (*kept && text[0] == '\r' && text[1] == '\n') continue;
+        if (n && (!slb_is_control(text) || strchr(kept, *text)))
             fwrite(text, 1, n, stdout);
         else
             putchar('?');
     }
+}
+
+void cli_print_clean(const char *text)
+{
+    print(text, "");
+}
+
+void cli_print_column(const char *text, int width)
+{
+    int bytes = (int)strlen(text);
+    print(text, "");
+    printf("%*s", bytes < width ? width - bytes : 0, "");
+}
+
+void cli_print_lines(const char *text)
+{
+    print(text, "\n\t");
 }
 
 void cli_message(const char *format, ...)

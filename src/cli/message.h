@@ -9,6 +9,10 @@ void cli_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Text from a file, or a name, on standard output; likewise. */
 void cli_print_clean(const char *text);
+/* The same in a column of `width` bytes, or more. */
+void cli_print_column(const char *text, int width);
+/* The same of a text with lines: newlines and tabs stay, carriage returns before newlines go. */
+void cli_print_lines(const char *text);
 
 /* Around anything else that is written to standard error while other threads may have something to
  * say. Not to be nested, nor around cli_message. */
