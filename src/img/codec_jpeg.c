@@ -16,8 +16,10 @@
 #include "img/codec_cmyk.h"
 #include "img/codec_format.h"
 
-/* A small file of very many scans would keep the decoder busy for hours. */
-enum { MAX_SCANS = 500 };
+enum {
+    MAX_SCANS = 500,      /* a small file of very many would keep the decoder busy for hours */
+    SEGMENT_BYTES = 1024, /* what an empty marker segment counts for */
+};
 
 typedef struct JpegState {
     struct jpeg_error_mgr errors; /* first: libjpeg hands out a pointer to it */
@@ -33,7 +35,7 @@ typedef struct JpegState {
     JOCTET *profile; /* malloc, by libjpeg */
     JOCTET *row;     /* of C, M, Y, K; slb_alloc; NULL: the picture has other colours */
     SlbInks *inks;   /* likewise */
-    size_t saved;    /* bytes of marker segments that were kept */
+    size_t saved;    /* bytes of marker segments that were kept, and SEGMENT_BYTES for each */
     char message[JMSG_LENGTH_MAX];
 } JpegState;
 
@@ -47,11 +49,12 @@ static void on_error(j_common_ptr jpeg)
 }
 
 /* libjpeg tells of each segment that it has kept. A file may have any number of them: after enough
- * of them the rest is skipped. */
+ * of them the rest is skipped. Each counts for more than its bytes: libjpeg walks along all of them
+ * to add one, and empty ones would take it hours. */
 static void count_saved(j_common_ptr jpeg)
 {
     JpegState *s = (JpegState *)(void *)jpeg->err;
-    s->saved += (size_t)jpeg->err->msg_parm.i[1];
+    s->saved += (size_t)jpeg->err->msg_parm.i[1] + SEGMENT_BYTES;
     if (s->saved < SLB_META_LIMIT) return;
     jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 1, 0);
     jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 2, 0);

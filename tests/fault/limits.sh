@@ -1,13 +1,13 @@
 #!/bin/sh
 # Files that claim more than any machine has are refused before memory is taken: one line that says why, the right exit
-# code, and a peak of memory of a few dozen megabytes. Each of them is small and made here.
+# code, a peak of memory of a few dozen megabytes, and seconds at most of a processor. Each of them is small and made here.
 #   tests/fault/limits.sh build/slbsr
 . "$(dirname "$0")/setup.inc"
 command -v python3 >/dev/null || { echo "python3 is missing"; exit 77; }
 export OMP_NUM_THREADS=1
 
-python3 - <<'PY' || exit 1
-import json, struct, zlib
+python3 - "$corpus/jpeg/rgb.jpg" <<'PY' || exit 1
+import json, struct, sys, zlib
 
 def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -34,6 +34,9 @@ png("xmp.png", 1, 1, chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + large) * 64
 png("exif.png", 1, 1, rows=one)
 data = open("exif.png", "rb").read()
 open("exif.png", "wb").write(data[:33] + struct.pack(">I", 0x50000000) + b"eXIf" + data[33:])
+with open(sys.argv[1], "rb") as f:  # of segments that libjpeg keeps
+    data = f.read()
+open("segments.jpg", "wb").write(data[:2] + b"\xff\xfe\0\2" * 200000 + data[2:])
 png("limit.png", 300, 200, rows=zlib.compress(bytes(301 * 200)))
 open("huge.ppm", "wb").write(b"P6\n4294967295 4294967295\n255\n")
 open("huge.pam", "wb").write(b"P7\nWIDTH 60000\nHEIGHT 60000\nDEPTH 4\nMAXVAL 65535\nENDHDR\n")
@@ -63,7 +66,8 @@ open("nested.safetensors", "wb").write(struct.pack("<Q", len(text) + 5) + b'{"a"
 open("pack", "wb").write(b"SLBPACK2" + struct.pack("<QII", 1 << 60, 0, 0))
 PY
 
-# code words most_MiB command...: the exit code, words of the message, the most memory.
+# code words most_MiB command...: the exit code, words of the message, the most memory; in $seconds of a processor.
+seconds=5
 refused() {
     want=$1 words=$2 most=$3
     shift 3
@@ -71,8 +75,9 @@ refused() {
     python3 -c '
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, timeout=60).returncode
-print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)' "$@" >result 2>errors
-    read -r code peak <result
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(code, used.ru_maxrss // 1024, int(used.ru_utime + used.ru_stime))' "$@" >result 2>errors
+    read -r code peak took <result
     message=$(grep -v ': note: ' errors)
     case $message in
     "slbsr: "*"$words"*) ;;
@@ -81,6 +86,7 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)' "$@
     [ "$want" = 0 ] || [ "$(printf '%s\n' "$message" | wc -l)" = 1 ] || { echo "$*: more than a line"; bad=1; }
     [ "$code" = "$want" ] || { echo "$*: exit code $code, not $want"; bad=1; }
     [ "$peak" -le "$most" ] || { echo "$*: took $peak MiB, more than $most"; bad=1; }
+    [ "$took" -lt "$seconds" ] || { echo "$*: took $took seconds, more than $seconds"; bad=1; }
     [ "$want" = 0 ] || [ ! -e out.png ] || { echo "$*: has an output"; bad=1; }
 }
 
@@ -98,6 +104,7 @@ refused 0 "" 64 "$program" downscale limit.png out.png -s 2 --max-pixels 60000
 refused 0 "" 64 "$program" info icc.png # such a profile is left out, and so is the rest
 refused 0 "" 192 "$program" info text.png
 refused 0 "" 384 "$program" info xmp.png
+refused 0 "" 64 "$program" info segments.jpg
 refused 3 "exif.png: damaged PNG" 64 "$program" info exif.png
 for file in claims wraps deep length sparse nested; do
     refused 5 "$file.safetensors: " 160 "$program" upscale limit.png out.png --model $file.safetensors
