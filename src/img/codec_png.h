@@ -16,6 +16,8 @@ typedef struct PngState {
     png_infop info;
     unsigned char *whole; /* an interlaced picture, NULL otherwise */
     size_t most_bytes;    /* of a block for libpng; what claims more is no picture */
+    size_t left_bytes;    /* of all blocks that libpng may ask for; then it leaves chunks out */
+    bool crowded;         /* that happened */
     bool no_memory;
     int system_error;
     char message[160], warning[160];

@@ -7,7 +7,9 @@
 #include "img/codec_png.h"
 #include "img/codec_png_text.h"
 
-enum { MAX_CHUNK_BYTES = SLB_META_LIMIT };
+/* libpng keeps every text and asks for room twice, to unpack it and to keep it. Two may be as large
+ * as they can be; of more, memory and time would be many times that of the file. */
+enum { MAX_CHUNK_BYTES = SLB_META_LIMIT, MAX_META_BYTES = 4 * SLB_META_LIMIT + (1 << 20) };
 
 bool slb_png_sniff(const unsigned char *head, size_t bytes)
 {
@@ -127,6 +129,10 @@ static SlbStatus read_meta(SlbReader *r, PngState *s, SlbError *err)
     if (status == SLB_OK) status = read_xmp(r, s, err);
     if (status == SLB_OK)
         status = slb_png_take_texts(s->png, s->info, SLB_PNG_XMP_KEY, &r->meta, err);
+    if (s->crowded)
+        slb_meta_note(&r->meta, "more than %d MiB of metadata: the rest is left out",
+                      SLB_META_LIMIT >> 20);
+    png_free_data(s->png, s->info, PNG_FREE_TEXT | PNG_FREE_ICCP, -1); /* they are copied */
     return status;
 }
 
@@ -140,7 +146,7 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
                                      png_get_image_height(s->png, s->info), 1, 8, err);
     if (status != SLB_OK) return status;
     ask_for_plain_samples(s);
-    s->most_bytes = SIZE_MAX; /* for rows, whose size is checked */
+    s->most_bytes = s->left_bytes = SIZE_MAX; /* for rows, whose size is checked */
     png_read_update_info(s->png, s->info);
     s->most_bytes = 2 * MAX_CHUNK_BYTES;
     r->info.channels = png_get_channels(s->png, s->info);
@@ -157,6 +163,7 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
 static SlbStatus create_reading(const SlbReader *r, PngState *s, SlbError *err)
 {
     s->most_bytes = 2 * MAX_CHUNK_BYTES; /* libpng takes a little more than a chunk has */
+    s->left_bytes = MAX_META_BYTES;
     s->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, s, slb_png_on_error,
                                       slb_png_on_warning, s, slb_png_on_alloc, slb_png_on_free);
     s->info = s->png ? png_create_info_struct(s->png) : NULL;
@@ -289,7 +296,7 @@ static SlbStatus read_interlaced(SlbReader *r, PngState *s, SlbError *err)
     for (int pass = 0; pass < PNG_INTERLACE_ADAM7_PASSES; pass++)
         for (size_t y = 0; y < r->info.height; y++)
             png_read_row(s->png, s->whole + y * row_bytes, NULL);
-    png_read_end(s->png, s->info);
+    png_read_end(s->png, NULL); /* what stands there is read */
     return SLB_OK;
 }
 
@@ -299,7 +306,7 @@ static SlbStatus read_plain(SlbReader *r, PngState *s, unsigned char *out, size_
     if (setjmp(png_jmpbuf(s->png))) return read_failed(r, err);
     for (size_t i = 0; i < rows; i++) png_read_row(s->png, out + i * stride_bytes, NULL);
     if (r->row + rows < r->info.height) return SLB_OK;
-    png_read_end(s->png, s->info);
+    png_read_end(s->png, NULL); /* what stands there is read */
     return SLB_OK;
 }
 

@@ -17,19 +17,23 @@ def png(name, width, height, extra=b"", rows=b"", depth=8, kind=0):
     with open(name, "wb") as f:
         f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
 
-def zeros(count):  # compressed, without holding them
-    z, out, block = zlib.compressobj(9), [], bytes(1 << 20)
+def zeros(count, byte=b"\0"):  # compressed, without holding them
+    z, out, block = zlib.compressobj(9), [], byte * (1 << 20)
     for _ in range(count >> 20):
         out.append(z.compress(block))
-    return b"".join(out) + z.compress(bytes(count & (1 << 20) - 1)) + z.flush()
+    return b"".join(out) + z.compress(byte * (count & (1 << 20) - 1)) + z.flush()
 
 one = zlib.compress(b"\0\0")
 png("bomb.png", 60000, 60000, rows=zeros(1 << 24))
 png("sides.png", 2**31 - 1, 2**31 - 1, rows=one)
 png("wide.png", 2**31 - 1, 1, rows=one, depth=16, kind=6)
 png("icc.png", 1, 1, chunk(b"iCCP", b"p\0\0" + zeros(100 << 20)), one)
-large = zeros(15 << 20)
+large = zeros(15 << 20, b"x")
+png("empty.png", 1, 1, chunk(b"zTXt", b"k\0\0" + zeros(15 << 20)) * 64, one)  # a zero byte ends them
 png("text.png", 1, 1, chunk(b"zTXt", b"k\0\0" + large) * 64, one)
+head = open("text.png", "rb").read()
+texts = head[33:-len(chunk(b"IDAT", one) + chunk(b"IEND", b""))]
+open("both.png", "wb").write(head[:-12] + texts + head[-12:])
 png("xmp.png", 1, 1, chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + large) * 64, one)
 png("exif.png", 1, 1, rows=one)
 data = open("exif.png", "rb").read()
@@ -102,8 +106,13 @@ refused 3 "over the limit of 59999" 64 "$program" upscale limit.png out.png --ma
 refused 3 "over the limit of 59999" 64 "$program" compare limit.png limit.png --max-pixels 59999
 refused 0 "" 64 "$program" downscale limit.png out.png -s 2 --max-pixels 60000
 refused 0 "" 64 "$program" info icc.png # such a profile is left out, and so is the rest
-refused 0 "" 192 "$program" info text.png
-refused 0 "" 384 "$program" info xmp.png
+seconds=2
+for file in empty text xmp; do
+    refused 0 "" 80 "$program" info $file.png
+done
+refused 0 "" 112 "$program" info both.png
+refused 0 "" 128 "$program" upscale both.png 2.png
+seconds=5
 refused 0 "" 64 "$program" info segments.jpg
 refused 3 "exif.png: damaged PNG" 64 "$program" info exif.png
 for file in claims wraps deep length sparse nested; do

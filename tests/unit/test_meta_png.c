@@ -322,6 +322,35 @@ static void test_animation_is_told(void **state)
     unlink(path);
 }
 
+/* Two of the largest texts, one ahead of the pixels and one behind them, are kept; of many, some.
+ */
+static void test_large_texts(void **state)
+{
+    (void)state;
+    enum { BYTES = 15 << 20, KEY = 22 };
+    static char text[BYTES], xmp[KEY + BYTES] = "XML:com.adobe.xmp\0\0\0\0";
+    const char *path = in_folder("large.png");
+    SlbImage image = noise(6, 3, 1, 8, 3), back;
+    SlbWriteOptions how = {.overwrite = true};
+    SlbError err;
+    memset(text, 'x', BYTES);
+    memcpy(text, "Title", 6);
+    memset(xmp + KEY, 'y', BYTES);
+    for (int many = 0; many < 2; many++) {
+        assert_ok(slb_image_save(path, &image, &how, &err), &err);
+        insert_chunk(path, "tEXt", text, BYTES);
+        for (int i = 0; i < (many ? 5 : 1); i++) put_behind(path, xmp, sizeof xmp);
+        assert_ok(slb_image_load(path, NULL, &back, &err), &err);
+        assert_true(back.meta.texts.bytes > BYTES);
+        assert_int_equal(back.meta.xmp.bytes, BYTES);
+        assert_string_equal(back.meta.note,
+                            many ? "more than 16 MiB of metadata: the rest is left out" : "");
+        slb_image_free(&back);
+    }
+    unlink(path);
+    slb_image_free(&image);
+}
+
 /* libpng quotes names out of the file: they reach nobody's terminal as they are. */
 static void test_words_of_the_file(void **state)
 {
@@ -355,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_texts_are_kept),
         cmocka_unit_test(test_cicp),
         cmocka_unit_test(test_animation_is_told),
+        cmocka_unit_test(test_large_texts),
         cmocka_unit_test(test_words_of_the_file),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
