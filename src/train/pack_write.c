@@ -17,9 +17,9 @@
 typedef struct Entry {
     char *name; /* in names */
     uint64_t offset, bytes, tiles;
-    uint32_t width, height, channels;
-    uint32_t *crc; /* [tiles] in crcs */
-    bool damaged;  /* found while decoding it */
+    uint32_t width, height, channels; /* of the upright picture, without alpha */
+    uint32_t *crc;                    /* [tiles] in crcs */
+    bool damaged;                     /* found while decoding it */
 } Entry;
 
 struct SlbPackPlan {
@@ -37,9 +37,7 @@ static void pass_over(SlbPackReport *report, const SlbError *why)
     if (report->unreadable++ == 0) report->first_unreadable = *why;
 }
 
-/* Width and height may be exchanged by the orientation; that changes nothing about the room, nor
- * the number of tiles. A picture that cannot be read is passed over; but SLB_E_MEMORY is no fault
- * of the picture. */
+/* A picture that cannot be read is passed over; but SLB_E_MEMORY is no fault of the picture. */
 static SlbStatus plan_picture(SlbPackPlan *plan, char *name, SlbError *err)
 {
     SlbReader *reader;
@@ -52,10 +50,13 @@ static SlbStatus plan_picture(SlbPackPlan *plan, char *name, SlbError *err)
     }
     const SlbImageInfo *info = slb_reader_info(reader);
     Entry *e = &plan->entry[plan->report.pictures++];
+    bool turned = slb_reader_orientation(reader) >= 5; /* by 90 degrees */
     e->name = name;
+    e->width = turned ? info->height : info->width;
+    e->height = turned ? info->width : info->height;
     e->channels = info->channels >= 3 ? 3 : 1;
-    e->bytes = (uint64_t)info->width * info->height * e->channels;
-    e->tiles = slb_pack_tiles(info->width, info->height);
+    e->bytes = (uint64_t)e->width * e->height * e->channels;
+    e->tiles = slb_pack_tiles(e->width, e->height);
     slb_reader_close(reader);
     return SLB_OK;
 }
@@ -148,18 +149,24 @@ static SlbStatus write_at(int fd, const uint8_t *data, uint64_t bytes, uint64_t 
     return SLB_OK;
 }
 
-static SlbStatus write_picture(Entry *e, int fd, const char *path, SlbError *err)
+/* The file may be another one by now than the one that was planned. */
+static SlbStatus check_planned(const Entry *e, const SlbImageInfo *info, SlbError *err)
+{
+    uint32_t channels = info->channels >= 3 ? 3 : 1;
+    if (info->width == e->width && info->height == e->height && channels == e->channels)
+        return SLB_OK;
+    return slb_fail(err, SLB_E_INPUT, "%s: has changed meanwhile; pack again when it is at rest",
+                    e->name);
+}
+
+static SlbStatus write_picture(const Entry *e, int fd, const char *path, SlbError *err)
 {
     SlbImage image = {0};
     SlbStatus s = slb_image_load(e->name, NULL, &image, err);
     if (s != SLB_OK) return s;
-    e->width = image.info.width;
-    e->height = image.info.height;
-    uint8_t *samples = slb_alloc(e->bytes, 1);
-    if (!samples)
-        s = slb_fail_memory(err, e->name);
-    else if ((uint64_t)e->width * e->height * e->channels != e->bytes)
-        s = slb_fail(err, SLB_E_INPUT, "%s: has changed meanwhile", e->name);
+    s = check_planned(e, &image.info, err);
+    uint8_t *samples = s == SLB_OK ? slb_alloc(e->bytes, 1) : NULL;
+    if (s == SLB_OK && !samples) s = slb_fail_memory(err, e->name);
     if (s == SLB_OK) {
         flatten(&image, e->channels, samples);
         for (uint64_t t = 0; t < e->tiles; t++)

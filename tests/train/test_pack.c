@@ -180,6 +180,49 @@ static void test_damage(void **state)
     slb_pack_close(pack);
 }
 
+static void put_picture(const char *path, const char *kind, int width, int height)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fprintf(file, "%s %d %d 255\n", kind, width, height);
+    int bytes = width * height * (kind[1] == '6' ? 3 : 1);
+    for (int i = 0; i < bytes; i++) fputc(i % 251, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A picture that is another one when its turn comes, if one of as many samples, is passed over. */
+static void test_changed_meanwhile(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind;
+        int width, height;
+    } rows[] = {{"P5", 64, 64}, {"P6", 4096, 1}, {"P6", 1, 4096}, {"P6", 128, 32}};
+    char changing[128], other[128];
+    snprintf(changing, sizeof changing, "%s/a.ppm", folder);
+    snprintf(other, sizeof other, "%s/b.ppm", folder);
+    put_picture(other, "P6", 30, 20);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        SlbPackPlan *plan;
+        SlbPack *pack;
+        put_picture(changing, "P6", 64, 64);
+        assert_int_equal(slb_pack_plan(folder, &plan, NULL), SLB_OK);
+        assert_int_equal(slb_pack_report(plan)->pictures, 2);
+        put_picture(changing, rows[i].kind, rows[i].width, rows[i].height);
+        assert_int_equal(slb_pack_write(plan, pack_path, true, 1, NULL, NULL, NULL), SLB_OK);
+        assert_int_equal(slb_pack_report(plan)->pictures, 1);
+        assert_non_null(
+            strstr(slb_pack_report(plan)->first_unreadable.message, "a.ppm: has changed"));
+        slb_pack_plan_free(plan);
+        assert_int_equal(slb_pack_open(pack_path, &pack, NULL), SLB_OK);
+        assert_int_equal(slb_pack_at(pack, 0).width, 30);
+        slb_pack_close(pack);
+    }
+    unlink(changing);
+    unlink(other);
+    unlink(pack_path);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -220,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_patches),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_changed_meanwhile),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
