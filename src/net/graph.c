@@ -14,6 +14,7 @@ enum {
     MAX_NAMES = 64,           /* named points */
     MAX_DEPTH = 8,            /* of nested repeats */
     MAX_STATEMENTS = 1 << 14, /* carried out: bounds the time that nested repeats can take */
+    MAX_READ = 1 << 22,       /* characters passed over: likewise, of comments and blank lines */
 };
 
 typedef struct Name {
@@ -39,6 +40,7 @@ typedef struct Parser {
     Repeat repeats[MAX_DEPTH];
     int depth;
     int statements;
+    long read;                  /* characters, again with every pass */
     int current;                /* the node that the next line takes */
     int made_by[SLB_MAX_NODES]; /* the line that made a node */
     size_t weights;             /* so far; below 2^24 are added at a time */
@@ -274,7 +276,10 @@ static SlbStatus read_line(Parser *p)
         c += n;
     }
     c += strcspn(c, "\n");
-    p->next = c + (*c == '\n');
+    c += *c == '\n';
+    p->read += c - p->next;
+    p->next = c;
+    if (p->read > MAX_READ) return fail_line(p, "the repeats run too long", "");
     return SLB_OK;
 }
 

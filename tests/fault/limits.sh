@@ -58,6 +58,9 @@ model("wraps.safetensors", {"__metadata__": meta, "a": wraps})
 net = "input y bicubic\nconv 1024 1x1 full\n" + "repeat 1000\n" * 3 + "conv 1024 3x3 full\n" + "end\n" * 3 + "conv 1 1x1 full\n"
 model("deep.safetensors", {"__metadata__": dict(meta, net=net)})
 open("deep.net", "w").write(net)
+repeats = "input y bicubic\nconv 1 1x1 full\n" + "repeat 1024\nrepeat %d\n" + "%s" + "end\nend\n"
+open("blank.net", "w").write(repeats % (15, "\n" * 65000))
+open("comment.net", "w").write(repeats % (1024, "#" * 65000 + "\n"))
 open("loop.net", "w").write("input y bicubic\n" + "repeat 1024\n" * 8 + "name a\n" + "end\n" * 8 + "conv 1 1x1 full\n")
 with open("length.safetensors", "wb") as f:
     f.write(struct.pack("<Q", 2**63))
@@ -120,7 +123,11 @@ for file in claims wraps deep length sparse nested; do
 done
 refused 5 "/dev/zero: " 64 "$program" upscale limit.png out.png --model /dev/zero
 refused 5 "more weights than the limit" 64 "$program" info deep.net
-refused 5 "the repeats run too long" 64 "$program" info loop.net
+for file in loop blank comment; do
+    seconds=2
+    refused 5 "the repeats run too long" 64 "$program" info $file.net
+done
+seconds=5
 refused 3 "pack: is a damaged pack file" 64 "$program" train --data pack --out model --steps 1 --bits 32
 # Width alone would take more than there may be: the weights of that resize are counted before they are made.
 printf 'P5 20 1 255\n01234567890123456789' >row.pgm
