@@ -71,8 +71,9 @@ typedef struct SlbLock {
     int fd;
 } SlbLock;
 
-/* Takes the right whose file is `path`; does not wait. SLB_E_OUTPUT when another process has it or
- * the file cannot be made; SLB_E_MEMORY. `what` is for the message: "<what>: another run is at work
+/* Takes the right whose file is `path`; does not wait. SLB_E_OUTPUT when another process has it,
+ * the file cannot be made, or something stands there that is no such file (empty, of one name, no
+ * link) and stays as it is; SLB_E_MEMORY. `what` is for the message: "<what>: another run is at work
  * on it; ...". */
 SLB_MUST_CHECK SlbStatus slb_lock(SlbLock *lock, const char *path, const char *what, SlbError *err);
 void slb_unlock(SlbLock *lock); /* safe on a zeroed one */

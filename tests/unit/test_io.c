@@ -185,6 +185,56 @@ static void test_left_temporary(void **state)
     assert_int_equal(unlink(temporary), 0);
 }
 
+static void assert_no_lock(const char *path)
+{
+    SlbLock lock;
+    SlbError err;
+    struct stat before, after;
+    assert_int_equal(lstat(path, &before), 0);
+    assert_int_equal(slb_lock(&lock, path, "it", &err), SLB_E_OUTPUT);
+    assert_non_null(strstr(err.message, "is no lock file"));
+    slb_unlock(&lock);
+    assert_int_equal(lstat(path, &after), 0);
+    assert_true(before.st_ino == after.st_ino);
+}
+
+/* What stands where a lock file shall be, and is none, is neither followed nor removed. */
+static void test_foreign_locks(void **state)
+{
+    (void)state;
+    assert_int_equal(write_text("kept", "precious", false), SLB_OK);
+    assert_int_equal(write_text("empty", "", false), SLB_OK);
+    assert_int_equal(symlink("empty", "link"), 0);
+    assert_int_equal(symlink("nothing", "nowhere"), 0);
+    assert_int_equal(link("empty", "second"), 0);
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    static const char *const names[] = {"kept", "link", "nowhere", "second", "pipe"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) assert_no_lock(names[i]);
+    assert_text("kept", "precious");
+    assert_int_equal(access("nothing", F_OK), -1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) unlink(names[i]);
+    unlink("empty");
+}
+
+static void test_locks(void **state)
+{
+    (void)state;
+    SlbLock lock, second;
+    SlbError err;
+    assert_int_equal(write_text("left", "", false), SLB_OK); /* of a run that was killed */
+    assert_int_equal(slb_lock(&lock, "left", "it", &err), SLB_OK);
+    assert_int_equal(slb_lock(&second, "left", "it", &err), SLB_E_OUTPUT);
+    assert_non_null(strstr(err.message, "it: another run is at work"));
+    slb_unlock(&lock);
+    assert_int_equal(access("left", F_OK), -1);
+    assert_int_equal(slb_lock(&lock, "left", "it", &err), SLB_OK);
+    assert_int_equal(unlink("left"), 0);
+    assert_int_equal(write_text("left", "of another", false), SLB_OK);
+    slb_unlock(&lock);
+    assert_text("left", "of another");
+    unlink("left");
+}
+
 static int enter_folder(void **state)
 {
     (void)state;
@@ -201,10 +251,15 @@ static int leave_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_overwriting),       cmocka_unit_test(test_race),
-        cmocka_unit_test(test_no_ordinary_files), cmocka_unit_test(test_links),
-        cmocka_unit_test(test_permissions),       cmocka_unit_test(test_checks),
+        cmocka_unit_test(test_overwriting),
+        cmocka_unit_test(test_race),
+        cmocka_unit_test(test_no_ordinary_files),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_permissions),
+        cmocka_unit_test(test_checks),
         cmocka_unit_test(test_left_temporary),
+        cmocka_unit_test(test_foreign_locks),
+        cmocka_unit_test(test_locks),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
