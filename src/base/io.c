@@ -406,7 +406,13 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Appends "folder/name" to the array; 0 when memory is out. */
+bool slb_may_be_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? S_ISREG(st.st_mode) : errno == EACCES;
+}
+
+/* Appends "folder/name" to the array if it may be a file; 0 when memory is out. */
 static int append_name(char ***names, size_t *count, const char *folder, const char *name)
 {
     if ((*count & (*count - 1)) == 0) { /* grow at powers of two */
@@ -420,7 +426,10 @@ static int append_name(char ***names, size_t *count, const char *folder, const c
     char *full = malloc(bytes);
     if (!full) return 0;
     snprintf(full, bytes, "%s%s%s", folder, separator, name);
-    (*names)[(*count)++] = full;
+    if (slb_may_be_file(full))
+        (*names)[(*count)++] = full;
+    else
+        free(full);
     return 1;
 }
 

@@ -73,14 +73,19 @@ typedef struct SlbLock {
 
 /* Takes the right whose file is `path`; does not wait. SLB_E_OUTPUT when another process has it,
  * the file cannot be made, or something stands there that is no such file (empty, of one name, no
- * link) and stays as it is; SLB_E_MEMORY. `what` is for the message: "<what>: another run is at work
- * on it; ...". */
+ * link) and stays as it is; SLB_E_MEMORY. `what` is for the message: "<what>: another run is at
+ * work on it; ...". */
 SLB_MUST_CHECK SlbStatus slb_lock(SlbLock *lock, const char *path, const char *what, SlbError *err);
 void slb_unlock(SlbLock *lock); /* safe on a zeroed one */
 
+/* Whether a file is at `path`, through links too, or what nobody knows until it is opened: in a
+ * folder that gives names and nothing else. Not a pipe, which could be waited for for ever. */
+bool slb_may_be_file(const char *path);
+
 /* The files in folder `path` whose names end (ignoring case) in one of the `|`-separated
- * `extensions`, e.g. "png|jpg"; without sub-folders, sorted by byte order. *names is an array of
- * *count strings "path/name"; free with slb_free_names. A missing folder is SLB_E_INPUT. */
+ * `extensions`, e.g. "png|jpg"; without sub-folders and pipes, sorted by byte order. *names is an
+ * array of *count strings "path/name"; free with slb_free_names. A missing folder is SLB_E_INPUT.
+ */
 SLB_MUST_CHECK SlbStatus slb_list_folder(const char *path, const char *extensions, char ***names,
                                          size_t *count, SlbError *err);
 void slb_free_names(char **names, size_t count);

@@ -70,14 +70,6 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 static SlbStatus search_folder(const Search *search, const char *folder, const char *relative,
                                SlbError *err);
 
-/* A file, or what nobody knows until it is opened: in a folder that gives names and nothing else.
- */
-static bool may_be_file(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 ? S_ISREG(st.st_mode) : errno == EACCES;
-}
-
 /* One name in a folder; takes over `path` and `relative`. */
 static SlbStatus search_name(const Search *search, char *path, char *relative, SlbError *err)
 {
@@ -88,7 +80,7 @@ static SlbStatus search_name(const Search *search, char *path, char *relative, S
     } else if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         if (st.st_ino != search->left_out.st_ino || st.st_dev != search->left_out.st_dev)
             s = search_folder(search, path, relative, err);
-    } else if (slb_has_extension(path, slb_read_extensions) && may_be_file(path)) {
+    } else if (slb_has_extension(path, slb_read_extensions) && slb_may_be_file(path)) {
         s = append(search->list, path, relative, err);
         path = NULL;
     }

@@ -235,6 +235,32 @@ static void test_locks(void **state)
     unlink("left");
 }
 
+/* A pipe in a folder would be waited for for ever. */
+static void test_list(void **state)
+{
+    (void)state;
+    char **names;
+    size_t count;
+    assert_int_equal(mkdir("list", 0700), 0);
+    assert_int_equal(mkfifo("list/a.png", 0600), 0);
+    assert_int_equal(mkdir("list/b.png", 0700), 0);
+    assert_int_equal(symlink("a.png", "list/c.png"), 0);
+    assert_int_equal(symlink("y.PNG", "list/z.png"), 0);
+    assert_int_equal(write_text("list/y.PNG", "", false), SLB_OK);
+    assert_int_equal(write_text("list/y.txt", "", false), SLB_OK);
+    assert_int_equal(slb_list_folder("list", "jpg|png", &names, &count, NULL), SLB_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(names[0], "list/y.PNG");
+    assert_string_equal(names[1], "list/z.png");
+    slb_free_names(names, count);
+    static const char *const all[] = {"a.png", "c.png", "y.PNG", "y.txt", "z.png"};
+    assert_int_equal(chdir("list"), 0);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) assert_int_equal(unlink(all[i]), 0);
+    assert_int_equal(rmdir("b.png"), 0);
+    assert_int_equal(chdir(".."), 0);
+    assert_int_equal(rmdir("list"), 0);
+}
+
 static int enter_folder(void **state)
 {
     (void)state;
@@ -260,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_left_temporary),
         cmocka_unit_test(test_foreign_locks),
         cmocka_unit_test(test_locks),
+        cmocka_unit_test(test_list),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
