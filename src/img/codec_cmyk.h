@@ -26,7 +26,8 @@ void slb_inks_close(SlbInks *inks); /* NULL is allowed */
 typedef struct SlbProfile SlbProfile;
 
 const char *slb_profile_library(void);
-/* *profile is NULL where the block is no profile of CMYK that can be used. SLB_E_MEMORY. */
+/* *profile is NULL where the block is no profile of CMYK that can be used: one of more than 4 MiB,
+ * or with multi-process elements, which would take too long, among them. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_profile_open(const SlbBlock *icc, bool inverted, SlbProfile **profile,
                                           SlbError *err);
 void slb_profile_mix(const SlbProfile *profile, const unsigned char *in, size_t width,

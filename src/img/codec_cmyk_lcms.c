@@ -9,7 +9,7 @@
 #include "img/codec_cmyk.h"
 
 /* Tables for 4 inks are a few megabytes; a profile that wants more than this is a hostile one. */
-enum { BLOCK_LIMIT = 256 << 20 };
+enum { BLOCK_LIMIT = 256 << 20, PROFILE_LIMIT = 4 << 20 };
 
 struct SlbProfile {
     cmsContext context;
@@ -62,13 +62,27 @@ static cmsContext create_context(SlbProfile *p)
 
 /* ---- The transform ---- */
 
+/* Chains of any number of steps, which lcms takes for each of a few hundred thousand mixtures
+ * before it is ready: minutes for a hostile file. No press has them, and they stand beside tables.
+ */
+static bool has_chains(cmsHPROFILE profile)
+{
+    static const cmsTagSignature tags[] = {
+        cmsSigDToB0Tag, cmsSigDToB1Tag, cmsSigDToB2Tag, cmsSigDToB3Tag,
+        cmsSigBToD0Tag, cmsSigBToD1Tag, cmsSigBToD2Tag, cmsSigBToD3Tag,
+    };
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (cmsIsTag(profile, tags[i])) return true;
+    return false;
+}
+
 /* Paper becomes white, the darkest ink black, as programs that show pictures have it. */
 static cmsHTRANSFORM create_transform(cmsContext context, const SlbBlock *icc, bool inverted)
 {
     cmsHTRANSFORM transform = NULL;
     cmsHPROFILE from = cmsOpenProfileFromMemTHR(context, icc->data, (cmsUInt32Number)icc->bytes);
     cmsHPROFILE to = cmsCreate_sRGBProfileTHR(context);
-    if (from && to && cmsGetColorSpace(from) == cmsSigCmykData)
+    if (from && to && cmsGetColorSpace(from) == cmsSigCmykData && !has_chains(from))
         transform = cmsCreateTransformTHR(context, from, inverted ? TYPE_CMYK_8_REV : TYPE_CMYK_8,
                                           to, TYPE_RGB_8, INTENT_RELATIVE_COLORIMETRIC,
                                           cmsFLAGS_BLACKPOINTCOMPENSATION);
@@ -80,8 +94,9 @@ static cmsHTRANSFORM create_transform(cmsContext context, const SlbBlock *icc, b
 SlbStatus slb_profile_open(const SlbBlock *icc, bool inverted, SlbProfile **profile, SlbError *err)
 {
     static const char what[] = "the ICC profile of a picture";
-    SlbProfile *p = slb_calloc(1, sizeof *p);
     *profile = NULL;
+    if (icc->bytes > PROFILE_LIMIT) return SLB_OK;
+    SlbProfile *p = slb_calloc(1, sizeof *p);
     if (!p) return slb_fail_memory(err, what);
     p->context = create_context(p);
     if (p->context) p->transform = create_transform(p->context, icc, inverted);

@@ -6,7 +6,7 @@
 command -v python3 >/dev/null || { echo "python3 is missing"; exit 77; }
 export OMP_NUM_THREADS=1
 
-python3 - "$corpus/jpeg/rgb.jpg" <<'PY' || exit 1
+python3 - "$corpus/jpeg/rgb.jpg" "$corpus/jpeg/cmyk-profile.jpg" <<'PY' || exit 1
 import json, struct, sys, zlib
 
 def chunk(name, data):
@@ -41,6 +41,22 @@ open("exif.png", "wb").write(data[:33] + struct.pack(">I", 0x50000000) + b"eXIf"
 with open(sys.argv[1], "rb") as f:  # of segments that libjpeg keeps
     data = f.read()
 open("segments.jpg", "wb").write(data[:2] + b"\xff\xfe\0\2" * 200000 + data[2:])
+with open(sys.argv[2], "rb") as f:
+    data = f.read()
+# A profile with a chain of matrices, all of them one; lcms would go through it with every mixture of 4 inks.
+links, matrix = 8000, struct.pack(">4sIHH20f", b"matf", 0, 4, 4, *[i % 5 == 0 for i in range(16)], 0, 0, 0, 0)
+last = struct.pack(">4sIHH15f", b"matf", 0, 4, 3, *[0.1] * 15)
+at = 16 + 8 * (links + 1)
+mpet = struct.pack(">4sIHHI", b"mpet", 0, 4, 3, links + 1) + struct.pack(">II", at, len(matrix)) * links
+mpet += struct.pack(">II", at + len(matrix), len(last)) + matrix + last
+icc = bytearray(128) + struct.pack(">I", 2)
+icc += struct.pack(">4sII4sII", b"D2B0", 156, len(mpet), b"D2B1", 156, len(mpet)) + mpet
+icc[0:4], icc[8:12], icc[12:24], icc[36:40] = struct.pack(">I", len(icc)), b"\4\x30\0\0", b"prtrCMYKXYZ ", b"acsp"
+icc[68:80] = struct.pack(">III", 0xf6d6, 0x10000, 0xd32d)
+at = data.index(b"\xff\xe2")  # the profile that was there
+data = data[:at] + b"\xff\xe2" + struct.pack(">H", len(icc) + 16) + b"ICC_PROFILE\0\1\1" + icc + \
+    data[at + 2 + struct.unpack(">H", data[at + 2:at + 4])[0]:]
+open("chain.jpg", "wb").write(data)
 png("limit.png", 300, 200, rows=zlib.compress(bytes(301 * 200)))
 open("huge.ppm", "wb").write(b"P6\n4294967295 4294967295\n255\n")
 open("huge.pam", "wb").write(b"P7\nWIDTH 60000\nHEIGHT 60000\nDEPTH 4\nMAXVAL 65535\nENDHDR\n")
@@ -117,6 +133,9 @@ refused 0 "" 112 "$program" info both.png
 refused 0 "" 128 "$program" upscale both.png 2.png
 seconds=5
 refused 0 "" 64 "$program" info segments.jpg
+seconds=2
+refused 0 "" 64 "$program" info chain.jpg
+seconds=5
 refused 3 "exif.png: damaged PNG" 64 "$program" info exif.png
 for file in claims wraps deep length sparse nested; do
     refused 5 "$file.safetensors: " 160 "$program" upscale limit.png out.png --model $file.safetensors

@@ -60,6 +60,11 @@ static void make_profile(unsigned char profile[PROFILE_BYTES])
     assert_ptr_equal(at, profile + PROFILE_BYTES);
 }
 
+static unsigned get32(const unsigned char *at)
+{
+    return (unsigned)at[0] << 24 | (unsigned)at[1] << 16 | (unsigned)at[2] << 8 | at[3];
+}
+
 /* 16x16 pixels of one mixture, the inks as Adobe has them (255: none) or the other way round. */
 static void write_flat(const char *path, const unsigned char mixture[4], bool adobe,
                        J_COLOR_SPACE stored, const unsigned char *profile)
@@ -84,7 +89,7 @@ static void write_flat(const char *path, const unsigned char mixture[4], bool ad
     jpeg.write_Adobe_marker = adobe;
     jpeg_set_quality(&jpeg, 100, TRUE);
     jpeg_start_compress(&jpeg, TRUE);
-    if (profile) jpeg_write_icc_profile(&jpeg, profile, PROFILE_BYTES);
+    if (profile) jpeg_write_icc_profile(&jpeg, profile, get32(profile));
     for (int y = 0; y < 16; y++) jpeg_write_scanlines(&jpeg, &rows, 1);
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
@@ -154,6 +159,25 @@ static void test_useless_profiles(void **state)
     unlink(path);
 }
 
+/* Lcms takes its time for what stands in a profile: large ones are not given to it. */
+static void test_large_profile(void **state)
+{
+    static const int grey[3] = {119, 119, 119}, colour[3] = {0, 255, 255};
+    enum { MOST = 4 << 20 };
+    static unsigned char profile[MOST + 1];
+    const char *path = in_folder("a.jpg");
+    (void)state;
+    if (!slb_cmyk_library()) skip();
+    make_profile(profile);
+    put32(profile, MOST);
+    write_flat(path, cyan, true, JCS_CMYK, profile);
+    assert_read(path, grey, "CMYK became sRGB by its ICC profile");
+    put32(profile, MOST + 1);
+    write_flat(path, cyan, true, JCS_CMYK, profile);
+    assert_read(path, colour, "its ICC profile cannot be used");
+    unlink(path);
+}
+
 /* The build without lcms2: the profile is taken out, the note says why, colours are the formula's.
  */
 static void test_without_lcms(void **state)
@@ -181,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_profile_decides),
         cmocka_unit_test(test_useless_profiles),
+        cmocka_unit_test(test_large_profile),
         cmocka_unit_test(test_without_lcms),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
