@@ -323,7 +323,7 @@ static SlbStatus write_model(Exporter *e, const SlbOnnxOptions *options, const c
         "A network for super-resolution, made by slbsr. Input: %s. Output: %s, %sas large as the "
         "input.",
         input_meaning(m->graph), output_meaning(m->graph), size);
-    const SlbMeta meta[META_COUNT] = {
+    const SlbTensorMeta meta[META_COUNT] = {
         {"slbsr_version", SLBSR_VERSION},
         {"weight_bits", weight_bits},
         {"act_bits", act_bits},

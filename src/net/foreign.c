@@ -366,7 +366,7 @@ static SlbStatus list_tensors(const SlbModel *m, const SlbNameMap *map, SlbTenso
 SlbStatus slb_foreign_save(const SlbModel *model, const SlbNameMap *map, const char *path,
                            bool overwrite, SlbError *err)
 {
-    static const SlbMeta meta[] = {{"format", "pt"}}; /* as PyTorch's own files have */
+    static const SlbTensorMeta meta[] = {{"format", "pt"}}; /* as PyTorch's own files have */
     size_t convs = (size_t)model->graph->conv_count, count = 0;
     for (size_t i = 0; i < convs; i++) count += slb_conv_weights(&model->conv[i]);
     SlbTensor *tensors = slb_calloc(2 * convs, sizeof *tensors);

@@ -374,7 +374,7 @@ static SlbStatus write_model(const SlbModel *m, const char *path, bool overwrite
     char weight_bits[12], act_bits[12];
     snprintf(weight_bits, sizeof weight_bits, "%d", m->weight_bits);
     snprintf(act_bits, sizeof act_bits, "%d", m->act_bits);
-    const SlbMeta meta[META_COUNT] = {
+    const SlbTensorMeta meta[META_COUNT] = {
         {"format", format_name},
         {"net", m->graph->text},
         {"weight_bits", weight_bits},

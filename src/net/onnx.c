@@ -226,7 +226,7 @@ void slb_onnx_output(SlbOnnx *onnx, const char *name, int channels, const char *
 }
 
 /* All of ModelProto. The graph, its name included, is complete. */
-static void put_model(Buffer *b, const Buffer *graph, const char *doc, const SlbMeta *meta,
+static void put_model(Buffer *b, const Buffer *graph, const char *doc, const SlbTensorMeta *meta,
                       size_t meta_count)
 {
     put_int(b, MODEL_IR, IR_VERSION);
@@ -258,8 +258,9 @@ static SlbStatus write_file(const Buffer *b, const char *path, bool overwrite, S
     return slb_output_commit(&out, err);
 }
 
-SlbStatus slb_onnx_write(SlbOnnx *onnx, const char *name, const char *doc, const SlbMeta *meta,
-                         size_t meta_count, const char *path, bool overwrite, SlbError *err)
+SlbStatus slb_onnx_write(SlbOnnx *onnx, const char *name, const char *doc,
+                         const SlbTensorMeta *meta, size_t meta_count, const char *path,
+                         bool overwrite, SlbError *err)
 {
     Buffer model = {0};
     put_text(&onnx->graph, GRAPH_NAME, name);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "net/safetensors.h" /* SlbMeta */
+#include "net/safetensors.h" /* SlbTensorMeta */
 
 enum { SLB_ONNX_OPSET = 13 }; /* the first whose DequantizeLinear has a scale per channel */
 
@@ -66,7 +66,7 @@ void slb_onnx_output(SlbOnnx *onnx, const char *name, int channels, const char *
 /* Writes the file (base/io.h: whole or not at all). `name` is that of the graph, `doc` what
  * a person should know of the model. SLB_E_MEMORY, SLB_E_MODEL (more than 2 GiB), SLB_E_OUTPUT. */
 SLB_MUST_CHECK SlbStatus slb_onnx_write(SlbOnnx *onnx, const char *name, const char *doc,
-                                        const SlbMeta *meta, size_t meta_count, const char *path,
-                                        bool overwrite, SlbError *err);
+                                        const SlbTensorMeta *meta, size_t meta_count,
+                                        const char *path, bool overwrite, SlbError *err);
 
 #endif

@@ -219,7 +219,8 @@ SlbStatus slb_tensors_parse(const unsigned char *data, size_t bytes, int own, co
     return SLB_OK;
 }
 
-/* Bytes of data that the header lays claim to; 0 when it is no header, SIZE_MAX when memory is out. */
+/* Bytes of data that the header lays claim to; 0 when it is no header, SIZE_MAX when memory is out.
+ */
 static size_t claimed_bytes(const char *text, size_t bytes)
 {
     errno = 0;
@@ -345,7 +346,7 @@ static bool add_entry(cJSON *header, const SlbTensor *t, size_t begin)
            add_numbers(entry, "data_offsets", offsets, 2);
 }
 
-static bool add_meta(cJSON *header, const SlbMeta *meta, size_t meta_count, unsigned long crc)
+static bool add_meta(cJSON *header, const SlbTensorMeta *meta, size_t meta_count, unsigned long crc)
 {
     cJSON *object = cJSON_AddObjectToObject(header, "__metadata__");
     bool ok = object != NULL;
@@ -357,7 +358,7 @@ static bool add_meta(cJSON *header, const SlbMeta *meta, size_t meta_count, unsi
 }
 
 /* The header's text (freed with cJSON_free), NULL when memory is out. */
-static char *make_header(const SlbTensor *tensors, size_t count, const SlbMeta *meta,
+static char *make_header(const SlbTensor *tensors, size_t count, const SlbTensorMeta *meta,
                          size_t meta_count)
 {
     cJSON *header = cJSON_CreateObject();
@@ -388,7 +389,8 @@ static void write_all(FILE *file, const char *header, const SlbTensor *tensors, 
 }
 
 SlbStatus slb_tensors_write(const char *path, const SlbTensor *tensors, size_t count,
-                            const SlbMeta *meta, size_t meta_count, bool overwrite, SlbError *err)
+                            const SlbTensorMeta *meta, size_t meta_count, bool overwrite,
+                            SlbError *err)
 {
     size_t all = 0;
     for (size_t i = 0; i < count; i++) {

@@ -44,15 +44,15 @@ const SlbTensor *slb_tensors_find(const SlbTensorFile *file, const char *name); 
 /* A value of __metadata__, NULL when absent; owned by the file. */
 const char *slb_tensors_meta(const SlbTensorFile *file, const char *key);
 
-typedef struct SlbMeta {
+typedef struct SlbTensorMeta {
     const char *key, *value;
-} SlbMeta;
+} SlbTensorMeta;
 
 /* Writes atomically (base/io.h). Metadata gets a "crc32" of the data section besides
  * `meta`; reading checks it where it is present. The header is padded with spaces to a multiple of
  * 8 bytes. */
 SLB_MUST_CHECK SlbStatus slb_tensors_write(const char *path, const SlbTensor *tensors, size_t count,
-                                           const SlbMeta *meta, size_t meta_count, bool overwrite,
-                                           SlbError *err);
+                                           const SlbTensorMeta *meta, size_t meta_count,
+                                           bool overwrite, SlbError *err);
 
 #endif

@@ -58,7 +58,7 @@ SlbStatus slb_checkpoint_save(const char *path, const char *recipe, const SlbTra
     char numbers[128];
     snprintf(numbers, sizeof numbers, "%ld %.17g %.17g %.17g", state->step, state->rate_factor,
              state->usual_loss, state->usual_baseline);
-    const SlbMeta meta[] = {
+    const SlbTensorMeta meta[] = {
         {"format", "slbsr checkpoint 1"}, {"state", numbers}, {"recipe", recipe}};
     size_t n = describe(state, tensors);
     SlbStatus s = slb_tensors_write(path, tensors, n, meta, sizeof meta / sizeof *meta, true, err);

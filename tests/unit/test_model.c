@@ -113,8 +113,8 @@ static void test_effective_weights(void **state)
 }
 
 /* Writes what `change` makes of a good model's tensors and expects it refused with `message`. */
-static void expect_refused(SlbTensor *tensors, size_t count, const SlbMeta *meta, size_t metas,
-                           const char *message)
+static void expect_refused(SlbTensor *tensors, size_t count, const SlbTensorMeta *meta,
+                           size_t metas, const char *message)
 {
     SlbError err = {0};
     SlbModel *m = NULL;
@@ -136,11 +136,11 @@ static void test_wrong_models_are_refused(void **state)
                      {"conv01.scale", SLB_F32, 1, {1}, 4, scale},
                      {"conv01.in_step", SLB_F32, 1, {1}, 4, step},
                      {"extra", SLB_U8, 1, {2}, 2, w1}};
-    SlbMeta meta[] = {{"format", "slbsr 1"},
-                      {"net", "input y bicubic\nconv 1 3x3 full relu\nconv 1 3x3 low"},
-                      {"weight_bits", "1"},
-                      {"act_bits", "8"},
-                      {"scales", "2"}};
+    SlbTensorMeta meta[] = {{"format", "slbsr 1"},
+                            {"net", "input y bicubic\nconv 1 3x3 full relu\nconv 1 3x3 low"},
+                            {"weight_bits", "1"},
+                            {"act_bits", "8"},
+                            {"scales", "2"}};
     SlbError err = {0};
     SlbModel *m = NULL;
     assert_int_equal(slb_tensors_write(path, t, 6, meta, 5, true, &err), SLB_OK);

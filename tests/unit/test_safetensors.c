@@ -47,7 +47,7 @@ static void make(unsigned char **data, size_t *bytes)
     const SlbTensor t[] = {{"b", SLB_U8, 1, {3}, 3, b},
                            {"a", SLB_F32, 2, {2, 3}, 24, a},
                            {"e", SLB_F32, 1, {0}, 0, a}};
-    const SlbMeta meta[] = {{"net", "line 1\nline \"2\"\n"}, {"empty", ""}};
+    const SlbTensorMeta meta[] = {{"net", "line 1\nline \"2\"\n"}, {"empty", ""}};
     SlbError err = {0};
     assert_int_equal(slb_tensors_write(path, t, 3, meta, 2, true, &err), SLB_OK);
     assert_int_equal(slb_read_file(path, 1 << 20, SLB_E_MODEL, data, bytes, &err), SLB_OK);
