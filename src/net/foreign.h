@@ -9,7 +9,7 @@
 /* What the convolutions of a network are called elsewhere. */
 typedef struct SlbNameMap SlbNameMap;
 
-/* Reads a map. Lines of two words, `#` begins a comment:
+/* Reads a map. At most 4096 lines of two words, `#` begins a comment:
  *
  *   conv03 body.1.conv1   convolution 3 has the weights body.1.conv1.weight and, where there is
  *                         one, the bias body.1.conv1.bias; also body.1.conv1.weight itself

@@ -7,7 +7,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 
-enum { MAX_BYTES = 1 << 20, MAX_CONV = 4, MAX_WORDS = 3 };
+enum { MAX_BYTES = 1 << 20, MAX_LINES = 4096, MAX_CONV = 4, MAX_WORDS = 3 };
 
 typedef struct Reader {
     const char *path;
@@ -65,11 +65,24 @@ static SlbStatus read_line(Reader *r)
     return count ? add(r, word[0], word[1]) : SLB_OK;
 }
 
+/* One more where the last line has its end. */
 static size_t count_lines(const char *text)
 {
     size_t lines = 1;
     for (; *text; text++) lines += *text == '\n';
     return lines;
+}
+
+/* Every line may be compared with every tensor of a file, so there must not be any number of them.
+ */
+static SlbStatus create(const char *path, size_t lines, SlbNameMap **map, SlbError *err)
+{
+    *map = NULL;
+    if (lines > MAX_LINES + 1)
+        return slb_fail(err, SLB_E_MODEL, "%s: a map of more than %d lines", path, MAX_LINES);
+    SlbNameMap *m = *map = slb_calloc(1, sizeof *m);
+    if (m) m->item = slb_calloc(lines, sizeof *m->item);
+    return m && m->item ? SLB_OK : slb_fail_memory(err, path);
 }
 
 SlbStatus slb_names_load(const char *path, SlbNameMap **map, SlbError *err)
@@ -78,9 +91,8 @@ SlbStatus slb_names_load(const char *path, SlbNameMap **map, SlbError *err)
     size_t bytes;
     SlbStatus s = slb_read_file(path, MAX_BYTES, SLB_E_MODEL, &text, &bytes, err);
     if (s != SLB_OK) return s;
-    SlbNameMap *m = slb_calloc(1, sizeof *m);
-    if (m) m->item = slb_calloc(count_lines((const char *)text), sizeof *m->item);
-    if (!m || !m->item) s = slb_fail_memory(err, path);
+    SlbNameMap *m;
+    s = create(path, count_lines((const char *)text), &m, err);
     Reader r = {.path = path, .next = (char *)text, .map = m, .err = err};
     if (s == SLB_OK && memchr(text, 0, bytes))
         s = slb_fail(err, SLB_E_MODEL, "%s: not a text: it has a zero byte", path);

@@ -315,6 +315,24 @@ static void test_what_goes_out_comes_back(void **state)
     slb_graph_free(g);
 }
 
+/* The time that leaving tensors out takes grows with the lines. */
+static void test_lines_of_a_map(void **state)
+{
+    (void)state;
+    for (int lines = 4096; lines <= 4097; lines++) {
+        SlbNameMap *map = NULL;
+        SlbError err = {0};
+        FILE *f = fopen(map_path, "w");
+        assert_non_null(f);
+        for (int i = 0; i < lines; i++) fputs("- a\n", f);
+        fclose(f);
+        SlbStatus s = slb_names_load(map_path, &map, &err);
+        assert_int_equal(s, lines > 4096 ? SLB_E_MODEL : SLB_OK);
+        if (s != SLB_OK) assert_non_null(strstr(err.message, "more than 4096 lines"));
+        slb_names_free(map);
+    }
+}
+
 static void run_net(const SlbModel *m, const float *in, float *out, uint32_t side)
 {
     SlbError err = {0};
@@ -418,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_what_does_not_fit_is_told),
         cmocka_unit_test(test_maps_that_cannot_be_read_are_told),
         cmocka_unit_test(test_what_goes_out_comes_back),
+        cmocka_unit_test(test_lines_of_a_map),
         cmocka_unit_test(test_another_range_of_values_is_made_up_for),
         cmocka_unit_test(test_the_mean_goes_through_a_shuffle),
         cmocka_unit_test(test_networks_that_want_their_range_are_told),
