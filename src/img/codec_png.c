@@ -22,6 +22,7 @@ void slb_png_on_error(png_structp png, png_const_charp text)
 void slb_png_on_warning(png_structp png, png_const_charp text)
 {
     PngState *s = png_get_error_ptr(png);
+    if (strncmp(text, "iCCP: ", 6) == 0) snprintf(s->profile, sizeof s->profile, "%s", text + 6);
     snprintf(s->warning, sizeof s->warning, "%s", text);
     slb_clean(s->warning);
 }
@@ -100,6 +101,8 @@ static void set_meta(SlbWriter *w, PngState *s)
     const SlbMeta *m = &w->meta;
     png_set_benign_errors(s->png, 1);
     set_colours(m, s);
+    if (m->icc.data && !png_get_valid(s->png, s->info, PNG_INFO_iCCP))
+        slb_meta_note(&w->meta, "the ICC profile does not fit (%s): left out", s->warning);
     if (m->density_unit != SLB_DENSITY_NONE)
         png_set_pHYs(s->png, s->info, to_density(m->density_x), to_density(m->density_y),
                      m->density_unit == SLB_DENSITY_METRE ? PNG_RESOLUTION_METER
@@ -118,8 +121,6 @@ static void set_meta(SlbWriter *w, PngState *s)
         png_set_text(s->png, s->info, &text, 1);
     }
     slb_png_put_texts(s->png, s->info, &m->texts);
-    if (m->icc.data && !png_get_valid(s->png, s->info, PNG_INFO_iCCP))
-        slb_meta_note(&w->meta, "the ICC profile does not fit (%s): left out", s->warning);
 }
 
 static SlbStatus write_header(SlbWriter *w, SlbError *err)

@@ -21,6 +21,7 @@ typedef struct PngState {
     bool no_memory;
     int system_error;
     char message[160], warning[160];
+    char profile[160]; /* the last warning of a profile, as others may follow; "" when none */
 } PngState;
 
 /* What libpng calls; the state is its pointer for errors and for memory. */

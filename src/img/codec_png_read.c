@@ -63,8 +63,8 @@ static SlbStatus read_profile(SlbReader *r, PngState *s, SlbError *err)
     png_uint_32 bytes;
     int method;
     if (!png_get_iCCP(s->png, s->info, &name, &method, &profile, &bytes)) {
-        if (strncmp(s->warning, "iCCP: ", 6) == 0)
-            slb_meta_note(&r->meta, "its ICC profile is faulty (%s) and left out", s->warning + 6);
+        if (s->profile[0])
+            slb_meta_note(&r->meta, "its ICC profile is faulty (%s) and left out", s->profile);
         return SLB_OK;
     }
     return slb_block_set(&r->meta.icc, profile, bytes, err);

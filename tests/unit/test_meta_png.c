@@ -303,6 +303,26 @@ static void test_cicp(void **state)
     slb_image_free(&image);
 }
 
+/* Whatever else is faulty. */
+static void test_faulty_profile_is_told(void **state)
+{
+    (void)state;
+    const char *path = in_folder("faulty.png");
+    SlbImage image = noise(6, 3, 3, 8, 3), back;
+    SlbError err;
+    for (int others = 0; others < 2; others++) {
+        const SlbWriteOptions how = {.overwrite = true};
+        assert_ok(slb_image_save(path, &image, &how, &err), &err);
+        if (others) insert_chunk(path, "eXIf", "no EXIF", 7);
+        insert_chunk(path, "iCCP", "a\0", 3);
+        assert_ok(slb_image_load(path, NULL, &back, &err), &err);
+        assert_string_equal(back.meta.note, "its ICC profile is faulty (too short) and left out");
+        slb_image_free(&back);
+    }
+    unlink(path);
+    slb_image_free(&image);
+}
+
 static void test_animation_is_told(void **state)
 {
     (void)state;
@@ -383,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_damage_behind_the_pixels),
         cmocka_unit_test(test_texts_are_kept),
         cmocka_unit_test(test_cicp),
+        cmocka_unit_test(test_faulty_profile_is_told),
         cmocka_unit_test(test_animation_is_told),
         cmocka_unit_test(test_large_texts),
         cmocka_unit_test(test_words_of_the_file),
