@@ -29,7 +29,8 @@ typedef struct SlbOnnxOptions {
  * 255: tests/onnx.
  *
  * With `use_float`, and for models with float activations: the float weights that the low-bit ones
- * mean. SLB_E_MODEL for more than the 2 GiB of an ONNX file, SLB_E_OUTPUT, SLB_E_MEMORY. */
+ * mean. SLB_E_MODEL for more than the 2 GiB of an ONNX file and for steps and scales that
+ * slb_requant_create refuses, SLB_E_OUTPUT, SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_export_onnx(const SlbModel *model, const SlbOnnxOptions *options,
                                          const char *path, SlbError *err);
 

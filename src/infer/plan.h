@@ -20,7 +20,8 @@ typedef struct SlbPlanOptions {
 typedef struct SlbPlan SlbPlan;
 
 /* `model` need not outlive the plan. SLB_E_MODEL when packed is asked of a model without activation
- * steps; SLB_E_USAGE for a level that this machine lacks; SLB_E_MEMORY. */
+ * steps, or of one whose steps and scales slb_requant_create refuses; SLB_E_USAGE for a level that
+ * this machine lacks; SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_plan_create(const SlbModel *model, const SlbPlanOptions *options,
                                          SlbPlan **plan, SlbError *err);
 void slb_plan_free(SlbPlan *plan); /* NULL is allowed */
