@@ -1,9 +1,33 @@
 /* Command lines: the first word is the command, words are separated by line breaks. Nothing is run.
+ * Every word is read as a size, a colour, bytes and a template of names, too.
  */
 #include "cli/commands.h"
+#include "cli/file_list.h"
+#include "cli/values.h"
 #include "fuzz/fuzz.h"
 
 enum { MAX_WORDS = 64 };
+
+static void read_values(const char *word)
+{
+    uint32_t width = 0, height = 0;
+    uint8_t rgb[3] = {0};
+    uint64_t bytes = 0;
+    SlbError err = {0};
+    SlbStatus status = cli_parse_size("--size", word, &width, &height, &err);
+    fuzz_status(status, SLB_E_USAGE, &err);
+    fuzz_want(status != SLB_OK || (width && height && width <= INT32_MAX && height <= INT32_MAX),
+              "a size out of range");
+    fuzz_status(cli_parse_colour("--background", word, rgb, &err), SLB_E_USAGE, &err);
+    fuzz_use(rgb[0] + rgb[1] + rgb[2]);
+    status = cli_parse_bytes("--max-memory", word, &bytes, &err);
+    fuzz_status(status, SLB_E_USAGE, &err);
+    fuzz_want(status != SLB_OK || (bytes >= 1 << 20 && bytes <= (uint64_t)1 << 60),
+              "bytes out of range");
+    status = cli_check_template(word, &err);
+    fuzz_status(status, SLB_E_USAGE, &err);
+    fuzz_want(status != SLB_OK || !strchr(word, '/'), "a name with a folder");
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
@@ -17,6 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         words[count++] = w;
     }
     words[count] = NULL;
+    for (int i = 0; i < count; i++) read_values(words[i]);
     const Command *command = cli_find_command(words[0]);
     if (command) {
         Invocation invocation = {0};
