@@ -188,6 +188,8 @@ static SlbStatus info_picture(const char *path, SlbError *err)
     if (meta->exif.data) printf(", EXIF of %zu bytes", meta->exif.bytes);
     if (meta->xmp.data) printf(", XMP of %zu bytes", meta->xmp.bytes);
     if (meta->texts.data) printf(", texts");
+    if (meta->iptc.data) printf(", IPTC of %zu bytes", meta->iptc.bytes);
+    if (meta->comment.data) printf(", a comment");
     if (meta->has_cicp)
         printf(", cICP %d/%d/%d/%d", meta->cicp[0], meta->cicp[1], meta->cicp[2], meta->cicp[3]);
     if (meta->density_unit == SLB_DENSITY_METRE)

@@ -8,8 +8,9 @@
 #include "img/codec.h"
 
 enum {
-    SLB_KEEPS_BLOCKS = 1,  /* ICC, EXIF, XMP and density */
-    SLB_KEEPS_PNG_OWN = 2, /* srgb, gamma and chroma, texts */
+    SLB_KEEPS_BLOCKS = 1,   /* ICC, EXIF, XMP and density */
+    SLB_KEEPS_PNG_OWN = 2,  /* srgb, gamma and chroma, texts */
+    SLB_KEEPS_JPEG_OWN = 4, /* IPTC, comments */
 };
 
 typedef struct SlbFormat {

@@ -15,10 +15,12 @@
 #include "base/text.h"
 #include "img/codec_cmyk.h"
 #include "img/codec_format.h"
+#include "img/iptc.h"
 
 enum {
     MAX_SCANS = 500,      /* a small file of very many would keep the decoder busy for hours */
     SEGMENT_BYTES = 1024, /* what an empty marker segment counts for */
+    SEGMENT = 65533,      /* the most that one holds */
 };
 
 typedef struct JpegState {
@@ -145,16 +147,34 @@ static bool is_segment(jpeg_saved_marker_ptr m, const char *name, size_t bytes)
            memcmp(m->data, name, bytes) == 0;
 }
 
-/* IPTC is one of the resources of Photoshop, which are no texts otherwise. */
 static bool is_iptc(jpeg_saved_marker_ptr m)
 {
     return m->marker == JPEG_APP0 + 13 && memmem(m->data, m->data_length, "8BIM\4\4", 6);
 }
 
+/* Adds a comment to those there are. */
+static SlbStatus add_comment(SlbBlock *comment, const void *data, size_t bytes, SlbError *err)
+{
+    SlbBlock all;
+    size_t old = comment->bytes ? comment->bytes + 1 : 0;
+    if (!bytes) return SLB_OK;
+    all = (SlbBlock){slb_alloc(old + bytes + 1, 1), old + bytes};
+    if (!all.data) return slb_fail_memory(err, "the metadata of a picture");
+    if (old) {
+        memcpy(all.data, comment->data, old - 1);
+        all.data[old - 1] = '\n';
+    }
+    memcpy(all.data + old, data, bytes);
+    all.data[old + bytes] = 0;
+    slb_free(comment->data);
+    *comment = all;
+    return SLB_OK;
+}
+
 static SlbStatus read_segments(SlbReader *r, const JpegState *s, SlbError *err)
 {
     SlbStatus status = SLB_OK;
-    bool more = false, iptc = false, comment = false;
+    bool more = false, iptc = false;
     jpeg_saved_marker_ptr m = s->jpeg.in.marker_list;
     for (; m && status == SLB_OK; m = m->next) {
         if (is_segment(m, exif_name, sizeof exif_name))
@@ -163,13 +183,16 @@ static SlbStatus read_segments(SlbReader *r, const JpegState *s, SlbError *err)
         else if (is_segment(m, xmp_name, sizeof xmp_name) && !r->meta.xmp.data)
             status = slb_block_set(&r->meta.xmp, m->data + sizeof xmp_name,
                                    m->data_length - sizeof xmp_name, err);
+        else if (m->marker == JPEG_APP0 + 13 && !r->meta.iptc.data)
+            status = slb_iptc_read(m->data, m->data_length, &r->meta.iptc, err);
+        else if (m->marker == JPEG_COM && r->meta.comment.bytes < SEGMENT)
+            status = add_comment(&r->meta.comment, m->data, m->data_length, err);
         more = more || is_segment(m, xmp_more_name, sizeof xmp_more_name);
         iptc = iptc || is_iptc(m);
-        comment = comment || (m->marker == JPEG_COM && m->data_length > 0);
     }
+    if (iptc && !r->meta.iptc.data)
+        slb_meta_note(&r->meta, "its IPTC data are damaged or go on in a second segment: left out");
     if (more) slb_meta_note(&r->meta, "its XMP of more than 64 KiB: only the main part is kept");
-    if (iptc) slb_meta_note(&r->meta, "its IPTC data are left out");
-    if (comment) slb_meta_note(&r->meta, "its comment is left out");
     if (s->saved >= SLB_META_LIMIT)
         slb_meta_note(&r->meta, "more than %d MiB of metadata: the rest is left out",
                       SLB_META_LIMIT >> 20);
@@ -226,8 +249,8 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     jpeg_stdio_src(in, r->file);
     jpeg_save_markers(in, JPEG_APP0 + 1, 0xffff);  /* EXIF, XMP */
     jpeg_save_markers(in, JPEG_APP0 + 2, 0xffff);  /* the ICC profile */
-    jpeg_save_markers(in, JPEG_APP0 + 13, 0xffff); /* IPTC, for a note */
-    jpeg_save_markers(in, JPEG_COM, 1);            /* likewise */
+    jpeg_save_markers(in, JPEG_APP0 + 13, 0xffff); /* IPTC */
+    jpeg_save_markers(in, JPEG_COM, 0xffff);
     (void)jpeg_read_header(in, TRUE);
     SlbStatus status = choose_colours(r, s, err);
     int channels = in->out_color_space == JCS_GRAYSCALE ? 1 : 3;
@@ -303,32 +326,39 @@ static void fit_block(SlbMeta *m, SlbBlock *block, size_t most, const char *what
     *block = (SlbBlock){0};
 }
 
-/* EXIF and XMP have a segment each, a profile has up to 255. */
+/* All have a segment each, a profile has up to 255. */
 static void fit_meta(const SlbImageInfo *info, SlbMeta *m)
 {
-    enum { SEGMENT = 65533 };
     (void)info;
     fit_block(m, &m->exif, SEGMENT - sizeof exif_name, "EXIF");
     fit_block(m, &m->xmp, SEGMENT - sizeof xmp_name, "XMP");
+    fit_block(m, &m->iptc, SEGMENT - SLB_IPTC_HEAD - 1, "IPTC");
+    fit_block(m, &m->comment, SEGMENT, "a comment");
     fit_block(m, &m->icc, (size_t)255 * 65519, "an ICC profile");
 }
 
-/* An APP1 segment: `name` with its zero byte, then the block, which fits. */
-static void write_segment(struct jpeg_compress_struct *out, const char *name, size_t name_bytes,
-                          const SlbBlock *block)
+/* A segment: what it begins with, then the block, which fits, then `more` zero bytes. */
+static void write_segment(struct jpeg_compress_struct *out, int marker, const void *head,
+                          size_t head_bytes, const SlbBlock *block, size_t more)
 {
+    const unsigned char *first = head;
     if (!block->data) return;
-    jpeg_write_m_header(out, JPEG_APP0 + 1, (unsigned int)(name_bytes + block->bytes));
-    for (size_t i = 0; i < name_bytes; i++) jpeg_write_m_byte(out, name[i]);
+    jpeg_write_m_header(out, marker, (unsigned int)(head_bytes + block->bytes + more));
+    for (size_t i = 0; i < head_bytes; i++) jpeg_write_m_byte(out, first[i]);
     for (size_t i = 0; i < block->bytes; i++) jpeg_write_m_byte(out, block->data[i]);
+    for (size_t i = 0; i < more; i++) jpeg_write_m_byte(out, 0);
 }
 
 /* Behind jpeg_start_compress, which writes the JFIF header. */
 static void write_meta(const SlbWriter *w, struct jpeg_compress_struct *out)
 {
-    const SlbBlock *icc = &w->meta.icc;
-    write_segment(out, exif_name, sizeof exif_name, &w->meta.exif);
-    write_segment(out, xmp_name, sizeof xmp_name, &w->meta.xmp);
+    const SlbBlock *icc = &w->meta.icc, *iptc = &w->meta.iptc;
+    unsigned char head[SLB_IPTC_HEAD];
+    slb_iptc_head(iptc->bytes, head);
+    write_segment(out, JPEG_APP0 + 1, exif_name, sizeof exif_name, &w->meta.exif, 0);
+    write_segment(out, JPEG_APP0 + 1, xmp_name, sizeof xmp_name, &w->meta.xmp, 0);
+    write_segment(out, JPEG_APP0 + 13, head, sizeof head, iptc, iptc->bytes % 2);
+    write_segment(out, JPEG_COM, NULL, 0, &w->meta.comment, 0);
     if (icc->data) jpeg_write_icc_profile(out, icc->data, (unsigned int)icc->bytes);
 }
 
@@ -387,7 +417,7 @@ const SlbFormat slb_format_jpeg = {
     .extensions = "jpg|jpeg|jpe",
     .channels = 3,
     .depth = 8,
-    .keeps = SLB_KEEPS_BLOCKS,
+    .keeps = SLB_KEEPS_BLOCKS | SLB_KEEPS_JPEG_OWN,
     .max_side = 65500,
     .sniff = sniff_jpeg,
     .read_open = read_open,

@@ -124,6 +124,11 @@ static void fit_meta(const SlbFormat *format, const SlbImageInfo *info, SlbMeta 
         m->gamma = 0;
         m->has_chroma = m->has_cicp = false;
     }
+    if (!(format->keeps & SLB_KEEPS_JPEG_OWN)) {
+        if (m->iptc.data) slb_meta_note(m, "%s holds no IPTC data: left out", name);
+        if (m->comment.data) slb_meta_note(m, "%s holds no comment as JPEG does: left out", name);
+        m->iptc = m->comment = (SlbBlock){0};
+    }
     if (format->fit_meta) format->fit_meta(info, m);
 }
 

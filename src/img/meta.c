@@ -40,6 +40,8 @@ void slb_meta_free(SlbMeta *meta)
     slb_free(meta->exif.data);
     slb_free(meta->xmp.data);
     slb_free(meta->texts.data);
+    slb_free(meta->iptc.data);
+    slb_free(meta->comment.data);
     *meta = (SlbMeta){0};
 }
 
@@ -161,7 +163,7 @@ SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change, SlbMet
 {
     bool swapped = change->orientation >= 5 && change->orientation <= 8;
     *out = *in;
-    out->icc = out->exif = out->xmp = out->texts = (SlbBlock){0};
+    out->icc = out->exif = out->xmp = out->texts = out->iptc = out->comment = (SlbBlock){0};
     out->note[0] = 0;
     out->density_x = (swapped ? in->density_y : in->density_x) * change->scale_x;
     out->density_y = (swapped ? in->density_x : in->density_y) * change->scale_y;
@@ -169,6 +171,8 @@ SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change, SlbMet
     if (s == SLB_OK) s = copy_block(&in->exif, &out->exif, err);
     if (s == SLB_OK) s = copy_block(&in->xmp, &out->xmp, err);
     if (s == SLB_OK) s = copy_block(&in->texts, &out->texts, err);
+    if (s == SLB_OK) s = copy_block(&in->iptc, &out->iptc, err);
+    if (s == SLB_OK) s = copy_block(&in->comment, &out->comment, err);
     if (s == SLB_OK) slb_exif_change(out->exif.data, out->exif.bytes, change);
     if (s == SLB_OK) s = change_xmp(&out->xmp, change, err);
     if (s != SLB_OK) slb_meta_free(out);

@@ -1,4 +1,4 @@
-/* What a picture brings along besides its pixels: colour profile, EXIF, XMP, density. */
+/* What a picture brings along besides its pixels: colour profile, EXIF, XMP, IPTC, density. */
 #ifndef SLBSR_IMG_META_H
 #define SLBSR_IMG_META_H
 
@@ -30,6 +30,8 @@ typedef struct SlbMeta {
     SlbBlock exif;  /* from its TIFF header ("II" or "MM") on */
     SlbBlock xmp;   /* the packet, text in UTF-8 */
     SlbBlock texts; /* of a PNG, for a PNG (codec_png_text.h) */
+    /* Of a JPEG, for a JPEG: IPTC records (iptc.h); comments, with a line's end between them. */
+    SlbBlock iptc, comment;
     SlbDensityUnit density_unit;
     double density_x, density_y;
     /* PNG's ways to tell colours without a profile: no other format has them. */

@@ -193,39 +193,73 @@ static void test_default_is_good(void **state)
     }
 }
 
-/* Comments and IPTC, which are not taken over, are told; the rest of Photoshop's resources is not.
+/* Saves a small picture at `path` and puts segments behind the first two bytes. */
+static void save_with(const char *path, const void *segments, size_t bytes)
+{
+    static char whole[1 << 14];
+    SlbImage in = smooth(16, 16, 1);
+    SlbError err = {0};
+    assert_ok(slb_image_save(path, &in, NULL, &err), &err);
+    slb_image_free(&in);
+    FILE *file = fopen(path, "r+b");
+    size_t n = fread(whole, 1, sizeof whole, file);
+    rewind(file);
+    assert_int_equal(fwrite(whole, 1, 2, file), 2);
+    assert_int_equal(fwrite(segments, 1, bytes, file), bytes);
+    assert_int_equal(fwrite(whole + 2, 1, n - 2, file), n - 2);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void assert_block(const SlbBlock *block, const char *text)
+{
+    assert_int_equal(block->bytes, strlen(text));
+    if (*text) assert_memory_equal(block->data, text, block->bytes);
+}
+
+/* Of Photoshop's resources the IPTC records alone, wherever they stand; comments, one or several.
  */
-static void test_what_is_left_out(void **state)
+static void test_iptc_and_comments(void **state)
 {
     static const struct {
-        const char *segment;
+        const char *segments;
         size_t bytes;
-        const char *note;
+        const char *iptc, *comment, *note;
     } cases[] = {
-        {"\xff\xfe\0\7hello", 9, "its comment is left out"},
-        {"\xff\xfe\0\2", 4, ""},
-        {"\xff\xed\0\34Photoshop 3.0\0008BIM\4\4\0\0\0\0\0\0", 30, "its IPTC data are left out"},
-        {"\xff\xed\0\34Photoshop 3.0\0008BIM\3\xed\0\0\0\0\0\0", 30, ""}};
-    const char *path = in_folder("a.jpg");
-    static char bytes[1 << 14];
-    SlbImage in = smooth(16, 16, 1), out;
+        {"\xff\xfe\0\7hello\xff\xfe\0\2\xff\xfe\0\4ho", 19, "", "hello\nho", ""},
+        {"\xff\xed\0\37Photoshop 3.0\0008BIM\4\4\0\0\0\0\0\3abc", 33, "abc", "", ""},
+        {"\xff\xed\0\66Photoshop 3.0\0008BIM\4\x09\3nam\0\0\0\3odd\0"
+         "8BIM\4\4\1x\0\0\0\4abcdz",
+         56, "abcd", "", ""},
+        {"\xff\xed\0\34Photoshop 3.0\0008BIM\3\xed\0\0\0\0\0\0", 30, "", "", ""},
+        {"\xff\xed\0\37Photoshop 3.0\0008BIM\4\4\0\0\0\0\0\4abc", 33, "", "",
+         "its IPTC data are damaged or go on in a second segment: left out"},
+    };
+    const char *path = in_folder("a.jpg"), *other = in_folder("b.jpg"), *png = in_folder("c.png");
+    SlbImage image, again;
     SlbError err = {0};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_ok(slb_image_save(path, &in, NULL, &err), &err);
-        FILE *file = fopen(path, "r+b");
-        size_t n = fread(bytes, 1, sizeof bytes, file);
-        rewind(file);
-        assert_int_equal(fwrite(bytes, 1, 2, file), 2);
-        assert_int_equal(fwrite(cases[i].segment, 1, cases[i].bytes, file), cases[i].bytes);
-        assert_int_equal(fwrite(bytes + 2, 1, n - 2, file), n - 2);
-        assert_int_equal(fclose(file), 0);
-        assert_ok(slb_image_load(path, NULL, &out, &err), &err);
-        assert_string_equal(out.meta.note, cases[i].note);
-        slb_image_free(&out);
+        save_with(path, cases[i].segments, cases[i].bytes);
+        assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+        assert_string_equal(image.meta.note, cases[i].note);
+        assert_block(&image.meta.iptc, cases[i].iptc);
+        assert_block(&image.meta.comment, cases[i].comment);
+        assert_ok(slb_image_save(other, &image, NULL, &err), &err);
+        assert_ok(slb_image_load(other, NULL, &again, &err), &err);
+        assert_block(&again.meta.iptc, cases[i].iptc);
+        assert_block(&again.meta.comment, cases[i].comment);
+        slb_image_free(&again);
+        slb_image_free(&image);
         unlink(path);
+        unlink(other);
     }
-    slb_image_free(&in);
+    save_with(path, cases[0].segments, cases[0].bytes);
+    assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+    char note[SLB_NOTE_BYTES];
+    assert_ok(slb_writer_check(png, &image.info, &image.meta, NULL, note, &err), &err);
+    assert_string_equal(note, "PNG holds no comment as JPEG does: left out");
+    slb_image_free(&image);
+    unlink(path);
 }
 
 int main(void)
@@ -236,7 +270,7 @@ int main(void)
         cmocka_unit_test(test_warnings_are_errors),
         cmocka_unit_test(test_quality_and_sampling),
         cmocka_unit_test(test_default_is_good),
-        cmocka_unit_test(test_what_is_left_out),
+        cmocka_unit_test(test_iptc_and_comments),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

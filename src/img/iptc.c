@@ -1,0 +1,46 @@
+#include "img/iptc.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static const char name[] = "Photoshop 3.0"; /* with its zero byte */
+
+enum { RECORDS = 0x0404, NAMELESS = 2 /* bytes of an empty name */ };
+
+static uint32_t big_endian(const unsigned char *p, int bytes)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < bytes; i++) value = value << 8 | p[i];
+    return value;
+}
+
+/* A resource: "8BIM", its number (2 bytes), a name behind its length (both together even), the size
+ * of the data (4), the data, padded to an even size. */
+SlbStatus slb_iptc_read(const unsigned char *segment, size_t bytes, SlbBlock *iptc, SlbError *err)
+{
+    size_t at = sizeof name;
+    if (bytes < at || memcmp(segment, name, at) != 0) return SLB_OK;
+    while (bytes - at >= 12 && memcmp(segment + at, "8BIM", 4) == 0) {
+        uint32_t number = big_endian(segment + at + 4, 2);
+        size_t named = ((size_t)segment[at + 6] + 2) & ~(size_t)1;
+        if (bytes - at < 6 + named + 4) return SLB_OK;
+        at += 6 + named + 4;
+        size_t size = big_endian(segment + at - 4, 4);
+        if (size > bytes - at) return SLB_OK;
+        if (number == RECORDS && size) return slb_block_set(iptc, segment + at, size, err);
+        size += size % 2;
+        if (size > bytes - at) return SLB_OK;
+        at += size;
+    }
+    return SLB_OK;
+}
+
+void slb_iptc_head(size_t iptc_bytes, unsigned char head[SLB_IPTC_HEAD])
+{
+    size_t at = sizeof name;
+    memset(head, 0, SLB_IPTC_HEAD);
+    memcpy(head, name, at);
+    memcpy(head + at, "8BIM\4\4", 6);
+    at += 6 + NAMELESS;
+    for (int i = 0; i < 4; i++) head[at++] = (unsigned char)(iptc_bytes >> (24 - 8 * i));
+}
