@@ -10,7 +10,7 @@
 #include "img/meta.h"
 
 /* 1: C1 controls in UTF-8 are kept out too, and controls of any kind of notes and of JSON. */
-enum { C1 = 0 };
+enum { C1 = 1 };
 
 /* As the C library sees it, not as the program does. */
 static bool is_utf8(const char *text, size_t bytes)

@@ -198,7 +198,7 @@ static void test_changed_meanwhile(void **state)
         const char *kind;
         int width, height;
     } rows[] = {{"P5", 64, 64}, {"P6", 4096, 1}, {"P6", 1, 4096}, {"P6", 128, 32}};
-    char changing[128], other[128];
+    char changing[600], other[600];
     snprintf(changing, sizeof changing, "%s/a.ppm", folder);
     snprintf(other, sizeof other, "%s/b.ppm", folder);
     put_picture(other, "P6", 30, 20);
