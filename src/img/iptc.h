@@ -4,7 +4,6 @@
 #ifndef SLBSR_IMG_IPTC_H
 #define SLBSR_IMG_IPTC_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
