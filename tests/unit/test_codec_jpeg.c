@@ -210,6 +210,9 @@ static void save_with(const char *path, const void *segments, size_t bytes)
     assert_int_equal(fclose(file), 0);
 }
 
+/* A string's bytes and their number. */
+#define SEGMENTS(text) text, sizeof(text) - 1
+
 static void assert_block(const SlbBlock *block, const char *text)
 {
     assert_int_equal(block->bytes, strlen(text));
@@ -225,13 +228,13 @@ static void test_iptc_and_comments(void **state)
         size_t bytes;
         const char *iptc, *comment, *note;
     } cases[] = {
-        {"\xff\xfe\0\7hello\xff\xfe\0\2\xff\xfe\0\4ho", 19, "", "hello\nho", ""},
-        {"\xff\xed\0\37Photoshop 3.0\0008BIM\4\4\0\0\0\0\0\3abc", 33, "abc", "", ""},
-        {"\xff\xed\0\66Photoshop 3.0\0008BIM\4\x09\3nam\0\0\0\3odd\0"
-         "8BIM\4\4\1x\0\0\0\4abcdz",
-         56, "abcd", "", ""},
-        {"\xff\xed\0\34Photoshop 3.0\0008BIM\3\xed\0\0\0\0\0\0", 30, "", "", ""},
-        {"\xff\xed\0\37Photoshop 3.0\0008BIM\4\4\0\0\0\0\0\4abc", 33, "", "",
+        {SEGMENTS("\xff\xfe\0\7hello\xff\xfe\0\2\xff\xfe\0\4ho"), "", "hello\nho", ""},
+        {SEGMENTS("\xff\xed\0\37Photoshop 3.0\0008BIM\4\4\0\0\0\0\0\3abc"), "abc", "", ""},
+        {SEGMENTS("\xff\xed\0\63Photoshop 3.0\0008BIM\4\x09\3nam\0\0\0\3odd\0"
+                  "8BIM\4\4\1x\0\0\0\4abcdz"),
+         "abcd", "", ""},
+        {SEGMENTS("\xff\xed\0\34Photoshop 3.0\0008BIM\3\xed\0\0\0\0\0\0"), "", "", ""},
+        {SEGMENTS("\xff\xed\0\37Photoshop 3.0\0008BIM\4\4\0\0\0\0\0\4abc"), "", "",
          "its IPTC data are damaged or go on in a second segment: left out"},
     };
     const char *path = in_folder("a.jpg"), *other = in_folder("b.jpg"), *png = in_folder("c.png");
