@@ -196,6 +196,9 @@ SlbStatus cli_check_template(const char *template, SlbError *err)
         return slb_fail(err, SLB_E_USAGE,
                         "--name: '%s' has a '/'; it names files, -O says in which folder",
                         template);
+    if (!*template || strcmp(template, ".") == 0 || strcmp(template, "..") == 0)
+        return slb_fail(err, SLB_E_USAGE, "--name: '%s' names no file; e.g. {name}-{scale}x.{ext}",
+                        template);
     for (const char *c = template; *c; c++)
         if (*c == '}' || (*c == '{' && field_at(c, &length) == FIELDS))
             return slb_fail(err, SLB_E_USAGE,

@@ -53,8 +53,8 @@ typedef struct NameRule {
     bool skip_existing; /* outputs that exist are not written */
 } NameRule;
 
-/* SLB_E_USAGE for a field that does not exist, a brace that is not closed, a '/' or an empty
- * template. */
+/* SLB_E_USAGE for a field that does not exist, a brace that is not closed, a '/', and a template
+ * that is empty, "." or "..". */
 SLB_MUST_CHECK SlbStatus cli_check_template(const char *template, SlbError *err);
 
 /* Fills the outputs. SLB_E_USAGE, naming two inputs, when both would become the same file or one

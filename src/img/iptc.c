@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const char name[] = "Photoshop 3.0"; /* with its zero byte */
+static const char mark[4] = {'8', 'B', 'I', 'M'};
 
 enum { RECORDS = 0x0404, NAMELESS = 2 /* bytes of an empty name */ };
 
@@ -20,7 +21,7 @@ SlbStatus slb_iptc_read(const unsigned char *segment, size_t bytes, SlbBlock *ip
 {
     size_t at = sizeof name;
     if (bytes < at || memcmp(segment, name, at) != 0) return SLB_OK;
-    while (bytes - at >= 12 && memcmp(segment + at, "8BIM", 4) == 0) {
+    while (bytes - at >= 12 && memcmp(segment + at, mark, sizeof mark) == 0) {
         uint32_t number = big_endian(segment + at + 4, 2);
         size_t named = ((size_t)segment[at + 6] + 2) & ~(size_t)1;
         if (bytes - at < 6 + named + 4) return SLB_OK;
@@ -40,7 +41,10 @@ void slb_iptc_head(size_t iptc_bytes, unsigned char head[SLB_IPTC_HEAD])
     size_t at = sizeof name;
     memset(head, 0, SLB_IPTC_HEAD);
     memcpy(head, name, at);
-    memcpy(head + at, "8BIM\4\4", 6);
-    at += 6 + NAMELESS;
+    memcpy(head + at, mark, sizeof mark);
+    at += sizeof mark;
+    head[at++] = RECORDS >> 8;
+    head[at++] = RECORDS & 0xff;
+    at += NAMELESS;
     for (int i = 0; i < 4; i++) head[at++] = (unsigned char)(iptc_bytes >> (24 - 8 * i));
 }
