@@ -33,7 +33,7 @@ mkdir data
 for i in 1 2; do # pictures of 24 x 24 pixels, of bytes that are neither flat nor random
     { printf 'P5 24 24 255\n' && tail -c +$((i * 3000)) "$program" | head -c 576; } >data/$i.pgm
 done
-for model in "$corpus"/model/w*; do
+for model in "$corpus"/model/w[0-9]*; do
     case $model in *crc) continue ;; esac
     checked 0 upscale "$corpus/png/meta.png" "$(basename "$model").png" -m "$model" -j 3
 done
