@@ -297,12 +297,16 @@ SlbStatus slb_video_create(const char *path, bool overwrite, const SlbVideoReade
     w->info.height = height;
     w->row = slb_alloc(width, sample_bytes(&w->info));
     SlbStatus s = w->row ? SLB_OK : slb_fail_memory(err, path);
+    char line[SLB_Y4M_LINE]; /* its zero byte will be the newline */
+    int length = snprintf(line, sizeof line, "%s W%u H%u%s", magic, width, height, like->header);
+    if (s == SLB_OK && length >= SLB_Y4M_LINE)
+        s = slb_fail(err, SLB_E_INPUT,
+                     "%s: its header has no room for a larger size; take comments (X) out of it",
+                     like->path);
     if (s == SLB_OK)
         s = strcmp(path, "-") == 0 ? slb_output_stdout(&w->output, err)
                                    : slb_output_open(&w->output, path, overwrite, err);
-    if (s == SLB_OK &&
-        fprintf(w->output.file, "%s W%u H%u%s\n", magic, width, height, like->header) < 0)
-        s = write_failed(w, err);
+    if (s == SLB_OK && fprintf(w->output.file, "%s\n", line) < 0) s = write_failed(w, err);
     if (s != SLB_OK)
         slb_video_abort(w);
     else

@@ -71,7 +71,8 @@ void slb_video_close(SlbVideoReader *reader); /* NULL is allowed */
 typedef struct SlbVideoWriter SlbVideoWriter;
 
 /* Opens `path` ("-": standard output) for video that is like that of `like`, header and all, but of
- * another size. Errors as those of slb_output_open. */
+ * another size. Errors as those of slb_output_open; SLB_E_INPUT when a header of SLB_Y4M_LINE bytes
+ * has no room for the size. */
 SLB_MUST_CHECK SlbStatus slb_video_create(const char *path, bool overwrite,
                                           const SlbVideoReader *like, uint32_t width,
                                           uint32_t height, SlbVideoWriter **writer, SlbError *err);

@@ -162,6 +162,34 @@ static void test_there_and_back(void **state)
 }
 
 /* Cut at every byte: the frames before are given out, the one that is cut is an error. */
+/* A header of as many bytes as can be read: the same size fits, a longer number does not. */
+static void test_long_header(void **state)
+{
+    static const char begin[] = "YUV4MPEG2 W5 H9 X";
+    char text[SLB_Y4M_LINE];
+    SlbError err;
+    SlbVideoWriter *w;
+    (void)state;
+    memset(text, 'x', sizeof text);
+    memcpy(text, begin, sizeof begin - 1);
+    text[sizeof text - 1] = '\n';
+    SlbVideoReader *r = open_bytes(text, sizeof text, &err), *again;
+    const char *path = in_folder("out.y4m");
+    assert_non_null(r);
+    assert_int_equal(slb_video_create(path, false, r, 10, 9, &w, &err), SLB_E_INPUT);
+    assert_null(w);
+    assert_message(&err, SLB_E_INPUT, in_folder("in.y4m"));
+    assert_int_equal(access(path, F_OK), -1);
+    assert_ok(slb_video_create(path, false, r, 9, 5, &w, &err), &err);
+    assert_ok(slb_video_finish(w, &err), &err);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_ok(slb_video_open(file, path, 0, &again, &err), &err);
+    slb_video_close(again);
+    slb_video_close(r);
+    unlink(path);
+}
+
 static void test_cut(void **state)
 {
     unsigned char bytes[512];
@@ -208,7 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers),        cmocka_unit_test(test_bad_headers),
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_bad_frames),
+        cmocka_unit_test(test_bad_frames),     cmocka_unit_test(test_long_header),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
