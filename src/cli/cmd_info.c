@@ -178,12 +178,11 @@ static SlbStatus info_picture(const char *path, SlbError *err)
     if (slb_is_y4m(head, bytes)) return info_video(file, path, err);
     s = slb_reader_open_file(file, path, NULL, &reader, err);
     if (s != SLB_OK) return s;
-    const SlbImageInfo *info = slb_reader_info(reader);
+    const SlbImageInfo info = slb_reader_upright(reader); /* as it is shown */
     const SlbMeta *meta = slb_reader_meta(reader);
-    bool turned = slb_reader_orientation(reader) >= 5; /* by 90 degrees: as it is shown */
     cli_print_clean(slb_input_name(path));
-    printf(": picture, %ux%u, %s, %d bits a sample", turned ? info->height : info->width,
-           turned ? info->width : info->height, kinds[info->channels], info->depth);
+    printf(": picture, %ux%u, %s, %d bits a sample", info.width, info.height, kinds[info.channels],
+           info.depth);
     if (meta->icc.data) printf(", ICC profile of %zu bytes", meta->icc.bytes);
     if (meta->exif.data) printf(", EXIF of %zu bytes", meta->exif.bytes);
     if (meta->xmp.data) printf(", XMP of %zu bytes", meta->xmp.bytes);

@@ -187,12 +187,7 @@ SlbUpscaleOptions picture_options(const UpscaleFiles *job, const Picture *p)
 
 static SlbStatus open_picture(const UpscaleFiles *job, Picture *p)
 {
-    p->from = *slb_reader_info(p->reader);
-    if (slb_reader_orientation(p->reader) >= 5) {
-        uint32_t width = p->from.width;
-        p->from.width = p->from.height;
-        p->from.height = width;
-    }
+    p->from = slb_reader_upright(p->reader);
     choose_format(p);
     p->to = p->from;
     if (job->alpha == SLB_ALPHA_DROP) p->to.channels = p->from.channels < 3 ? 1 : 3;

@@ -199,6 +199,17 @@ int slb_reader_orientation(const SlbReader *reader)
     return reader->orientation ? reader->orientation : 1;
 }
 
+SlbImageInfo slb_reader_upright(const SlbReader *reader)
+{
+    SlbImageInfo info = *slb_reader_info(reader);
+    if (slb_reader_orientation(reader) >= 5) {
+        uint32_t width = info.width;
+        info.width = info.height;
+        info.height = width;
+    }
+    return info;
+}
+
 SlbStatus slb_reader_rows(SlbReader *reader, void *rows_out, size_t stride_bytes, uint32_t rows,
                           SlbError *err)
 {

@@ -53,6 +53,9 @@ const SlbMeta *slb_reader_meta(const SlbReader *reader);
 /* How the stored rows have to be turned to stand upright, as EXIF has it or, where that tells none,
  * XMP: 1 (as is) to 8. */
 int slb_reader_orientation(const SlbReader *reader);
+/* slb_reader_info of the picture when it stands upright: width and height change places where the
+ * rows have to be turned by 90 degrees. */
+SlbImageInfo slb_reader_upright(const SlbReader *reader);
 /* Bytes that reading holds beyond a few rows: none where rows are decoded as they are asked for,
  * all of the picture where its file has them in passes (interlaced PNG, progressive JPEG). */
 uint64_t slb_reader_bytes(const SlbReader *reader);

@@ -147,11 +147,6 @@ static bool is_segment(jpeg_saved_marker_ptr m, const char *name, size_t bytes)
            memcmp(m->data, name, bytes) == 0;
 }
 
-static bool is_iptc(jpeg_saved_marker_ptr m)
-{
-    return m->marker == JPEG_APP0 + 13 && memmem(m->data, m->data_length, "8BIM\4\4", 6);
-}
-
 /* Adds a comment to those there are. */
 static SlbStatus add_comment(SlbBlock *comment, const void *data, size_t bytes, SlbError *err)
 {
@@ -188,7 +183,7 @@ static SlbStatus read_segments(SlbReader *r, const JpegState *s, SlbError *err)
         else if (m->marker == JPEG_COM && r->meta.comment.bytes < SEGMENT)
             status = add_comment(&r->meta.comment, m->data, m->data_length, err);
         more = more || is_segment(m, xmp_more_name, sizeof xmp_more_name);
-        iptc = iptc || is_iptc(m);
+        iptc = iptc || (m->marker == JPEG_APP0 + 13 && slb_iptc_is_there(m->data, m->data_length));
     }
     if (iptc && !r->meta.iptc.data)
         slb_meta_note(&r->meta, "its IPTC data are damaged or go on in a second segment: left out");

@@ -1,17 +1,16 @@
 #include "img/iptc.h"
 
-#include <stdint.h>
 #include <string.h>
 
-static const char name[] = "Photoshop 3.0"; /* with its zero byte */
-static const char mark[4] = {'8', 'B', 'I', 'M'};
+static const char name[] = "Photoshop 3.0";               /* with its zero byte */
+static const char records[] = {'8', 'B', 'I', 'M', 4, 4}; /* what their resource begins with */
 
-enum { RECORDS = 0x0404, NAMELESS = 2 /* bytes of an empty name */ };
+enum { MARK = 4 /* bytes of "8BIM" */, NAMELESS = 2 /* bytes of an empty name */ };
 
-static uint32_t big_endian(const unsigned char *p, int bytes)
+static size_t read_size(const unsigned char *p)
 {
-    uint32_t value = 0;
-    for (int i = 0; i < bytes; i++) value = value << 8 | p[i];
+    size_t value = 0;
+    for (int i = 0; i < 4; i++) value = value << 8 | p[i];
     return value;
 }
 
@@ -21,14 +20,14 @@ SlbStatus slb_iptc_read(const unsigned char *segment, size_t bytes, SlbBlock *ip
 {
     size_t at = sizeof name;
     if (bytes < at || memcmp(segment, name, at) != 0) return SLB_OK;
-    while (bytes - at >= 12 && memcmp(segment + at, mark, sizeof mark) == 0) {
-        uint32_t number = big_endian(segment + at + 4, 2);
+    while (bytes - at >= 12 && memcmp(segment + at, records, MARK) == 0) {
+        bool wanted = memcmp(segment + at, records, sizeof records) == 0;
         size_t named = ((size_t)segment[at + 6] + 2) & ~(size_t)1;
         if (bytes - at < 6 + named + 4) return SLB_OK;
         at += 6 + named + 4;
-        size_t size = big_endian(segment + at - 4, 4);
+        size_t size = read_size(segment + at - 4);
         if (size > bytes - at) return SLB_OK;
-        if (number == RECORDS && size) return slb_block_set(iptc, segment + at, size, err);
+        if (wanted && size) return slb_block_set(iptc, segment + at, size, err);
         size += size % 2;
         if (size > bytes - at) return SLB_OK;
         at += size;
@@ -36,15 +35,17 @@ SlbStatus slb_iptc_read(const unsigned char *segment, size_t bytes, SlbBlock *ip
     return SLB_OK;
 }
 
+bool slb_iptc_is_there(const unsigned char *segment, size_t bytes)
+{
+    return memmem(segment, bytes, records, sizeof records) != NULL;
+}
+
 void slb_iptc_head(size_t iptc_bytes, unsigned char head[SLB_IPTC_HEAD])
 {
     size_t at = sizeof name;
     memset(head, 0, SLB_IPTC_HEAD);
     memcpy(head, name, at);
-    memcpy(head + at, mark, sizeof mark);
-    at += sizeof mark;
-    head[at++] = RECORDS >> 8;
-    head[at++] = RECORDS & 0xff;
-    at += NAMELESS;
+    memcpy(head + at, records, sizeof records);
+    at += sizeof records + NAMELESS;
     for (int i = 0; i < 4; i++) head[at++] = (unsigned char)(iptc_bytes >> (24 - 8 * i));
 }

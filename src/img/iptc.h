@@ -4,6 +4,7 @@
 #ifndef SLBSR_IMG_IPTC_H
 #define SLBSR_IMG_IPTC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -16,6 +17,10 @@ enum { SLB_IPTC_HEAD = 26 };
  * where there are none, or where they do not end within it. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_iptc_read(const unsigned char *segment, size_t bytes, SlbBlock *iptc,
                                        SlbError *err);
+
+/* Whether such a segment seems to have records, wherever in it: for a note when none could be read.
+ */
+bool slb_iptc_is_there(const unsigned char *segment, size_t bytes);
 
 /* The first SLB_IPTC_HEAD bytes of a segment; behind them stand the records and, where they are an
  * odd number of bytes, a zero. */

@@ -37,6 +37,12 @@ static void pass_over(SlbPackReport *report, const SlbError *why)
     if (report->unreadable++ == 0) report->first_unreadable = *why;
 }
 
+/* Alpha is left out. */
+static uint32_t packed_channels(const SlbImageInfo *info)
+{
+    return info->channels >= 3 ? 3 : 1;
+}
+
 /* A picture that cannot be read is passed over; but SLB_E_MEMORY is no fault of the picture. */
 static SlbStatus plan_picture(SlbPackPlan *plan, char *name, SlbError *err)
 {
@@ -48,13 +54,12 @@ static SlbStatus plan_picture(SlbPackPlan *plan, char *name, SlbError *err)
         pass_over(&plan->report, &failed);
         return SLB_OK;
     }
-    const SlbImageInfo *info = slb_reader_info(reader);
+    const SlbImageInfo info = slb_reader_upright(reader);
     Entry *e = &plan->entry[plan->report.pictures++];
-    bool turned = slb_reader_orientation(reader) >= 5; /* by 90 degrees */
     e->name = name;
-    e->width = turned ? info->height : info->width;
-    e->height = turned ? info->width : info->height;
-    e->channels = info->channels >= 3 ? 3 : 1;
+    e->width = info.width;
+    e->height = info.height;
+    e->channels = packed_channels(&info);
     e->bytes = (uint64_t)e->width * e->height * e->channels;
     e->tiles = slb_pack_tiles(e->width, e->height);
     slb_reader_close(reader);
@@ -152,8 +157,8 @@ static SlbStatus write_at(int fd, const uint8_t *data, uint64_t bytes, uint64_t 
 /* The file may be another one by now than the one that was planned. */
 static SlbStatus check_planned(const Entry *e, const SlbImageInfo *info, SlbError *err)
 {
-    uint32_t channels = info->channels >= 3 ? 3 : 1;
-    if (info->width == e->width && info->height == e->height && channels == e->channels)
+    if (info->width == e->width && info->height == e->height &&
+        packed_channels(info) == e->channels)
         return SLB_OK;
     return slb_fail(err, SLB_E_INPUT, "%s: has changed meanwhile; pack again when it is at rest",
                     e->name);
