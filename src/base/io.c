@@ -409,7 +409,8 @@ static int by_bytes(const void *a, const void *b)
 bool slb_may_be_file(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 ? S_ISREG(st.st_mode) : errno == EACCES;
+    if (stat(path, &st) == 0) return S_ISREG(st.st_mode);
+    return errno == EACCES || lstat(path, &st) == 0;
 }
 
 /* Appends "folder/name" to the array if it may be a file; 0 when memory is out. */

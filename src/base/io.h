@@ -78,8 +78,9 @@ typedef struct SlbLock {
 SLB_MUST_CHECK SlbStatus slb_lock(SlbLock *lock, const char *path, const char *what, SlbError *err);
 void slb_unlock(SlbLock *lock); /* safe on a zeroed one */
 
-/* Whether a file is at `path`, through links too, or what nobody knows until it is opened: in a
- * folder that gives names and nothing else. Not a pipe, which could be waited for for ever. */
+/* Whether a file is at `path`, through links too, or what is only told when it is opened: in a
+ * folder that gives names and nothing else, or a link that leads nowhere. Not a pipe, which could
+ * be waited for for ever. */
 bool slb_may_be_file(const char *path);
 
 /* The files in folder `path` whose names end (ignoring case) in one of the `|`-separated

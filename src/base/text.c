@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +22,20 @@ size_t slb_utf8_bytes(const char *text)
     return n;
 }
 
-bool slb_is_control(const char *text)
+unsigned slb_control_at(const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
-    return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0);
+    unsigned code = 0;
+    switch (slb_utf8_bytes(text)) {
+    case 1: code = s[0]; break;
+    case 2: code = (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU); break;
+    case 3: code = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU); break;
+    default: break; /* none of those has four */
+    }
+    bool control = code < 0x20 || (code >= 0x7f && code < 0xa0) || /* Unicode's class Cc */
+                   code == 0x2028 || code == 0x2029 ||             /* a line's, a paragraph's end */
+                   (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return control ? code : 0;
 }
 
 void slb_clean(char *text)
@@ -32,7 +43,7 @@ void slb_clean(char *text)
     char *to = text;
     while (*text) {
         size_t n = slb_utf8_bytes(text);
-        if (n && !slb_is_control(text)) {
+        if (n && !slb_control_at(text)) {
             memmove(to, text, n);
             to += n;
         } else {

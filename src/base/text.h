@@ -2,15 +2,16 @@
 #ifndef SLBSR_BASE_TEXT_H
 #define SLBSR_BASE_TEXT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Bytes of the UTF-8 character at `text`, which a zero byte ends; 0: what stands there is none. */
 size_t slb_utf8_bytes(const char *text);
 
-/* Whether a control character stands at `text`, one of UTF-8's two bytes (U+0080 to U+009F) among
- * them: a terminal would obey it. */
-bool slb_is_control(const char *text);
+/* The control character at `text`, its number in Unicode; 0: there is none, or the text ends. Those
+ * that a terminal would obey are meant (U+0001 to U+001F, U+007F to U+009F), and those that end a
+ * line or turn its direction, so that a name is shown as what it is not (U+2028 to U+202E, U+2066
+ * to U+2069). */
+unsigned slb_control_at(const char *text);
 
 /* Makes `text` a line that can be shown: each control character, and each byte that is no UTF-8,
  * becomes one '?'. It never becomes longer. */

@@ -18,7 +18,7 @@ void html_text(FILE *out, const char *text)
         case '>': fputs("&gt;", out); break;
         case '"': fputs("&quot;", out); break;
         default:
-            if (n == 0 || slb_is_control(c))
+            if (n == 0 || slb_control_at(c))
                 fputs("&#xfffd;", out);
             else
                 fwrite(c, 1, n, out);

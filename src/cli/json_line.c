@@ -24,13 +24,14 @@ void cli_json_seconds(cJSON *object, const char *name, double seconds)
 static char *escape_controls(char *text)
 {
     char *escaped = text ? malloc(strlen(text) * 6 + 1) : NULL, *to = escaped;
-    for (const char *c = text; escaped && *c; c++) {
-        bool control = (unsigned char)*c >= 0x7f && slb_is_control(c);
-        if (control && *c != 0x7f) c++; /* of the two bytes the second is the number */
+    for (const char *c = text; escaped && *c;) {
+        size_t n = slb_utf8_bytes(c);
+        unsigned control = (unsigned char)*c >= 0x7f ? slb_control_at(c) : 0;
         if (control)
-            to += sprintf(to, "\\u%04x", (unsigned char)*c);
+            to += sprintf(to, "\\u%04x", control);
         else
-            *to++ = *c;
+            to = mempcpy(to, c, n ? n : 1);
+        c += n ? n : 1;
     }
     if (escaped) *to = 0;
     cJSON_free(text);

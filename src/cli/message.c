@@ -27,7 +27,7 @@ static void print(const char *text, const char *kept)
     for (; *text; text += n ? n : 1) {
         n = slb_utf8_bytes(text);
         if (*kept && text[0] == '\r' && text[1] == '\n') continue;
-        if (n && (!slb_is_control(text) || strchr(kept, *text)))
+        if (n && (!slb_control_at(text) || strchr(kept, *text)))
             fwrite(text, 1, n, stdout);
         else
             putchar('?');

@@ -10,8 +10,8 @@ cd "$work" || exit 1
 export OMP_NUM_THREADS=1
 bad=0
 
-# ESC, BEL, CSI as a character of UTF-8 and as a byte, DEL: none of them may get through; the cat has to.
-name=$(printf 'a\033[31m\a\302\2331m\233\377\177\360\237\220\210')
+# ESC, BEL, CSI as a character of UTF-8 and as a byte, DEL, a turned direction: none of them may get through; the cat has to.
+name=$(printf 'a\033[31m\a\302\2331m\233\377\177\342\200\256\360\237\220\210')
 mkdir "$name" log || exit 1
 printf 'P5 24 24 255\n' >"$name/$name.pgm"
 tail -c +3000 "$program" | head -c 576 >>"$name/$name.pgm"
@@ -20,7 +20,7 @@ printf '# %s\r\n#\ttab\ninput y bicubic\nconv 2 3x3 full relu\nconv 1 3x3 full\n
 { printf 'YUV4MPEG2 W2 H2 F1:1 Cmono\nFRAME\n' && printf 1234; } >"$name.y4m"
 python3 - "$name" <<'PY' || exit 1
 import json, struct
-tensors = {"\x1b[31mA\x9b\x7f\U0001f408.weight": {"dtype": "F32", "shape": [2, 1, 3, 3], "data_offsets": [0, 72]},
+tensors = {"\x1b[31mA\x9b\x7f\u202e\U0001f408.weight": {"dtype": "F32", "shape": [2, 1, 3, 3], "data_offsets": [0, 72]},
            "B.weight": {"dtype": "F32", "shape": [1, 2, 3, 3], "data_offsets": [72, 144]}}
 text = json.dumps(tensors, ensure_ascii=False).encode()
 open("foreign.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + bytes(144))
@@ -78,7 +78,7 @@ for path in glob.glob("log/*"):
     data = open(path, "rb").read()
     try: text = data.decode()
     except UnicodeDecodeError: text = "\x9b"
-    wrong = any(unicodedata.category(c) == "Cc" and c not in "\n\t" for c in text)
+    wrong = any((unicodedata.category(c) == "Cc" and c not in "\n\t") or c == "\u202e" for c in text)
     if wrong or "\U0001f408" not in text:
         print("shown as it is:" if wrong else "no name shown:", path, data)
         bad = True
@@ -100,7 +100,7 @@ def values(x):
         for k, v in x.items(): yield from [v] if k == sys.argv[1] else values(v)
     elif isinstance(x, list):
         for v in x: yield from values(v)
-whole = "a\x1b[31m\a\x9b1m\ufffd\ufffd\x7f\U0001f408"
+whole = "a\x1b[31m\a\x9b1m\ufffd\ufffd\x7f\u202e\U0001f408"
 sys.exit(not found or not all(any(whole in v for v in values(x)) for x in found))
 PY
 }

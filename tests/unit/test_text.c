@@ -1,6 +1,7 @@
 /* What a terminal is shown of text from outside: no control character, and nothing but UTF-8. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ static const struct Row {
      "?1m??\xc2\xa0",
      "\xc2\x9b"
      "1m\xc2\x80\xc2\x9f\xc2\xa0"}, /* C1 */
+    {"gpj\xe2\x80\xae.exe\xe2\x80\xa9", "gpj?.exe?", "gpj\xe2\x80\xae.exe\xe2\x80\xa9"},
     {"\xff\x9b\xc3", "???", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
     {"\xe2\x82", "??", "\xef\xbf\xbd\xef\xbf\xbd"},                  /* cut */
     {"\xc1\x9b", "??", "\xef\xbf\xbd\xef\xbf\xbd"},                  /* overlong */
@@ -55,8 +57,20 @@ static void test_two_bytes(void **state)
         for (int b = 0x80; b < 0xc0; b++) {
             char text[] = {(char)a, (char)b, 0};
             assert_int_equal(slb_utf8_bytes(text), 2);
-            assert_int_equal(slb_is_control(text), a == 0xc2 && b < 0xa0);
+            assert_int_equal(slb_control_at(text), a == 0xc2 && b < 0xa0 ? b : 0);
         }
+}
+
+/* Of three bytes: ends of lines and changes of direction, and nothing beside them. */
+static void test_three_bytes(void **state)
+{
+    (void)state;
+    for (unsigned code = 0x800; code < 0x10000; code++) {
+        char text[] = {(char)(0xe0 | code >> 12), (char)(0x80 | (code >> 6 & 63)),
+                       (char)(0x80 | (code & 63)), 0};
+        bool control = (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+        assert_int_equal(slb_control_at(text), control ? code : 0);
+    }
 }
 
 static void test_errors(void **state)
@@ -74,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_two_bytes),
+        cmocka_unit_test(test_three_bytes),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
