@@ -12,9 +12,10 @@
 typedef struct Settings {
     ModelChoice choice;
     double scale;
-    int width, height, alpha, wrap, quality, format, progress, max_pixels;
+    int width, height, alpha, wrap, quality, png_level, format, progress, max_pixels;
     const char *size, *fit, *background, *max_memory, *output, *folder, *list, *template;
-    bool tta, overwrite, recursive, null_separated, skip_existing, json, dry_run, verbose, quiet;
+    bool tta, strip, overwrite, recursive, null_separated, skip_existing, json, dry_run, verbose,
+        quiet;
 } Settings;
 
 enum { DEFAULT_BITS = 2 };
@@ -52,22 +53,27 @@ static const Option options[] = {
     {'O', "output-dir", OPTION_TEXT, offsetof(Settings, folder), "DIR", NULL, 0, 0, NULL, false,
      "put the results of all INPUTs there; made where it is missing"},
     {'r', "recursive", OPTION_FLAG, offsetof(Settings, recursive), NULL, NULL, 0, 0, NULL, false,
-     "search INPUTs that are folders, and those in them, for pictures"},
+     "search INPUTs that are folders, and those in them, for PNG, JPEG and PNM files by their "
+     "names"},
     {0, "files-from", OPTION_TEXT, offsetof(Settings, list), "FILE", NULL, 0, 0, NULL, false,
      "more INPUTs, one a line; - is standard input"},
     {'0', "null", OPTION_FLAG, offsetof(Settings, null_separated), NULL, NULL, 0, 0, NULL, false,
      "the names of --files-from end in zero bytes, not newlines"},
     {0, "name", OPTION_TEXT, offsetof(Settings, template), "TEMPLATE", NULL, 0, 0, NULL, false,
-     "names in --output-dir, of {name}, {ext}, {scale}, {model}; without it {name}.{ext}"},
+     "names in --output-dir, of {name}, {inext}, {ext}, {scale}, {model}; without it {name}.{ext}"},
     {0, "format", OPTION_CHOICE, offsetof(Settings, format), NULL, formats, 0, 0, "auto", false,
      "format to write; auto: by the name of OUTPUT, else that of INPUT"},
     {0, "skip-existing", OPTION_FLAG, offsetof(Settings, skip_existing), NULL, NULL, 0, 0, NULL,
      false, "pass over inputs whose output exists"},
     {'q', "quality", OPTION_INT, offsetof(Settings, quality), "N", NULL, 1, 100, "95", false,
      "quality of a JPEG"},
+    {0, "png-level", OPTION_INT, offsetof(Settings, png_level), "N", NULL, 1, 9, "4", false,
+     "effort to make a PNG small: 1 is quick, 9 slow"},
+    {0, "strip", OPTION_FLAG, offsetof(Settings, strip), NULL, NULL, 0, 0, NULL, false,
+     "leave out EXIF, XMP, IPTC, texts and comments; colour profile and density stay"},
     MAX_PIXELS_OPTION(Settings),
     {'y', "overwrite", OPTION_FLAG, offsetof(Settings, overwrite), NULL, NULL, 0, 0, NULL, false,
-     "replace outputs that exist"},
+     "replace outputs that exist, an INPUT in its own place too"},
     {'n', "dry-run", OPTION_FLAG, offsetof(Settings, dry_run), NULL, NULL, 0, 0, NULL, false,
      "only say what would be done: sizes, memory, and about how long the network takes"},
     {0, "json", OPTION_FLAG, offsetof(Settings, json), NULL, NULL, 0, 0, NULL, false,
@@ -98,10 +104,15 @@ static SlbStatus wanted_size(const Settings *set, SlbWantedSize *wanted, SlbErro
     return SLB_OK;
 }
 
-/* By what the network will enlarge, as far as that is known ahead of any picture. */
-static int likely_factor(const SlbWantedSize *wanted)
+/* The network that is known ahead of any picture: that of --model, or for a scale. Errors of it
+ * come before those of files. NULL: the size of each picture decides. */
+static SlbStatus find_first_model(const UpscaleFiles *job, UpscaleModel **model, SlbError *err)
 {
-    return wanted->scale <= 2 ? 2 : wanted->scale <= 3 ? 3 : SLB_MAX_SCALE;
+    double scale = job->size.scale;
+    int factor = scale <= 2 ? 2 : scale <= 3 ? 3 : SLB_MAX_SCALE;
+    *model = NULL;
+    if (scale == 0 && !job->models->choice.model) return SLB_OK;
+    return cli_models_get(job->models, factor, model, err);
 }
 
 /* {scale} in names of outputs: "2", "1.5", "640x480". */
@@ -114,13 +125,6 @@ static void print_size(const SlbWantedSize *wanted, char text[32])
     else
         snprintf(text, 32, wanted->width ? "w%u" : "h%u",
                  wanted->width ? wanted->width : wanted->height);
-}
-
-static void note_untrained_scale(const SlbModel *model, int scale)
-{
-    char digit[2] = {(char)('0' + scale), 0};
-    if (model->scales && *model->scales && !strstr(model->scales, digit))
-        cli_message("note: this model was trained for scale %s, not %d", model->scales, scale);
 }
 
 /* The format that --format names; NULL: none. */
@@ -175,15 +179,19 @@ static SlbStatus check_standard_input(const Invocation *invocation, int inputs, 
                      : slb_fail(err, SLB_E_USAGE, "-: standard input can be read only once");
 }
 
-/* Lists the files, with their outputs. */
-static SlbStatus list_files(const Invocation *invocation, const UpscaleFiles *job, FileList *files,
-                            SlbError *err)
+/* Lists the files, with their outputs. `model` may be NULL: not known yet. */
+static SlbStatus list_files(const Invocation *invocation, const UpscaleFiles *job,
+                            const UpscaleModel *model, FileList *files, SlbError *err)
 {
     const Settings *set = invocation->settings;
     const char *output = NULL;
     char scale[32];
     print_size(&job->size, scale);
     SlbStatus s = set->template ? cli_check_template(set->template, err) : SLB_OK;
+    if (s == SLB_OK && !model && set->template && strstr(set->template, "{model}"))
+        s = slb_fail(err, SLB_E_USAGE,
+                     "--name: which {model} is taken depends on each picture's size; give --model, "
+                     "or --scale instead of a size");
     if (s == SLB_OK) s = find_output(invocation, &output, err);
     if (s == SLB_OK && set->json && output && strcmp(output, "-") == 0)
         s = slb_fail(err, SLB_E_USAGE, "--json: standard output is taken by the picture");
@@ -200,7 +208,7 @@ static SlbStatus list_files(const Invocation *invocation, const UpscaleFiles *jo
                            .template = set->template ? set->template : "{name}.{ext}",
                            .format = job->how.format,
                            .scale = scale,
-                           .model = job->model,
+                           .model = model ? model->name : "",
                            .skip_existing = job->skip_existing};
     s = cli_list_files(&sources, files, err);
     if (s != SLB_OK || set->folder) return s == SLB_OK ? cli_name_outputs(files, &rule, err) : s;
@@ -208,32 +216,23 @@ static SlbStatus list_files(const Invocation *invocation, const UpscaleFiles *jo
     return files->item->output ? SLB_OK : slb_fail_memory(err, output);
 }
 
-static void tell_model(const ModelChoice *choice, const SlbModel *model, const char *name,
-                       const SlbPlan *plan)
-{
-    SlbCpu cpu;
-    (void)slb_cpu_detect(&cpu);
-    int threads = slb_plan_threads(plan);
-    cli_message("model %s: %d-bit weights, %s arithmetic, %s kernels, %d thread%s", name,
-                model->weight_bits, cli_runs_packed(choice, model) ? "integer" : "float",
-                slb_cpu_level_name(cpu.level), threads, threads == 1 ? "" : "s");
-}
-
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
-    ModelChoice choice = set->choice;
-    SlbModel *model = NULL;
-    SlbPlan *plan = NULL;
+    UpscaleModels models = {.choice = set->choice, .quiet = set->quiet, .verbose = set->verbose};
+    UpscaleModel *first;
     FileList files = {0};
     char format[16];
     UpscaleFiles job = {.files = &files,
+                        .models = &models,
                         .limits = {.max_pixels = (uint64_t)set->max_pixels},
                         .alpha = (SlbAlpha)set->alpha,
                         .wrap = (unsigned)set->wrap, /* in the order of its words */
                         .tta = set->tta,
                         .how = {.overwrite = set->overwrite,
+                                .strip = set->strip,
                                 .jpeg_quality = set->quality,
+                                .png_level = set->png_level,
                                 .format = format_of(set->format, format)},
                         .make_folders = set->folder != NULL,
                         .skip_existing = set->skip_existing,
@@ -241,24 +240,22 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
                         .quiet = set->quiet,
                         .verbose = set->verbose,
                         .progress = set->quiet ? PROGRESS_NONE : (ProgressMode)set->progress};
-    if (!choice.bits && !choice.model) choice.bits = DEFAULT_BITS;
+    if (!set->choice.bits && !set->choice.model) models.choice.bits = DEFAULT_BITS;
     SlbStatus s = wanted_size(set, &job.size, err);
     if (s == SLB_OK) s = cli_parse_colour("--background", set->background, job.background, err);
     if (s == SLB_OK && set->max_memory)
         s = cli_parse_bytes("--max-memory", set->max_memory, &job.max_memory, err);
-    int factor = likely_factor(&job.size);
-    if (s == SLB_OK) s = cli_open_model(&choice, factor, &model, &job.model, err);
-    if (s == SLB_OK) s = list_files(invocation, &job, &files, err);
-    if (s == SLB_OK) s = cli_make_plan(&choice, model, &plan, err);
-    if (s == SLB_OK) {
-        job.plan = plan;
-        if (!set->quiet) note_untrained_scale(model, factor);
-        if (set->verbose) tell_model(&choice, model, job.model, plan);
-        s = set->dry_run ? cli_upscale_dry_run(&job, err) : cli_upscale_files(&job, err);
+    if (s == SLB_OK) s = find_first_model(&job, &first, err);
+    if (s == SLB_OK) s = list_files(invocation, &job, first, &files, err);
+    if (s == SLB_OK && files.passed_over && !set->quiet) {
+        char text[SLB_NOTE_BYTES];
+        cli_describe_passed_over(&files, text);
+        cli_message("note: %s; convert pictures to PNG first", text);
     }
+    if (s == SLB_OK)
+        s = set->dry_run ? cli_upscale_dry_run(&job, err) : cli_upscale_files(&job, err);
     cli_free_files(&files);
-    slb_plan_free(plan);
-    slb_model_free(model);
+    cli_models_free(&models);
     return s;
 }
 
@@ -275,7 +272,8 @@ const Command cmd_upscale = {
         "With -r, INPUTs that are folders are searched for pictures, and DIR gets the same folders "
         "below it. The names in DIR come from --name: {name} is the input's name without "
         "extension, "
-        "{ext} the extension of the output's format, {scale} the factor, {model} the model. Inputs "
+        "{inext} that extension, {ext} the extension of the output's format, {scale} the factor, "
+        "{model} the model. Inputs "
         "that would become the same file are refused before any work. One that fails is told, the "
         "rest is done, and the exit code is 1. A signal ends the run in good order: what is done "
         "is "
@@ -283,8 +281,8 @@ const Command cmd_upscale = {
         "The network enlarges by the least of 2, 3 and 4 that is enough (a network made for one "
         "factor by that), and one bicubic resize brings its result to the size that is wanted, "
         "larger or smaller. Where that is larger than the picture in neither direction, as with "
-        "--scale 1, the resize is all there is. With a size instead of a scale, --bits takes the "
-        "best model for scale 2.\n"
+        "--scale 1, the resize is all there is. --bits takes for each picture the best model for "
+        "its factor.\n"
         "Networks on brightness leave colour to the resize; those on RGB make it too. Alpha is "
         "multiplied into the colours before, and divided out behind; --alpha drop takes the "
         "colours as they are stored.\n"
@@ -311,9 +309,11 @@ const Command cmd_upscale = {
                "slbsr upscale scan.png huge.png -s 2 --max-memory 512M\n"
                "slbsr upscale *.jpg -O large --name '{name}-{scale}x.{ext}'\n"
                "slbsr upscale -r photos -O large --format png --skip-existing\n"
-               "find . -name '*.png' -print0 | slbsr upscale --files-from - -0 -O large\n"
+               "find photos -name '*.png' -mtime -1 -print0 | slbsr upscale --files-from - -0 -O "
+               "large\n"
                "slbsr upscale - - --format jpg <small.png >large.jpg\n"
-               "ffmpeg -i in.mp4 -f yuv4mpegpipe - | slbsr upscale - - | ffmpeg -i - -i in.mp4 "
+               "ffmpeg -i in.mp4 -f yuv4mpegpipe - | slbsr upscale - - -m light-x2-w4 | ffmpeg -i "
+               "- -i in.mp4 "
                "-map 0:v -map '1:a?' -c:a copy out.mp4\n"
                "slbsr upscale photo.png large.png --model my.safetensors",
     .options = options,

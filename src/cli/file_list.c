@@ -52,6 +52,13 @@ static char *joined(const char *folder, const char *name)
 
 /* ---- Searching folders ---- */
 
+/* Pictures and films that people have and this program does not read. */
+static const char *const other_extensions[] = {
+    "tif", "tiff", "webp", "heic", "heif", "avif", "jxl", "jp2", "gif", "bmp", "tga", "psd", "xcf",
+    "dng", "cr2",  "cr3",  "nef",  "arw",  "orf",  "rw2", "raf", "y4m", "mp4", "mov", "mkv", "avi"};
+enum { OTHERS = sizeof other_extensions / sizeof *other_extensions };
+_Static_assert(OTHERS <= 32, "FileList.passed_over_kinds has a bit for each");
+
 typedef struct Search {
     FileList *list;
     struct stat left_out; /* st_ino 0: none */
@@ -70,6 +77,26 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 static SlbStatus search_folder(const Search *search, const char *folder, const char *relative,
                                SlbError *err);
 
+static void pass_over(FileList *list, const char *path)
+{
+    for (int i = 0; i < OTHERS; i++)
+        if (slb_has_extension(path, other_extensions[i]) && slb_may_be_file(path)) {
+            list->passed_over++;
+            list->passed_over_kinds |= 1U << i;
+        }
+}
+
+void cli_describe_passed_over(const FileList *list, char text[SLB_NOTE_BYTES])
+{
+    int used = snprintf(text, SLB_NOTE_BYTES,
+                        "%zu file%s passed over, not PNG, JPEG or PNM:", list->passed_over,
+                        list->passed_over == 1 ? "" : "s");
+    for (int i = 0; i < OTHERS; i++)
+        if (list->passed_over_kinds >> i & 1)
+            used +=
+                snprintf(text + used, SLB_NOTE_BYTES - (size_t)used, " *.%s", other_extensions[i]);
+}
+
 /* One name in a folder; takes over `path` and `relative`. */
 static SlbStatus search_name(const Search *search, char *path, char *relative, SlbError *err)
 {
@@ -83,6 +110,8 @@ static SlbStatus search_name(const Search *search, char *path, char *relative, S
     } else if (slb_has_extension(path, slb_read_extensions) && slb_may_be_file(path)) {
         s = append(search->list, path, relative, err);
         path = NULL;
+    } else {
+        pass_over(search->list, path);
     }
     free(path);
     free(relative);
@@ -169,8 +198,8 @@ void cli_free_files(FileList *list)
 
 /* ---- Names of outputs ---- */
 
-static const char *const fields[] = {"name", "ext", "scale", "model"};
-enum { FIELD_NAME, FIELD_EXT, FIELD_SCALE, FIELD_MODEL, FIELDS };
+static const char *const fields[] = {"name", "inext", "ext", "scale", "model"};
+enum { FIELDS = sizeof fields / sizeof *fields };
 
 /* A part of text that is not ended by a zero byte. */
 typedef struct Part {
@@ -202,8 +231,8 @@ SlbStatus cli_check_template(const char *template, SlbError *err)
     for (const char *c = template; *c; c++)
         if (*c == '}' || (*c == '{' && field_at(c, &length) == FIELDS))
             return slb_fail(err, SLB_E_USAGE,
-                            "--name: '%s' is not understood from '%s' on; there are {name}, {ext}, "
-                            "{scale} and {model}",
+                            "--name: '%s' is not understood from '%s' on; there are {name}, "
+                            "{inext}, {ext}, {scale} and {model}",
                             template, c);
         else if (*c == '{')
             c += length - 1;
@@ -266,7 +295,9 @@ static char *output_name(const NameRule *rule, FileEntry *e)
                       : strcmp(e->input, "-") == 0 ? sniffed_extension(e)
                       : can_be_written(name)       ? strrchr(name, '.') + 1
                                                    : "png";
+    const char *dot = strrchr(name, '.'), *inext = dot && dot != name ? dot + 1 : "";
     const Part value[FIELDS] = {stem(name, true),
+                                {inext, strlen(inext)},
                                 {ext, strlen(ext)},
                                 {rule->scale, strlen(rule->scale)},
                                 stem(rule->model, slb_has_extension(rule->model, "safetensors"))};
@@ -330,7 +361,8 @@ static SlbStatus tell_clash(const Name *a, const Name *b, SlbError *err)
 {
     if (a->written && b->written)
         return slb_fail(err, SLB_E_USAGE,
-                        "%s and %s would both become %s; choose names with --name, or run twice",
+                        "%s and %s would both become %s; choose names with --name, such as "
+                        "{name}-{inext}.{ext}, or run twice",
                         a->entry->input, b->entry->input, a->entry->output);
     return slb_fail(err, SLB_E_USAGE,
                     "%s would replace %s, which is an input too; choose another folder or --name",

@@ -23,6 +23,8 @@ typedef struct FileEntry {
 typedef struct FileList {
     FileEntry *item;
     size_t count;
+    size_t passed_over; /* pictures and films in searched folders that are of other formats */
+    uint32_t passed_over_kinds;
 } FileList;
 
 typedef struct FileSources {
@@ -41,6 +43,9 @@ typedef struct FileSources {
  * frees *list (cli_free_files), on failure too. */
 SLB_MUST_CHECK SlbStatus cli_list_files(const FileSources *sources, FileList *list, SlbError *err);
 void cli_free_files(FileList *list);
+
+/* "2 files passed over, not PNG, JPEG or PNM: *.tif *.webp". */
+void cli_describe_passed_over(const FileList *list, char text[SLB_NOTE_BYTES]);
 
 /* What stands for what in a name. */
 typedef struct NameRule {

@@ -14,6 +14,14 @@ bool cli_json_text(cJSON *object, const char *name, const char *text)
     return ok;
 }
 
+bool cli_json_add_text(cJSON *array, const char *text)
+{
+    char *copy = slb_utf8_copy(text);
+    bool ok = copy && cJSON_AddItemToArray(array, cJSON_CreateString(copy));
+    free(copy);
+    return ok;
+}
+
 void cli_json_seconds(cJSON *object, const char *name, double seconds)
 {
     cJSON_AddNumberToObject(object, name, round(seconds * 1e6) / 1e6);

@@ -12,6 +12,9 @@
  * that the line stays JSON. False when memory is out. */
 bool cli_json_text(cJSON *object, const char *name, const char *text);
 
+/* The same at the end of an array. */
+bool cli_json_add_text(cJSON *array, const char *text);
+
 /* Adds a time, to the microsecond. */
 void cli_json_seconds(cJSON *object, const char *name, double seconds);
 

@@ -9,20 +9,20 @@
 #include "cli/upscale_picture.h"
 
 /* Seconds that the network takes for a pixel of the result, by a small picture. */
-static SlbStatus measure(const SlbPlan *plan, double *seconds, SlbError *err)
+static SlbStatus measure(UpscaleModel *model, SlbError *err)
 {
     enum { SIDE = 192, TIMES = 3 };
+    const SlbPlan *plan = model->plan;
     uint32_t side = (uint32_t)(SIDE / slb_plan_scale(plan)); /* of the input: 1 to 4 divide it */
     size_t channels = (size_t)slb_plan_channels(plan), count = channels * side * side;
     float *in = slb_calloc(count + channels * SIDE * SIDE, sizeof *in);
     if (!in) return slb_fail_memory(err, "the picture to measure with");
     SlbStatus s = SLB_OK;
-    *seconds = 1e9;
     for (int i = 0; s == SLB_OK && i < TIMES; i++) { /* the best: the first one warms up */
         double start = slb_seconds();
         s = slb_plan_run(plan, in, in + count, side, side, NULL, NULL, err);
         double taken = (slb_seconds() - start) / (SIDE * SIDE);
-        if (taken < *seconds) *seconds = taken;
+        if (i == 0 || taken < model->pixel_seconds) model->pixel_seconds = taken;
     }
     slb_free(in);
     return s;
@@ -31,7 +31,7 @@ static SlbStatus measure(const SlbPlan *plan, double *seconds, SlbError *err)
 /* Pixels that the network makes of a picture. */
 static double work(const UpscaleFiles *job, const Picture *p)
 {
-    int factor = slb_upscale_factor(&p->from, &p->to), own = slb_plan_scale(job->plan);
+    int factor = p->factor, own = slb_plan_scale(p->model->plan);
     if (factor == 1) return 0;
     if (own > 1) factor = own;
     return (double)p->from.width * p->from.height * factor * factor * (job->tta ? 8 : 1) *
@@ -48,14 +48,12 @@ static void tell_seconds(double seconds)
         printf("%s %s", text, seconds < 3600 ? "min" : "h");
 }
 
-static void tell_plan(const UpscaleFiles *job, const Picture *p, double pixel_seconds)
+static void tell_plan(const UpscaleFiles *job, const Picture *p, double seconds)
 {
-    double seconds = work(job, p) * pixel_seconds;
     if (job->json) {
-        cJSON *line = picture_result(job, p,
-                                     p->status != SLB_OK ? "failed"
-                                     : p->skipped        ? "skipped"
-                                                         : "planned");
+        cJSON *line = picture_result(p, p->status != SLB_OK ? "failed"
+                                        : p->skipped        ? "skipped"
+                                                            : "planned");
         if (p->status == SLB_OK && !p->skipped) {
             cJSON_AddNumberToObject(line, "memory_bytes", (double)picture_memory(job, p));
             cli_json_seconds(line, p->video ? "estimated_seconds_per_frame" : "estimated_seconds",
@@ -91,6 +89,7 @@ static SlbStatus plan_picture(const UpscaleFiles *job, Picture *p)
     const char *path = p->file->output;
     if (p->skipped) return SLB_OK;
     SlbStatus s = picture_open(job, p);
+    if (s == SLB_OK && p->model->pixel_seconds == 0) s = measure(p->model, &p->err);
     if (s != SLB_OK || picture_is_piped(p)) return s;
     if (job->make_folders) s = cli_check_folders(path, &missing, &p->err);
     return s == SLB_OK && !missing ? slb_output_check(path, job->how.overwrite, &p->err) : s;
@@ -99,21 +98,21 @@ static SlbStatus plan_picture(const UpscaleFiles *job, Picture *p)
 SlbStatus cli_upscale_dry_run(const UpscaleFiles *job, SlbError *err)
 {
     size_t failed = 0;
-    double pixel_seconds = 0, seconds = 0;
-    SlbStatus s = measure(job->plan, &pixel_seconds, err);
-    for (size_t i = 0; s == SLB_OK && i < job->files->count; i++) {
+    double seconds = 0;
+    for (size_t i = 0; i < job->files->count; i++) {
         Picture *p = picture_create(job, i);
         if (!p) return slb_fail_memory(err, "the next picture");
         p->status = plan_picture(job, p);
+        double takes = 0;
+        if (p->status == SLB_OK && !p->skipped) takes = work(job, p) * p->model->pixel_seconds;
         picture_tell(job, p);
-        tell_plan(job, p, pixel_seconds);
+        tell_plan(job, p, takes);
         if (p->status != SLB_OK) failed++, *err = p->err;
-        if (p->status == SLB_OK && !p->skipped && !p->video)
-            seconds += work(job, p) * pixel_seconds;
+        if (!p->video) seconds += takes;
         picture_free(p);
     }
-    if (s == SLB_OK && job->files->count > 1 && !job->json) tell_sum(job->files->count, seconds);
-    if (s != SLB_OK || !failed) return s;
+    if (job->files->count > 1 && !job->json) tell_sum(job->files->count, seconds);
+    if (!failed) return SLB_OK;
     if (job->files->count > 1)
         return slb_fail(err, SLB_PARTIAL, "%zu files: %zu would fail", job->files->count, failed);
     return err->status;

@@ -82,20 +82,20 @@ static void work_on_picture(Run *run, Picture *p)
     options.progress = show_progress;
     options.user = &run->progress;
     if (p->streamed) {
-        p->status = cli_upscale_stream(run->job->plan, p->reader, &options, p->file->output,
+        p->status = cli_upscale_stream(p->model->plan, p->reader, &options, p->file->output,
                                        &p->how, p->lost, &p->err);
         if (p->status == SLB_OK)
             picture_note(p, slb_input_name(p->file->input), "%s", slb_reader_meta(p->reader)->note);
     } else {
         p->status =
-            slb_upscale_image(run->job->plan, &p->in, &options, run->job->tta, &p->out, &p->err);
+            slb_upscale_image(p->model->plan, &p->in, &options, run->job->tta, &p->out, &p->err);
     }
     slb_image_free(&p->in);
 }
 
 static void work_on_video(Run *run, Picture *p)
 {
-    const VideoJob video = {.plan = run->job->plan,
+    const VideoJob video = {.plan = p->model->plan,
                             .scale = cli_video_scale(&run->job->size),
                             .max_bytes = run->job->max_memory,
                             .other_bytes = p->other_bytes,
@@ -171,7 +171,7 @@ static void stage_done(void *context, void *item)
                     p->to.height, p->seconds);
     }
     if (job->json) {
-        cJSON *line = picture_result(job, p, status);
+        cJSON *line = picture_result(p, status);
         if (p->video) cJSON_AddNumberToObject(line, "frames", (double)p->frames);
         cli_json_seconds(line, "seconds", p->seconds);
         (void)!cli_json_print(line, stdout); /* main asks stdout at the end */

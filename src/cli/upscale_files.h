@@ -1,15 +1,16 @@
-/* Upscaling of the files in a list by one plan. */
+/* Upscaling of the files in a list. */
 #ifndef SLBSR_CLI_UPSCALE_FILES_H
 #define SLBSR_CLI_UPSCALE_FILES_H
 
 #include "cli/file_list.h"
 #include "cli/progress.h"
+#include "cli/upscale_models.h"
 #include "img/codec.h"
 #include "infer/upscale.h"
 
 typedef struct UpscaleFiles {
     const FileList *files; /* with their outputs */
-    const SlbPlan *plan;
+    UpscaleModels *models;
     SlbReadLimits limits; /* of the pictures */
     SlbWantedSize size;
     SlbAlpha alpha;
@@ -17,7 +18,6 @@ typedef struct UpscaleFiles {
     bool tta;
     uint8_t background[3]; /* R, G, B */
     uint64_t max_memory;   /* bytes of the whole program; 0: no limit */
-    const char *model;     /* its name, for reports */
     SlbWriteOptions how; /* format NULL: the output's name says it, of standard output the input */
     bool make_folders;   /* those of the outputs, where they are missing */
     bool skip_existing;

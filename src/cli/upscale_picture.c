@@ -42,7 +42,7 @@ void picture_free(Picture *p)
     slb_video_close(p->video);
     slb_image_free(&p->in);
     slb_image_free(&p->out);
-    for (int i = 0; i < p->notes; i++) free(p->note[i]);
+    for (int i = 0; i < p->notes; i++) free(p->note[i].text);
     slb_free(p);
 }
 
@@ -54,7 +54,9 @@ void picture_note(Picture *p, const char *path, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (!*text || p->notes == MAX_NOTES) return;
-    if (asprintf(&p->note[p->notes], "%s: note: %s", path, text) >= 0) p->notes++;
+    p->note[p->notes].path = path;
+    p->note[p->notes].text = strdup(text);
+    p->notes += p->note[p->notes].text != NULL;
 }
 
 static void choose_format(Picture *p)
@@ -141,12 +143,12 @@ static SlbStatus check_bands(const UpscaleFiles *job, Picture *p)
 {
     SlbError why;
     SlbUpscaleOptions o = picture_options(job, p);
-    SlbStatus s = slb_upscaler_create(job->plan, &p->from, &o, NULL, &why);
+    SlbStatus s = slb_upscaler_create(p->model->plan, &p->from, &o, NULL, &why);
     if (s == SLB_OK && job->tta) { /* four times lying on its side */
         SlbImageInfo in = p->from;
         in.width = p->from.height, in.height = p->from.width;
         o.out.width = p->to.height, o.out.height = p->to.width;
-        s = slb_upscaler_create(job->plan, &in, &o, NULL, &why);
+        s = slb_upscaler_create(p->model->plan, &in, &o, NULL, &why);
     }
     if (s == SLB_E_MEMORY) return too_little(p, &why);
     return SLB_OK; /* other errors are told when it is worked on */
@@ -185,6 +187,12 @@ SlbUpscaleOptions picture_options(const UpscaleFiles *job, const Picture *p)
 
 /* ---- Opening ---- */
 
+static SlbStatus choose_model(const UpscaleFiles *job, Picture *p)
+{
+    p->factor = slb_upscale_factor(&p->from, &p->to);
+    return cli_models_get(job->models, p->factor, &p->model, &p->err);
+}
+
 static SlbStatus open_picture(const UpscaleFiles *job, Picture *p)
 {
     p->from = slb_reader_upright(p->reader);
@@ -193,7 +201,10 @@ static SlbStatus open_picture(const UpscaleFiles *job, Picture *p)
     if (job->alpha == SLB_ALPHA_DROP) p->to.channels = p->from.channels < 3 ? 1 : 3;
     SlbStatus s = slb_wanted_size(&job->size, &p->from, &p->to, &p->err);
     if (s == SLB_OK) s = check_output(job, p);
-    return s == SLB_OK ? choose_way(job, p) : s;
+    if (s == SLB_OK) s = choose_model(job, p);
+    if (s != SLB_OK) return s;
+    cli_models_note(job->models, p->model, p->factor);
+    return choose_way(job, p);
 }
 
 int cli_video_scale(const SlbWantedSize *size)
@@ -230,7 +241,7 @@ static SlbStatus choose_video_memory(const UpscaleFiles *job, Picture *p, int sc
     if (job->max_memory <= p->other_bytes) return need_more(p, p->other_bytes, false);
     SlbError why;
     SlbVideoUpscaler *up = NULL;
-    SlbStatus s = slb_video_upscaler_create(job->plan, info, scale, &up, &why);
+    SlbStatus s = slb_video_upscaler_create(p->model->plan, info, scale, &up, &why);
     if (s == SLB_OK) s = slb_video_upscaler_limit(up, job->max_memory, p->other_bytes, &why);
     slb_video_upscaler_free(up);
     if (s == SLB_E_MEMORY) return too_little(p, &why);
@@ -255,7 +266,10 @@ static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
         return slb_fail(&p->err, SLB_E_OUTPUT,
                         "%s: video is written as Y4M only; use the extension y4m or --format y4m",
                         picture_output(p));
-    return choose_video_memory(job, p, scale);
+    s = choose_model(job, p);
+    if (s == SLB_OK) s = choose_video_memory(job, p, scale);
+    if (s == SLB_OK) cli_models_note(job->models, p->model, p->factor);
+    return s;
 }
 
 static SlbStatus open_head(FileEntry *e, FILE **file, unsigned char head[SLB_HEAD_BYTES],
@@ -296,11 +310,12 @@ SlbStatus picture_open(const UpscaleFiles *job, Picture *p)
 void picture_tell(const UpscaleFiles *job, const Picture *p)
 {
     if (!job->quiet) cli_print_note(picture_output(p), p->lost);
-    for (int i = 0; i < p->notes && !job->quiet; i++) cli_message("%s", p->note[i]);
+    for (int i = 0; i < p->notes && !job->quiet; i++)
+        cli_print_note(p->note[i].path, p->note[i].text);
     if (p->status != SLB_OK && job->files->count > 1) cli_message("%s", p->err.message);
 }
 
-cJSON *picture_result(const UpscaleFiles *job, const Picture *p, const char *status)
+cJSON *picture_result(const Picture *p, const char *status)
 {
     cJSON *line = cJSON_CreateObject();
     cli_json_text(line, "input", p->file->input);
@@ -316,6 +331,13 @@ cJSON *picture_result(const UpscaleFiles *job, const Picture *p, const char *sta
         cJSON_AddNumberToObject(line, "width", p->to.width);
         cJSON_AddNumberToObject(line, "height", p->to.height);
     }
-    cli_json_text(line, "model", job->model);
+    if (p->model) {
+        int own = slb_plan_scale(p->model->plan);
+        cli_json_text(line, "model", p->model->name);
+        cJSON_AddNumberToObject(line, "network_scale", p->factor > 1 && own > 1 ? own : p->factor);
+    }
+    cJSON *notes = cJSON_AddArrayToObject(line, "notes");
+    if (*p->lost) cli_json_add_text(notes, p->lost);
+    for (int i = 0; i < p->notes; i++) cli_json_add_text(notes, p->note[i].text);
     return line;
 }

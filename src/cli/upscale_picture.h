@@ -17,6 +17,8 @@ typedef struct Picture {
     SlbVideoReader *video; /* instead of `reader` */
     uint64_t frames;       /* of it, that were written */
     SlbImageInfo from, to; /* upright; width 0: not known */
+    int factor;            /* slb_upscale_factor of them */
+    UpscaleModel *model;   /* that enlarges it; NULL: not known */
     uint64_t bytes;        /* of memory that it will take */
     uint64_t other_bytes;  /* under a limit: what is not the upscaler's */
     bool streamed;         /* from file to file, else read, worked on and written as a whole */
@@ -27,7 +29,10 @@ typedef struct Picture {
     /* Of the metadata: what the output is expected not to hold, once it is written what it does
      * not; "": nothing. */
     char lost[SLB_NOTE_BYTES];
-    char *note[MAX_NOTES];
+    struct {
+        const char *path; /* what it is about: not owned */
+        char *text;
+    } note[MAX_NOTES];
     int notes;
     SlbStatus status;
     SlbError err;
@@ -56,7 +61,7 @@ bool picture_is_piped(const Picture *p);
 /* What messages call the output. */
 const char *picture_output(const Picture *p);
 
-/* Notes wait until it is the file's turn to be told about; printf-style. */
+/* Notes wait until it is the file's turn to be told about; printf-style. `path` is not copied. */
 void picture_note(Picture *p, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -64,6 +69,6 @@ void picture_note(Picture *p, const char *path, const char *format, ...)
 void picture_tell(const UpscaleFiles *job, const Picture *p);
 
 /* An object for the result line; the caller adds what else there is to say. */
-cJSON *picture_result(const UpscaleFiles *job, const Picture *p, const char *status);
+cJSON *picture_result(const Picture *p, const char *status);
 
 #endif

@@ -102,12 +102,14 @@ static void note_lost_colours(const char *name, SlbMeta *m, bool told)
             m, "%s holds no primaries: those of cHRM, which are not sRGB's, were left out", name);
 }
 
-/* What the format cannot hold is taken out, and noted. */
-static void fit_meta(const SlbFormat *format, const SlbImageInfo *info, SlbMeta *m)
+/* What the format cannot hold is taken out, and noted; what is not wanted, without a word. */
+static void fit_meta(const SlbFormat *format, const SlbImageInfo *info, const SlbWriteOptions *o,
+                     SlbMeta *m)
 {
     const char *name = format->name;
     bool told = m->icc.data || m->srgb;
     m->note[0] = 0;
+    if (o->strip) m->exif = m->xmp = m->texts = m->iptc = m->comment = (SlbBlock){0};
     if (!(format->keeps & SLB_KEEPS_BLOCKS)) {
         if (m->icc.data || m->exif.data || m->xmp.data)
             slb_meta_note(m, "%s holds no metadata: left out%s%s%s", name,
@@ -141,7 +143,7 @@ static SlbWriteOptions with_defaults(const SlbWriteOptions *options)
 {
     SlbWriteOptions o = options ? *options : (SlbWriteOptions){0};
     if (!o.jpeg_quality) o.jpeg_quality = 95;
-    if (!o.png_level) o.png_level = 6;
+    if (!o.png_level) o.png_level = 4;
     return o;
 }
 
@@ -153,7 +155,7 @@ SlbStatus slb_writer_check(const char *path, const SlbImageInfo *info, const Slb
     SlbMeta fit = meta ? *meta : (SlbMeta){0};
     SlbStatus status = check_write(format, path, info, &o, err);
     if (status != SLB_OK) return status;
-    fit_meta(format, info, &fit);
+    fit_meta(format, info, &o, &fit);
     memcpy(note, fit.note, sizeof fit.note);
     return SLB_OK;
 }
@@ -172,7 +174,7 @@ SlbStatus slb_writer_open(const char *path, const SlbImageInfo *info, const SlbM
     w->info = *info;
     w->options = o;
     if (meta) w->meta = *meta;
-    fit_meta(format, info, &w->meta);
+    fit_meta(format, info, &o, &w->meta);
     status = strcmp(path, "-") == 0 ? slb_output_stdout(&w->output, err)
                                     : slb_output_open(&w->output, path, o.overwrite, err);
     if (status == SLB_OK) status = format->write_open(w, err);
