@@ -312,7 +312,8 @@ static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision preci
                                .threads = how->threads,
                                .comm = how->comm,
                                .restart = true,
-                               .overwrite = true};
+                               .overwrite = true,
+                               .dry = true};
     Run run = {0};
     SlbExchangeTimes before = {0}, after;
     SlbGraph *graph;

@@ -117,7 +117,8 @@ static const Option options[] = {
     {0, "checkpoint-minutes", OPTION_REAL, offsetof(Settings, checkpoint_minutes), "F", NULL, 0.001,
      1e6, "5", false, "time between checkpoints"},
     {0, "stop-after", OPTION_TEXT, offsetof(Settings, stop_after), "TIME", NULL, 0, 0, NULL, false,
-     "save a checkpoint and stop after so long: 90s, 15m, 2h; the same command goes on"},
+     "save a checkpoint and stop after so long (at least ten steps): 90s, 15m, 2h; the same command "
+     "goes on"},
     {0, "seed", OPTION_INT, offsetof(Settings, seed), "N", NULL, 0, 2147483647, "1", false,
      "of everything random"},
     {0, "dry-run", OPTION_FLAG, offsetof(Settings, dry_run), NULL, NULL, 0, 0, NULL, false,

@@ -142,9 +142,14 @@ static SlbStatus load_lr(const SlbImage *hr, const char *path, int scale, SlbIma
     SlbStatus s = slb_image_load(file, NULL, lr, err);
     if (s != SLB_OK) return s;
     uint32_t width = hr->info.width / (uint32_t)scale, height = hr->info.height / (uint32_t)scale;
-    if (lr->info.width == width && lr->info.height == height) return SLB_OK;
-    s = slb_fail(err, SLB_E_INPUT, "%s: %ux%u pixels, where %s at scale %d needs %ux%u", file,
-                 lr->info.width, lr->info.height, path, scale, width, height);
+    bool fits = lr->info.width == width && lr->info.height == height;
+    if (fits && (lr->info.channels < 3) == (hr->info.channels < 3)) return SLB_OK;
+    if (fits)
+        s = slb_fail(err, SLB_E_INPUT,
+                     "%s: one of it and %s is grey, the other is not; make both RGB", file, path);
+    else
+        s = slb_fail(err, SLB_E_INPUT, "%s: %ux%u pixels, where %s at scale %d needs %ux%u", file,
+                     lr->info.width, lr->info.height, path, scale, width, height);
     slb_image_free(lr);
     return s;
 }

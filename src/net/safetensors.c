@@ -16,7 +16,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-
 enum {
     LENGTH_BYTES = 8,
     MAX_HEADER_BYTES = 4 << 20,
-    MAX_TENSORS = 16384, /* a checkpoint of the largest network there can be has 12288 */
+    MAX_TENSORS = 21504, /* a checkpoint of the largest network there can be has 20460 */
     MAX_META = 256,
 };
 #define MAX_FILE_BYTES ((size_t)64 << 30)

@@ -352,7 +352,7 @@ SlbStatus run_step(Run *run, double *loss, double *baseline, SlbError *err)
     run->now.step++;
     if (run->now.step % SLB_GOOD_EVERY == 0 && !run->jumps) {
         slb_state_copy(&run->now, &run->good);
-        run->fallen = run->fallen && run->now.step <= run->fell_at;
+        run->fallen = false;
     }
     return SLB_OK;
 }

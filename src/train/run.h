@@ -52,7 +52,7 @@ typedef struct Run {
     SlbTrainState now;  /* what the next step starts from */
     SlbTrainState good; /* as it was at the last multiple of SLB_GOOD_EVERY whose loss was usual */
     int jumps;          /* the last so many losses were far above the usual; 0 in a good state */
-    bool fallen;        /* the run fell back, and has not come past that step yet */
+    bool fallen;        /* the run fell back, and has not come to a good state since */
     long fell_at;       /* the step it fell at */
     SlbSaver *saver;
     float **effective; /* [conv_count] OIHW: weights, then their gradients */

@@ -177,7 +177,14 @@ static SlbStatus init_from(Run *run, const char *path, SlbError *err)
     SlbModel *model;
     SlbStatus s = slb_model_load(path, g, &model, err);
     if (s != SLB_OK) return s;
-    bool fits = model->graph->conv_count == g->conv_count;
+    if (model->graph->conv_count != g->conv_count) {
+        s = slb_fail(err, SLB_E_MODEL,
+                     "%s: has %d convolutions, %s has %d; start from a model of as many", path,
+                     model->graph->conv_count, run->options->net, g->conv_count);
+        slb_model_free(model);
+        return s;
+    }
+    bool fits = true;
     for (int n = 0; fits && n < g->node_count; n++)
         if (g->nodes[n].op == SLB_OP_CONV && g->nodes[n].low)
             fits = layer_fits(&run->now.layer[g->nodes[n].conv], &model->conv[g->nodes[n].conv]);

@@ -79,7 +79,8 @@ typedef struct SlbTrainOptions {
     long val_every;   /* steps between validations */
     int val_pictures; /* at most so many, the first by name; 0: all */
     double checkpoint_seconds;
-    double stop_after; /* seconds, after which the run stops as by `stop`; 0: never */
+    double stop_after; /* seconds, after which the run stops as by `stop`, but not before it has come
+                          to a state that can be saved, at least ten steps; 0: never */
     bool restart;      /* ignore and replace a checkpoint */
     bool overwrite;    /* a finished model at `out` may be replaced */
     bool dry;          /* no file is written or locked; for slb_train_cost, which sets it */

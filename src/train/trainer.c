@@ -100,8 +100,9 @@ static SlbStatus ask_to_stop(const Run *run, const Clock *clock, bool *stop, Slb
 {
     const SlbTrainOptions *o = run->options;
     int size = slb_comm_size(o->comm), rank = slb_comm_rank(o->comm);
-    bool mine = (o->stop && *o->stop) ||
-                (o->stop_after > 0 && slb_seconds() - clock->started >= o->stop_after);
+    bool late = o->stop_after > 0 && slb_seconds() - clock->started >= o->stop_after;
+    bool gained = run->good.step > clock->first_step; /* or the same would be done for ever */
+    bool mine = (o->stop && *o->stop) || (late && gained);
     double *all = slb_calloc((size_t)size + 1, sizeof *all);
     if (!all) return slb_fail_memory(err, "the training run");
     all[rank] = run->norm;

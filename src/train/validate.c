@@ -19,6 +19,7 @@ enum { WINDOW = 256 };
 typedef struct Item {
     int scale;              /* index */
     uint32_t width, height; /* of the input, pixels */
+    bool grey;              /* Y is the sample then */
     float *input;           /* [height][width][channels], 0..1 */
     SlbLumaPair pair; /* with `enlarged` networks both planes, else the truth alone, as it is */
     double bicubic;   /* PSNR */
@@ -90,6 +91,7 @@ static SlbStatus prepare_small(Item *item, const SlbImage *image, int scale, int
     item->pair.truth = slb_alloc(count, sizeof(double));
     item->width = low.info.width;
     item->height = low.info.height;
+    item->grey = low.info.channels < 3;
     item->input = slb_alloc((size_t)item->width * item->height, (size_t)channels * sizeof(float));
     if (s == SLB_OK && (!luma || !item->pair.truth || !item->input)) s = slb_fail_memory(err, path);
     if (s == SLB_OK) {
@@ -260,8 +262,17 @@ static double to_u8(double v)
     return v > 0 ? v < 255 ? floor(v + 0.5) : 255 : 0;
 }
 
-/* PSNR of the network's result. RGB becomes 8 bits, as a file would hold it, and then Y; that is
- * done in place. */
+/* Y of a pixel of RGB, 0..255, as a file of 8 bits would hold it; of a grey picture, which stays
+ * grey, the mean. */
+static double result_luma(const double *rgb, bool grey)
+{
+    double ycbcr[3];
+    if (grey) return to_u8((rgb[0] + rgb[1] + rgb[2]) / 3.0);
+    slb_rgb_to_ycbcr(to_u8(rgb[0]), to_u8(rgb[1]), to_u8(rgb[2]), ycbcr);
+    return ycbcr[0];
+}
+
+/* PSNR of the network's result. RGB becomes Y in place. */
 static SlbStatus score_result(const SlbValidation *v, const Item *item, double *out, double *psnr,
                               SlbError *err)
 {
@@ -273,11 +284,8 @@ static SlbStatus score_result(const SlbValidation *v, const Item *item, double *
         return s;
     }
     size_t count = (size_t)item->pair.width * item->pair.height;
-    for (size_t i = 0; v->graph->nodes[0].channels == 3 && i < count; i++) {
-        double ycbcr[3];
-        slb_rgb_to_ycbcr(to_u8(out[3 * i]), to_u8(out[3 * i + 1]), to_u8(out[3 * i + 2]), ycbcr);
-        out[i] = ycbcr[0];
-    }
+    for (size_t i = 0; v->graph->nodes[0].channels == 3 && i < count; i++)
+        out[i] = result_luma(out + 3 * i, item->grey);
     *psnr = score_luma(item, out, scale);
     return SLB_OK;
 }
