@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -97,7 +98,13 @@ static void print_model(const char *name, size_t bytes, const SlbModel *model, c
     print_layers(model->graph, model->conv, model->act_bits, plan);
 }
 
-static SlbStatus info_model(const Settings *set, const char *name, SlbError *err)
+/* What is told of one thing begins with a blank line where something stands before it. */
+static void set_apart(bool apart)
+{
+    if (apart) putchar('\n');
+}
+
+static SlbStatus info_model(const Settings *set, const char *name, bool apart, SlbError *err)
 {
     ModelChoice choice = set->choice;
     SlbModel *model = NULL;
@@ -109,13 +116,16 @@ static SlbStatus info_model(const Settings *set, const char *name, SlbError *err
     choice.threads = 1;
     SlbStatus s = cli_open_model(&choice, 0, &model, NULL, err);
     if (s == SLB_OK && set->kernels) s = cli_make_plan(&choice, model, &plan, err);
-    if (s == SLB_OK) print_model(name, bytes, model, plan);
+    if (s == SLB_OK) {
+        set_apart(apart);
+        print_model(name, bytes, model, plan);
+    }
     slb_plan_free(plan);
     slb_model_free(model);
     return s;
 }
 
-static SlbStatus info_network(const char *name, SlbError *err)
+static SlbStatus info_network(const char *name, bool apart, SlbError *err)
 {
     SlbGraph *graph;
     SlbStatus s = slb_graph_open(name, &graph, err);
@@ -132,6 +142,7 @@ static SlbStatus info_network(const char *name, SlbError *err)
                                     .kernel = n->kernel,
                                     .bits = 32};
         }
+        set_apart(apart);
         print_text("network", name);
         printf("%-16s %dx%d pixels\n", "receptive field", 2 * radius + 1, 2 * radius + 1);
         print_layers(graph, shapes, 32, NULL);
@@ -145,7 +156,7 @@ static SlbStatus info_network(const char *name, SlbError *err)
     return s;
 }
 
-static SlbStatus info_video(FILE *file, const char *path, SlbError *err)
+static SlbStatus info_video(FILE *file, const char *path, bool apart, SlbError *err)
 {
     SlbVideoReader *reader;
     SlbStatus s = slb_video_open(file, path, 0, &reader, err);
@@ -159,6 +170,7 @@ static SlbStatus info_video(FILE *file, const char *path, SlbError *err)
                        : info->site_x == 0.5 ? ", chroma in the middle"
                        : info->site_y == 0.5 ? ", chroma at the left"
                                              : ", chroma at the top left";
+    set_apart(apart);
     cli_print_clean(slb_input_name(path));
     printf(": video, %ux%u, %s%s, %d bits a sample, %s range\n", info->width, info->height, kind,
            site, info->depth, info->full_range ? "full" : "limited");
@@ -166,7 +178,7 @@ static SlbStatus info_video(FILE *file, const char *path, SlbError *err)
     return SLB_OK;
 }
 
-static SlbStatus info_picture(const char *path, SlbError *err)
+static SlbStatus info_picture(const char *path, bool apart, SlbError *err)
 {
     static const char *const kinds[] = {"", "grey", "grey + alpha", "RGB", "RGB + alpha"};
     unsigned char head[SLB_HEAD_BYTES];
@@ -175,11 +187,12 @@ static SlbStatus info_picture(const char *path, SlbError *err)
     SlbReader *reader;
     SlbStatus s = slb_open_head(path, &file, head, &bytes, err);
     if (s != SLB_OK) return s;
-    if (slb_is_y4m(head, bytes)) return info_video(file, path, err);
+    if (slb_is_y4m(head, bytes)) return info_video(file, path, apart, err);
     s = slb_reader_open_file(file, path, NULL, &reader, err);
     if (s != SLB_OK) return s;
     const SlbImageInfo info = slb_reader_upright(reader); /* as it is shown */
     const SlbMeta *meta = slb_reader_meta(reader);
+    set_apart(apart);
     cli_print_clean(slb_input_name(path));
     printf(": picture, %ux%u, %s, %d bits a sample", info.width, info.height, kinds[info.channels],
            info.depth);
@@ -199,10 +212,13 @@ static SlbStatus info_picture(const char *path, SlbError *err)
     return SLB_OK;
 }
 
-/* Files are told by what they hold: a safetensors file has '{' behind its 8-byte length. */
+/* Files are told by what they hold: a safetensors file has '{' behind its 8-byte length. A pipe is
+ * not looked into: it gives nothing twice. */
 static bool holds_model(const char *path)
 {
     unsigned char head[9];
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return false;
     int fd = open(path, O_RDONLY | O_CLOEXEC); /* no stream: it could fail for want of memory */
     if (fd < 0) return false;
     bool yes = read(fd, head, sizeof head) == sizeof head && head[8] == '{' && head[7] == 0;
@@ -227,8 +243,7 @@ static SlbStatus list_models(const Settings *set, SlbError *err)
     const SlbBuiltin *all = slb_builtins(&count);
     for (size_t i = 0; i < count; i++) {
         if (set->kernels) {
-            putchar('\n');
-            SlbStatus s = info_model(set, all[i].name, err);
+            SlbStatus s = info_model(set, all[i].name, true, err);
             if (s != SLB_OK) return s;
             continue;
         }
@@ -267,28 +282,45 @@ static SlbStatus info_program(const Settings *set, SlbError *err)
     return list_models(set, err);
 }
 
+static SlbStatus info_one(const Settings *set, const char *name, bool apart, SlbError *err)
+{
+    if (find_builtin(name) || set->choice.net || holds_model(name))
+        return info_model(set, name, apart, err);
+    return is_network(name) ? info_network(name, apart, err) : info_picture(name, apart, err);
+}
+
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
-    if (invocation->operand_count == 0) return info_program(set, err);
-    const char *name = invocation->operands[0];
-    if (find_builtin(name) || set->choice.net || holds_model(name))
-        return info_model(set, name, err);
-    return is_network(name) ? info_network(name, err) : info_picture(name, err);
+    int count = invocation->operand_count, done = 0;
+    if (count == 0) return info_program(set, err);
+    if (count == 1) return info_one(set, invocation->operands[0], false, err);
+    for (int i = 0; i < count; i++) {
+        SlbError why;
+        if (info_one(set, invocation->operands[i], done > 0, &why) == SLB_OK)
+            done++;
+        else
+            cli_message("%s", why.message);
+    }
+    if (done == count) return SLB_OK;
+    return slb_fail(err, SLB_PARTIAL, "%d files: %d done, %d failed", count, done, count - done);
 }
 
 const Command cmd_info = {
     .name = "info",
-    .operands = "[FILE|MODEL|NET]",
-    .max_operands = 1,
+    .operands = "[FILE|MODEL|NET]...",
+    .max_operands = INT_MAX,
     .standard_io = true,
     .summary = "Tell about a model, a network, a picture or this program",
     .notes = "A model: its bits, parameters, work, receptive field, where it comes from and its "
              "layers. A network: its layers and its text. A picture or a Y4M video: its size and "
              "depth and what it brings along; '-' reads one from standard input. Nothing: the "
-             "version, the kernel levels of this machine and what is built in.",
+             "version, the kernel levels of this machine and what is built in.\n"
+             "Of several, one that cannot be read is told, the rest is done, and the exit code is "
+             "1.",
     .example = "slbsr info\n"
                "slbsr info photo.png\n"
+               "slbsr info *.jpg\n"
                "slbsr info my.safetensors --kernels",
     .options = options,
     .settings_bytes = sizeof(Settings),
