@@ -46,10 +46,10 @@ static SlbStatus read_all(FILE *file, const char *path, size_t limit_bytes, SlbS
     return slb_fail_memory(err, path);
 }
 
-SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
-                        unsigned char **data, size_t *bytes, SlbError *err)
+/* Closes `file`; NULL: errno says why it could not be opened. */
+static SlbStatus read_opened(FILE *file, const char *path, size_t limit_bytes, SlbStatus status,
+                             unsigned char **data, size_t *bytes, SlbError *err)
 {
-    FILE *file = fopen(path, "rb");
     if (!file) return slb_fail_system(err, status, path, "cannot be opened");
     struct stat st;
     SlbStatus s;
@@ -59,6 +59,21 @@ SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
         s = read_all(file, path, limit_bytes, status, data, bytes, err);
     fclose(file);
     return s;
+}
+
+SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
+                        unsigned char **data, size_t *bytes, SlbError *err)
+{
+    return read_opened(fopen(path, "rb"), path, limit_bytes, status, data, bytes, err);
+}
+
+SlbStatus slb_read_stdin(size_t limit_bytes, SlbStatus status, unsigned char **data, size_t *bytes,
+                         SlbError *err)
+{
+    int fd = slb_duplicate(STDIN_FILENO, O_WRONLY);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "rb");
+    if (fd >= 0 && !file) close(fd);
+    return read_opened(file, "standard input", limit_bytes, status, data, bytes, err);
 }
 
 /* The names that a signal handler has to remove. A slot is taken and released with atomic

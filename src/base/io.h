@@ -14,6 +14,10 @@
 SLB_MUST_CHECK SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
                                        unsigned char **data, size_t *bytes, SlbError *err);
 
+/* The same of standard input, from where it stands to its end. */
+SLB_MUST_CHECK SlbStatus slb_read_stdin(size_t limit_bytes, SlbStatus status, unsigned char **data,
+                                        size_t *bytes, SlbError *err);
+
 /* A file that appears whole or not at all: written under a temporary name in the same folder, then
  * synced and renamed. */
 typedef struct SlbOutput {

@@ -152,8 +152,9 @@ static SlbStatus add_list(const FileSources *sources, const Search *search, SlbE
     bool standard = strcmp(sources->list, "-") == 0;
     unsigned char *data;
     size_t bytes;
-    SlbStatus s = slb_read_file(standard ? "/dev/stdin" : sources->list, LIST_LIMIT, SLB_E_INPUT,
-                                &data, &bytes, err);
+    SlbStatus s = standard
+                      ? slb_read_stdin(LIST_LIMIT, SLB_E_INPUT, &data, &bytes, err)
+                      : slb_read_file(sources->list, LIST_LIMIT, SLB_E_INPUT, &data, &bytes, err);
     if (s != SLB_OK) return s;
     char *at = (char *)data, *end = at + bytes;
     while (s == SLB_OK && at < end) {
