@@ -49,7 +49,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     if (s == SLB_OK) cli_print_note(input, large.meta.note);
     if (s == SLB_OK) s = cli_crop_to_multiple(&large, input, set->scale, err);
     if (s == SLB_OK)
-        s = slb_resize_image(&large, 1, (uint32_t)set->scale, (SlbEdge)set->edge, &small, err);
+        s = slb_resize_visible(&large, 1, (uint32_t)set->scale, (SlbEdge)set->edge, &small, err);
     if (s == SLB_OK) s = save(output, &small, set, err);
     slb_image_free(&small);
     slb_image_free(&large);
@@ -64,7 +64,9 @@ const Command cmd_downscale = {
     .summary = "Make a picture smaller by a whole factor, as test sets are made",
     .notes = "Bicubic (a = -0.5), antialiased, rounded after each axis: the samples that MATLAB's "
              "imresize "
-             "gives. The picture is cropped to a multiple of the factor first.",
+             "gives. The picture is cropped to a multiple of the factor first.\n"
+             "Alpha is multiplied into the colours before and divided out behind, so that colours "
+             "that do not show do not bleed into those that do; imresize knows none.",
     .example = "slbsr downscale photo.png small.png --scale 2\n"
                "slbsr downscale HR/baby.png X3/baby.png --scale 3 --edge replicate -y",
     .options = options,

@@ -1,6 +1,7 @@
 #include "img/resize.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -218,6 +219,53 @@ static void round_row(double *row, size_t n, double peak)
     }
 }
 
+/* Rows whose last channel is alpha: colours times it, of 0..peak. Those that are opaque stay as
+ * they are, to the last bit. */
+static void multiply_alpha(double *row, const SlbImageInfo *info, uint32_t width, double peak)
+{
+    size_t colours = (size_t)info->channels - 1;
+    for (uint32_t x = 0; x < width; x++, row += colours + 1)
+        for (size_t c = 0; c < colours; c++) row[c] = row[c] * row[colours] / peak;
+}
+
+/* Back; what alpha rounds to nothing has no colour. Where it is full but for the last bits of a
+ * sum, division would only add to them. */
+static void divide_alpha(double *row, const SlbImageInfo *info, uint32_t width, double peak)
+{
+    size_t colours = (size_t)info->channels - 1;
+    for (uint32_t x = 0; x < width; x++, row += colours + 1) {
+        double alpha = row[colours];
+        if (fabs(alpha - peak) < 1e-9 * peak) continue;
+        for (size_t c = 0; c < colours; c++) row[c] = alpha < 0.5 ? 0 : row[c] * peak / alpha;
+    }
+}
+
+/* One row of the picture. */
+static void load_row(const SlbImage *in, uint32_t y, double *row)
+{
+    size_t n = (size_t)in->info.width * (size_t)in->info.channels;
+    const unsigned char *from = in->data + y * in->stride_bytes;
+    memset(row, 0, n * sizeof *row);
+    if (in->info.depth == 8)
+        add_u8(row, from, 1, n);
+    else
+        add_u16(row, (const uint16_t *)(const void *)from, 1, n);
+}
+
+/* The vertical pass where colours go by their alpha; `one` is room for a row. */
+static void vertical_alpha(const SlbImage *in, const SlbAxis *rows, uint32_t y, double peak,
+                           double *one, double *row)
+{
+    size_t n = (size_t)in->info.width * (size_t)in->info.channels;
+    memset(row, 0, n * sizeof *row);
+    for (size_t t = (size_t)y * rows->taps; t < ((size_t)y + 1) * rows->taps; t++) {
+        load_row(in, rows->index[t], one);
+        multiply_alpha(one, &in->info, in->info.width, peak);
+        add_f64(row, one, rows->weight[t], n);
+    }
+    divide_alpha(row, &in->info, in->info.width, peak);
+}
+
 static void vertical(const SlbImage *in, const SlbAxis *rows, uint32_t y, double *row)
 {
     size_t n = (size_t)in->info.width * (size_t)in->info.channels;
@@ -242,27 +290,36 @@ static void store_row(SlbImage *out, uint32_t y, const double *row)
 }
 
 static SlbStatus resize_rows(const SlbImage *in, const SlbAxis *rows, const SlbAxis *cols,
-                             SlbImage *out, SlbError *err)
+                             bool by_alpha, SlbImage *out, SlbError *err)
 {
-    size_t channels = (size_t)in->info.channels;
-    double peak = in->info.depth == 8 ? 255 : 65535;
-    double *wide = slb_alloc(in->info.width, channels * sizeof *wide);
+    const SlbImageInfo *info = &in->info;
+    size_t channels = (size_t)info->channels;
+    double peak = info->depth == 8 ? 255 : 65535;
+    double *wide = slb_alloc(info->width, channels * sizeof *wide);
     double *done = slb_alloc(out->info.width, channels * sizeof *done);
-    SlbStatus status = wide && done ? SLB_OK : slb_fail_memory(err, "a row of a resize");
+    double *one = by_alpha ? slb_alloc(info->width, channels * sizeof *one) : NULL;
+    bool room = wide && done && (one || !by_alpha);
+    SlbStatus status = room ? SLB_OK : slb_fail_memory(err, "a row of a resize");
     for (uint32_t y = 0; status == SLB_OK && y < out->info.height; y++) {
-        vertical(in, rows, y, wide);
-        round_row(wide, in->info.width * channels, peak);
+        if (by_alpha)
+            vertical_alpha(in, rows, y, peak, one, wide);
+        else
+            vertical(in, rows, y, wide);
+        round_row(wide, info->width * channels, peak);
+        if (by_alpha) multiply_alpha(wide, info, info->width, peak);
         slb_axis_columns(cols, wide, channels, done);
+        if (by_alpha) divide_alpha(done, info, out->info.width, peak);
         round_row(done, out->info.width * channels, peak);
         store_row(out, y, done);
     }
     slb_free(wide);
     slb_free(done);
+    slb_free(one);
     return status;
 }
 
-SlbStatus slb_resize_image(const SlbImage *in, uint32_t numerator, uint32_t denominator,
-                           SlbEdge edge, SlbImage *out, SlbError *err)
+static SlbStatus resize(const SlbImage *in, uint32_t numerator, uint32_t denominator, SlbEdge edge,
+                        bool by_alpha, SlbImage *out, SlbError *err)
 {
     SlbAxis rows = {0}, cols = {0};
     *out = (SlbImage){0};
@@ -280,9 +337,21 @@ SlbStatus slb_resize_image(const SlbImage *in, uint32_t numerator, uint32_t deno
         SlbMetaChange change = {1, scale, scale, out->info.width, out->info.height};
         status = slb_meta_derive(&in->meta, &change, &out->meta, err);
     }
-    if (status == SLB_OK) status = resize_rows(in, &rows, &cols, out, err);
+    if (status == SLB_OK) status = resize_rows(in, &rows, &cols, by_alpha, out, err);
     if (status != SLB_OK) slb_image_free(out);
     slb_axis_free(&rows);
     slb_axis_free(&cols);
     return status;
+}
+
+SlbStatus slb_resize_image(const SlbImage *in, uint32_t numerator, uint32_t denominator,
+                           SlbEdge edge, SlbImage *out, SlbError *err)
+{
+    return resize(in, numerator, denominator, edge, false, out, err);
+}
+
+SlbStatus slb_resize_visible(const SlbImage *in, uint32_t numerator, uint32_t denominator,
+                             SlbEdge edge, SlbImage *out, SlbError *err)
+{
+    return resize(in, numerator, denominator, edge, in->info.channels % 2 == 0, out, err);
 }

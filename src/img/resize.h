@@ -69,4 +69,12 @@ SLB_MUST_CHECK SlbStatus slb_resize_image(const struct SlbImage *in, uint32_t nu
                                           uint32_t denominator, SlbEdge edge, struct SlbImage *out,
                                           SlbError *err);
 
+/* The same, but colours count by their alpha: it is multiplied into them before each pass and
+ * divided out behind, so that those that do not show do not bleed into those that do; what has no
+ * alpha left has no colour. The same bytes as above where there is no alpha or all of it is full.
+ */
+SLB_MUST_CHECK SlbStatus slb_resize_visible(const struct SlbImage *in, uint32_t numerator,
+                                            uint32_t denominator, SlbEdge edge,
+                                            struct SlbImage *out, SlbError *err);
+
 #endif

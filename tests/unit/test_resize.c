@@ -3,6 +3,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "img/codec.h"
+#include "img/exif.h"
 #include "img/resize.h"
 #include "unit/picture.h"
 
@@ -188,6 +189,94 @@ static void test_flat_picture_stays_flat(void **state)
     slb_image_free(&in);
 }
 
+/* Columns of two colours, by turns; `even` and `odd` of 8 bits. */
+static SlbImage columns(uint32_t width, uint32_t height, int channels, int depth,
+                        const uint8_t *even, const uint8_t *odd)
+{
+    SlbImage image = noise(width, height, channels, depth, 1);
+    for (uint32_t y = 0; y < height; y++)
+        for (uint32_t i = 0; i < width * (uint32_t)channels; i++) {
+            const uint8_t *pixel = i / (uint32_t)channels % 2 ? odd : even;
+            uint16_t v = (uint16_t)(pixel[i % (uint32_t)channels] * 257);
+            unsigned char *row = image.data + y * image.stride_bytes;
+            if (depth == 8)
+                row[i] = (unsigned char)v;
+            else
+                memcpy(row + i * sizeof v, &v, sizeof v);
+        }
+    return image;
+}
+
+/* What is transparent lends the rest no colour, in columns or, turned, in rows. */
+static void test_hidden_colours_do_not_bleed(void **state)
+{
+    static const uint8_t blue[4] = {0, 0, 255, 255}, red[4] = {255, 0, 0, 0};
+    static const uint8_t grey[2] = {90, 255}, white[2] = {255, 0};
+    (void)state;
+    for (int depth = 8; depth <= 16; depth += 8)
+        for (int channels = 2; channels <= 4; channels += 2)
+            for (int turn = 1; turn <= 6; turn += 5) {
+                SlbImage in = channels == 4 ? columns(12, 12, 4, depth, blue, red)
+                                            : columns(12, 12, 2, depth, grey, white);
+                SlbImage out;
+                SlbError err = {0};
+                uint32_t unit = depth == 8 ? 1 : 257;
+                assert_ok(slb_image_orient(&in, turn, &err), &err);
+                assert_ok(slb_resize_visible(&in, 1, 2, SLB_EDGE_MIRROR, &out, &err), &err);
+                for (uint32_t i = 0; i < 36; i++) {
+                    uint32_t x = i % 6, y = i / 6;
+                    const uint8_t *colour = channels == 4 ? blue : grey;
+                    for (int c = 0; c < channels - 1; c++)
+                        assert_int_equal(sample_of(&out, x, y, c), colour[c] * unit);
+                    uint32_t alpha = sample_of(&out, x, y, channels - 1);
+                    assert_in_range(alpha, 80 * unit, 175 * unit);
+                }
+                slb_image_free(&out);
+                slb_image_free(&in);
+            }
+}
+
+static void test_nothing_is_left_of_what_does_not_show(void **state)
+{
+    static const uint8_t hidden[4] = {200, 100, 50, 0};
+    SlbImage in = columns(8, 6, 4, 8, hidden, hidden), out;
+    SlbError err = {0};
+    (void)state;
+    assert_ok(slb_resize_visible(&in, 1, 2, SLB_EDGE_MIRROR, &out, &err), &err);
+    for (size_t i = 0; i < 4 * 3 * 4; i++)
+        assert_int_equal(out.data[i / 16 * out.stride_bytes + i % 16], 0);
+    slb_image_free(&out);
+    slb_image_free(&in);
+}
+
+/* Without alpha, and where it is full: no byte differs from the recipe. */
+static void test_opaque_pictures_follow_recipe(void **state)
+{
+    static const uint32_t scales[][2] = {{1, 2}, {1, 3}, {1, 4}, {2, 1}, {3, 2}};
+    (void)state;
+    for (int depth = 8; depth <= 16; depth += 8)
+        for (int channels = 1; channels <= 4; channels++) {
+            SlbImage in = noise(61, 47, channels, depth, 5u + (unsigned)(channels * depth));
+            size_t bytes = (size_t)depth / 8;
+            for (size_t i = 0; channels % 2 == 0 && i < 61 * 47; i++)
+                memset(in.data + i / 61 * in.stride_bytes +
+                           ((i % 61 + 1) * (size_t)channels - 1) * bytes,
+                       255, bytes);
+            for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+                SlbImage plain, visible;
+                SlbError err = {0};
+                uint32_t up = scales[i][0], down = scales[i][1];
+                assert_ok(slb_resize_image(&in, up, down, SLB_EDGE_REPLICATE, &plain, &err), &err);
+                assert_ok(slb_resize_visible(&in, up, down, SLB_EDGE_REPLICATE, &visible, &err),
+                          &err);
+                assert_same_picture(&visible, &plain);
+                slb_image_free(&plain);
+                slb_image_free(&visible);
+            }
+            slb_image_free(&in);
+        }
+}
+
 static void test_profile_is_kept(void **state)
 {
     SlbImage in = noise(8, 8, 1, 8, 1), out;
@@ -207,19 +296,19 @@ static void test_profile_is_kept(void **state)
 /* Every allocation in turn fails: SLB_E_MEMORY, and nothing leaks (the sanitizer looks). */
 static void test_out_of_memory(void **state)
 {
-    SlbImage in = noise(20, 20, 3, 8, 5), out;
+    SlbImage in = noise(20, 20, 4, 8, 5), out;
     (void)state;
     long n = 1;
     for (;; n++) {
         SlbError err = {0};
         slb_mem_fail_at(n);
-        SlbStatus status = slb_resize_image(&in, 1, 2, SLB_EDGE_MIRROR, &out, &err);
+        SlbStatus status = slb_resize_visible(&in, 1, 2, SLB_EDGE_MIRROR, &out, &err);
         slb_mem_fail_at(0);
         if (status == SLB_OK) break;
         assert_int_equal(status, SLB_E_MEMORY);
         assert_null(out.data);
     }
-    assert_true(n > 5);
+    assert_true(n > 6);
     slb_image_free(&out);
     slb_image_free(&in);
 }
@@ -314,6 +403,9 @@ int main(void)
         cmocka_unit_test(test_axis_rejects_nonsense),
         cmocka_unit_test(test_picture_follows_recipe),
         cmocka_unit_test(test_flat_picture_stays_flat),
+        cmocka_unit_test(test_hidden_colours_do_not_bleed),
+        cmocka_unit_test(test_nothing_is_left_of_what_does_not_show),
+        cmocka_unit_test(test_opaque_pictures_follow_recipe),
         cmocka_unit_test(test_profile_is_kept),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_plane_of_doubles),
