@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/message.h"
+#include "infer/upscaler.h"
 
 SlbStatus cli_crop_to_multiple(SlbImage *image, const char *name, int scale, SlbError *err)
 {
@@ -21,10 +22,15 @@ void cli_reduction(const SlbImageInfo *asked, const SlbImageInfo *kept, const ui
                    Reduction *notes)
 {
     const uint8_t *b = background;
+    bool grounded = asked->channels % 2 == 0 && kept->channels % 2 == 1;
+    unsigned grey = (unsigned)(slb_background_grey(b) + 0.5);
     *notes = (Reduction){"", ""};
-    if (kept->channels < asked->channels && (b[0] & b[1] & b[2]) == 255)
+    if (grounded && (b[0] & b[1] & b[2]) == 255)
         snprintf(notes->alpha, sizeof notes->alpha, "this format has no alpha: put on white");
-    else if (kept->channels < asked->channels)
+    else if (grounded && kept->channels == 1)
+        snprintf(notes->alpha, sizeof notes->alpha,
+                 "this format has no alpha: put on #%02x%02x%02x", grey, grey, grey);
+    else if (grounded)
         snprintf(notes->alpha, sizeof notes->alpha,
                  "this format has no alpha: put on #%02x%02x%02x", b[0], b[1], b[2]);
     if (kept->depth < asked->depth)

@@ -66,6 +66,18 @@ static void choose_format(Picture *p)
     if (strcmp(p->how.format, "PNM") == 0 && p->from.channels % 2 == 0) p->how.format = "PAM";
 }
 
+/* Whether the output's format can hold colours that the background brings into a grey picture. */
+static bool becomes_colour(const UpscaleFiles *job, const Picture *p)
+{
+    const uint8_t *b = job->background;
+    SlbImageInfo coloured = p->to;
+    char note[SLB_NOTE_BYTES];
+    SlbError why;
+    coloured.channels = 3;
+    return (b[0] != b[1] || b[1] != b[2]) &&
+           slb_writer_check(p->file->output, &coloured, NULL, &p->how, note, &why) == SLB_OK;
+}
+
 /* Says what the output's format cannot keep, and complains about one that cannot be written, before
  * the long work rather than after it. p->to becomes what is written. */
 static SlbStatus check_output(const UpscaleFiles *job, Picture *p)
@@ -80,6 +92,7 @@ static SlbStatus check_output(const UpscaleFiles *job, Picture *p)
                         "for pictures",
                         picture_output(p), slb_input_name(p->file->input));
     (void)slb_format_fits(path, &p->how, &p->to); /* an unknown extension is the writer's to tell */
+    if (asked.channels == 2 && p->to.channels == 1 && becomes_colour(job, p)) p->to.channels = 3;
     SlbStatus s =
         slb_writer_check(path, &p->to, slb_reader_meta(p->reader), &p->how, p->lost, &p->err);
     if (s != SLB_OK) return s;

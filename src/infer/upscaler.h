@@ -25,7 +25,8 @@ enum { SLB_WRAP_X = 1, SLB_WRAP_Y = 2 }; /* the right border is next to the left
 
 typedef struct SlbUpscaleOptions {
     /* The result. Any size: where it is larger than the picture in neither direction, the network
-     * is not used. Any depth. Channels are those of the picture, or without its alpha. */
+     * is not used. Any depth. Channels are those of the picture, or without its alpha; of grey with
+     * alpha also 3, for a background in colour. */
     SlbImageInfo out;
     int factor; /* by which a network behind bicubic enlarges: 2, 3, 4; 0: the least that is enough
                    for the result, 4 at most. Others have one factor and keep it. */
@@ -41,6 +42,12 @@ typedef struct SlbUpscaleOptions {
 } SlbUpscaleOptions;
 
 typedef struct SlbUpscaler SlbUpscaler;
+
+/* What a background is in a result that is grey, 0..255: its brightness. */
+static inline double slb_background_grey(const uint8_t background[3])
+{
+    return 0.299 * background[0] + 0.587 * background[1] + 0.114 * background[2];
+}
 
 /* The least of 2, 3, 4 by which `in` becomes as large as `out` (4 where none is enough); 1 when
  * `out` is larger in neither direction. */

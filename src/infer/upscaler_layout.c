@@ -14,7 +14,8 @@ static SlbStatus check(const SlbImageInfo *in, const SlbUpscaleOptions *o, SlbEr
     if (!in->width || !in->height || in->channels < 1 || in->channels > 4 || !depths)
         return slb_fail(err, SLB_E_USAGE, "no picture: %u x %u, %d channels of %d bits", in->width,
                         in->height, in->channels, in->depth);
-    if (out->channels != in->channels && out->channels != colours)
+    bool coloured = in->channels == 2 && out->channels == 3; /* by the background */
+    if (out->channels != in->channels && out->channels != colours && !coloured)
         return slb_fail(err, SLB_E_USAGE, "%d channels cannot become %d", in->channels,
                         out->channels);
     if (o->alpha == SLB_ALPHA_DROP && out->channels != colours)
@@ -56,7 +57,8 @@ static void choose_planes(SlbUpscaler *up)
     up->colours = up->in.channels < 3 ? 1 : 3;
     up->alpha = up->in.channels % 2 == 0 && o->alpha != SLB_ALPHA_DROP;
     up->planes = up->colours + up->alpha;
-    up->premultiplied = up->alpha && (!copied || o->out.channels == up->colours);
+    up->grounded = up->alpha && o->out.channels % 2 == 1;
+    up->premultiplied = up->alpha && (!copied || up->grounded);
     if (up->plan) {
         up->ycbcr = up->colours == 3 && slb_plan_channels(up->plan) == 1;
         up->pass[up->passes++] = (Pass){0, up->ycbcr ? 1 : up->colours};

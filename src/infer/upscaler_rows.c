@@ -148,18 +148,24 @@ static void network_row(const SlbUpscaler *up, int index, uint32_t y, double *wi
 
 /* ---- Out ---- */
 
-/* Colours of one pixel that were times alpha `a` (0..255): without it, or put on the background. */
-static void restore(const SlbUpscaler *up, double a, double *p)
+/* Colours of one pixel that were times alpha `a` (0..255): without it. */
+static void divide(const SlbUpscaler *up, double a, double *p)
 {
-    const SlbImageInfo *out = &up->options.out;
-    const uint8_t *b = up->options.background;
     a = clip(a, 255.0);
-    for (int c = 0; c < up->colours; c++) {
-        double ground = up->colours == 3 ? b[c] : 0.299 * b[0] + 0.587 * b[1] + 0.114 * b[2];
-        if (out->channels == up->colours)
-            p[c] = clip(p[c], a) + ground * (255.0 - a) / 255.0;
-        else
-            p[c] = quantize(out->depth, a) ? p[c] * 255.0 / a : 0.0;
+    for (int c = 0; c < up->colours; c++)
+        p[c] = quantize(up->options.out.depth, a) ? p[c] * 255.0 / a : 0.0;
+}
+
+/* Likewise: put on the background, which makes colours of grey where the result has them. */
+static void ground(const SlbUpscaler *up, double a, double *p)
+{
+    const uint8_t *b = up->options.background;
+    int channels = up->options.out.channels;
+    a = clip(a, 255.0);
+    if (channels > up->colours) p[1] = p[2] = p[0];
+    for (int c = 0; c < channels; c++) {
+        double under = channels == 3 ? b[c] : slb_background_grey(b);
+        p[c] = clip(p[c], a) + under * (255.0 - a) / 255.0;
     }
 }
 
@@ -169,8 +175,11 @@ static void join_pixel(const SlbUpscaler *up, double *const *plane, size_t x, un
     double p[SLB_PLANES], alpha = up->alpha ? plane[up->colours][x] : 255.0;
     for (int c = 0; c < up->colours; c++) p[c] = plane[c][x];
     if (up->ycbcr) slb_ycbcr_to_rgb((const double[3]){p[0], p[1], p[2]}, p);
-    if (up->premultiplied) restore(up, alpha, p);
-    if (out->channels > up->colours) p[up->colours] = alpha;
+    if (up->grounded)
+        ground(up, alpha, p);
+    else if (up->premultiplied)
+        divide(up, alpha, p);
+    if (up->alpha && !up->grounded) p[up->colours] = alpha;
     for (int c = 0; c < out->channels; c++)
         put(row, x * (size_t)out->channels + (size_t)c, out->depth, quantize(out->depth, p[c]));
 }

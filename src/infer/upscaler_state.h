@@ -27,6 +27,7 @@ struct SlbUpscaler {
     int planes;         /* and alpha, unless it is dropped */
     bool alpha;         /* the last plane is alpha */
     bool ycbcr;         /* planes are Y, Cb, Cr */
+    bool grounded;      /* the result has none: it is put on the background */
     bool premultiplied; /* colours are times alpha */
     Pass pass[SLB_PASSES];
     int passes;

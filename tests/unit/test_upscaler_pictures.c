@@ -183,6 +183,27 @@ static void test_transparency_is_put_on_the_background(void **state)
     slb_plan_free(plan);
 }
 
+static void test_a_background_brings_colours_to_grey(void **state)
+{
+    (void)state;
+    SlbPlan *plan = make_plan(bicubic_net, 2);
+    SlbImage in = noise(24, 24, 2, 8, 5);
+    SlbUpscaleOptions options = to_size(&in, 24, 24);
+    memcpy(options.background, (const uint8_t[]){10, 200, 30}, 3);
+    memcpy(in.data, (const unsigned char[]){100, 51, 250, 0, 70, 255}, 6); /* a fifth, none, all */
+    options.out.channels = 3;
+    SlbImage out = stream(plan, &in, &options, 7);
+    assert_memory_equal(out.data, ((const unsigned char[]){28, 180, 44, 10, 200, 30, 70, 70, 70}),
+                        9);
+    slb_image_free(&out);
+    options.out.channels = 1; /* its brightness */
+    out = stream(plan, &in, &options, 7);
+    assert_memory_equal(out.data, ((const unsigned char[]){119, 124, 70}), 3);
+    slb_image_free(&out);
+    slb_image_free(&in);
+    slb_plan_free(plan);
+}
+
 /* ---- Networks that enlarge by themselves ---- */
 
 enum { WIDE = 11 + 2 * BEYOND, HIGH = 7 + 2 * BEYOND };
@@ -327,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_hidden_colours_do_not_bleed),
         cmocka_unit_test(test_alpha_goes_as_it_is_asked_to),
         cmocka_unit_test(test_transparency_is_put_on_the_background),
+        cmocka_unit_test(test_a_background_brings_colours_to_grey),
         cmocka_unit_test(test_grey_stays_grey_through_rgb),
         cmocka_unit_test(test_rgb_goes_through_as_it_is),
         cmocka_unit_test(test_a_wrapped_picture_has_no_borders),
