@@ -286,6 +286,19 @@ static EvalProtocol choose_protocol(const Eval *eval)
     return rgb ? EVAL_RGB : EVAL_VDSR;
 }
 
+/* Before anything is printed. */
+static SlbStatus check_protocol(const Eval *eval, SlbError *err)
+{
+    for (int i = 0; eval->protocol == EVAL_VDSR && i < eval->factors; i++)
+        for (int m = 0; m < eval->models[i].count; m++)
+            if (slb_plan_scale(eval->models[i].item[m].plan) != 1)
+                return slb_fail(err, SLB_E_MODEL,
+                                "%s: the network enlarges by itself, --protocol vdsr enlarges "
+                                "before it; use --protocol rgb",
+                                eval->models[i].item[m].name);
+    return SLB_OK;
+}
+
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
@@ -297,6 +310,9 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
         s = open_set(set->data.item[i], &sets[i], err);
     if (s == SLB_OK) {
         eval.protocol = choose_protocol(&eval);
+        s = check_protocol(&eval, err);
+    }
+    if (s == SLB_OK) {
         EvalReport report = {
             .json = set->json,
             .protocol = eval.protocol == EVAL_RGB ? "rgb" : "vdsr",

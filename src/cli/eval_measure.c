@@ -29,10 +29,6 @@ static SlbStatus run_on_luma(const SlbPlan *plan, const SlbLumaPair *pair, doubl
                              SlbError *err)
 {
     size_t n = (size_t)pair->width * pair->height;
-    if (slb_plan_scale(plan) != 1)
-        return slb_fail(err, SLB_E_MODEL,
-                        "the network enlarges by itself, this protocol enlarges before it; use "
-                        "--protocol rgb");
     float *in = slb_alloc(n, sizeof *in), *out = slb_alloc(n, sizeof *out);
     *plane = slb_alloc(n, sizeof **plane);
     SlbStatus s = in && out && *plane ? SLB_OK : slb_fail_memory(err, "planes of a picture");

@@ -51,8 +51,9 @@ typedef struct EvalView {
 enum { EVAL_ERROR_FULL = 40 };
 
 /* Measures the picture at `path` by a protocol; `lr`: take the small picture from the set (rgb
- * only). *row is filled in any case, with NAN where nothing was measured. `view` may be NULL; it is
- * the caller's to free in any case. SLB_E_INPUT for a picture that cannot be used. */
+ * only). Networks that enlarge by themselves are for rgb. *row is filled in any case, with NAN
+ * where nothing was measured. `view` may be NULL; it is the caller's to free in any case.
+ * SLB_E_INPUT for a picture that cannot be used. */
 SLB_MUST_CHECK SlbStatus eval_measure(EvalProtocol protocol, bool lr, const EvalModels *models,
                                       const char *path, int scale, EvalRow *row, EvalView *view,
                                       SlbError *err);

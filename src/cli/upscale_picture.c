@@ -270,6 +270,12 @@ static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
     if (!scale)
         return slb_fail(&p->err, SLB_E_USAGE, "%s: videos are enlarged by 2, 3 or 4; give --scale",
                         slb_input_name(p->file->input));
+    int own = slb_plan_scale(job->plan);
+    if (own != 1 && own != scale)
+        return slb_fail(&p->err, SLB_E_MODEL,
+                        "%s: the network enlarges by %d, not by %d; give --scale %d or another "
+                        "model",
+                        slb_input_name(p->file->input), own, scale, own);
     p->to = p->from;
     SlbStatus s = check_video_options(job, p);
     if (s == SLB_OK) s = slb_wanted_size(&job->size, &p->from, &p->to, &p->err);
