@@ -102,6 +102,19 @@ static void put_quoted(const char *text, size_t bytes, const char *special, cons
     }
 }
 
+/* `help` is no command with options, but takes the names of those that are. */
+static const char help_summary[] = "Say all about a command";
+
+static void put_command_names(FILE *out)
+{
+    const char *between = "";
+    for (const Command *const *c = cli_commands; *c; c++) {
+        if (cli_is_hidden(*c)) continue;
+        fprintf(out, "%s%s", between, (*c)->name);
+        between = " ";
+    }
+}
+
 /* ---- bash ---- */
 
 typedef struct Place {
@@ -124,12 +137,6 @@ static void bash_name(const Option *option, void *context)
     const Place *p = context;
     fprintf(p->out, " --%s", option->name);
     if (option->letter) fprintf(p->out, " -%c", option->letter);
-}
-
-static void put_command_names(FILE *out)
-{
-    for (const Command *const *c = cli_commands; *c; c++)
-        if (!cli_is_hidden(*c)) fprintf(out, "%s ", (*c)->name);
 }
 
 static void bash_command(const Command *command, FILE *out)
@@ -178,8 +185,11 @@ void cli_print_bash(FILE *out)
           "        _slbsr_offer '",
           out);
     put_command_names(out);
-    fputs("--help --version' ''\n        return\n    fi\n    case ${COMP_WORDS[1]}:$prev in\n",
+    fputs(" help --help --version' ''\n        return\n    fi\n"
+          "    case ${COMP_WORDS[1]}:$prev in\n    help:help) _slbsr_offer '",
           out);
+    put_command_names(out);
+    fputs("' '' ;;\n", out);
     for (const Command *const *c = cli_commands; *c; c++)
         if (!cli_is_hidden(*c)) bash_command(*c, out);
     fputs("    esac\n}\n\ncomplete -F _slbsr slbsr\n", out);
@@ -255,11 +265,16 @@ void cli_print_zsh(FILE *out)
         put_quoted((*c)->summary, strlen((*c)->summary), ":\\", "'\\''", out);
         fputs("'\n", out);
     }
-    fputs("    )\n"
-          "    _describe command commands && ret=0 ;;\n"
-          "  argument)\n"
-          "    case $line[1] in\n",
-          out);
+    fprintf(out,
+            "      'help:%s'\n"
+            "    )\n"
+            "    _describe command commands && ret=0 ;;\n"
+            "  argument)\n"
+            "    case $line[1] in\n"
+            "    help)\n      _arguments '1:command: _slbsr_offer \"",
+            help_summary);
+    put_command_names(out);
+    fputs("\" \"\"' && ret=0 ;;\n", out);
     for (const Command *const *c = cli_commands; *c; c++)
         if (!cli_is_hidden(*c)) zsh_command(*c, out);
     fputs("    esac ;;\n  esac\n  return ret\n}\n\n_slbsr \"$@\"\n", out);
@@ -306,6 +321,12 @@ void cli_print_fish(FILE *out)
           "complete -c slbsr -n __fish_use_subcommand -f -s h -l help -d 'usage'\n"
           "complete -c slbsr -n __fish_use_subcommand -f -s V -l version -d 'print the version'\n",
           out);
+    fprintf(out,
+            "complete -c slbsr -f -n __fish_use_subcommand -a help -d '%s'\n"
+            "complete -c slbsr -n '__fish_seen_subcommand_from help' -f -a '",
+            help_summary);
+    put_command_names(out);
+    fputs("'\n", out);
     for (const Command *const *c = cli_commands; *c; c++)
         if (!cli_is_hidden(*c)) fish_command(*c, out);
 }

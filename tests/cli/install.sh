@@ -93,6 +93,7 @@ elif have bash; then
     shells 'slbsr eval --protocol=v\t' '<eval><--protocol=vdsr>'
     shells 'slbsr eval -d pict\t' '<eval><-d><pictures of mine/?>'
     shells 'slbsr bench tr\t' '<bench><train>'
+    shells 'slbsr hel\tdownsc\t' '<help><downscale>'
 fi
 if have fish; then
     offers() { # line, word that is offered
@@ -101,6 +102,8 @@ if have fish; then
         cut -f1 "$work/offers" | grep -qxF -- "$2" || { complain "fish: $1: no $2"; cat "$work/offers"; }
     }
     offers 'slbsr ups' upscale
+    offers 'slbsr hel' help
+    offers 'slbsr help downsc' downscale
     offers 'slbsr upscale --mo' --model
     offers 'slbsr upscale --model vd' vdsr-w2
     offers 'slbsr upscale holi' holiday.png
