@@ -155,6 +155,7 @@ bool slb_is_folder(const char *path)
 /* What stands at `path`, where an output shall be. */
 typedef struct Place {
     bool taken, link; /* `link`: by a link, and what that points to is meant */
+    bool device;      /* a character device, which is written and not replaced */
     uid_t owner;      /* these three of what is replaced */
     gid_t group;
     mode_t mode; /* permissions alone */
@@ -172,6 +173,7 @@ static SlbStatus look_at(const char *path, bool overwrite, Place *place, SlbErro
     int lost = place->link && stat(path, &st) != 0 ? errno : 0;
     if (!lost && S_ISDIR(st.st_mode))
         return slb_fail(err, SLB_E_OUTPUT, "%s: is a folder, a file name is expected", path);
+    if (!lost && S_ISCHR(st.st_mode)) return place->device = true, SLB_OK;
     if (!overwrite) return exists_error(path, err);
     if (lost)
         return slb_fail(err, SLB_E_OUTPUT, "%s: is a link that leads nowhere: %s; remove it", path,
@@ -197,12 +199,45 @@ static void take_place(int fd, const Place *place)
     (void)!fchmod(fd, mode);
 }
 
+/* Opens *out for a descriptor, its own from now on; -1: errno says why there is none. */
+static SlbStatus open_directly(SlbOutput *out, const char *name, int fd, SlbError *err)
+{
+    *out = (SlbOutput){0};
+    if (fd >= 0 && isatty(fd)) {
+        close(fd);
+        return slb_fail(err, SLB_E_OUTPUT,
+                        "%s: is a terminal, binary data is not written there; give a file name or "
+                        "send it through a pipe",
+                        name);
+    }
+    if (fd >= 0) out->path = strdup(name);
+    if (out->path) out->file = fdopen(fd, "wb");
+    if (out->file) return SLB_OK;
+    SlbStatus status = slb_fail_system(err, SLB_E_OUTPUT, name, "cannot be written");
+    if (fd >= 0) close(fd);
+    forget(out);
+    return status;
+}
+
+/* Nothing is made or cut short, whatever has come to stand there since it was looked at. */
+static SlbStatus open_device(SlbOutput *out, const char *path, SlbError *err)
+{
+    struct stat st;
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISCHR(st.st_mode))) {
+        close(fd);
+        return exists_error(path, err);
+    }
+    return open_directly(out, path, fd, err);
+}
+
 SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite, SlbError *err)
 {
     Place place;
     *out = (SlbOutput){0};
     SlbStatus status = look_at(path, overwrite, &place, err);
     if (status != SLB_OK) return status;
+    if (place.device) return open_device(out, path, err);
     out->overwrite = overwrite;
     out->path = place.link ? realpath(path, NULL) : strdup(path);
     if (!out->path) return slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
@@ -241,7 +276,7 @@ SlbStatus slb_output_check(const char *path, bool overwrite, SlbError *err)
     if (status != SLB_OK) return status;
     char *real = place.link ? realpath(path, NULL) : strdup(path);
     char *folder = real ? folder_of(real) : NULL;
-    if (!folder || access(folder, W_OK | X_OK) != 0)
+    if (!folder || access(place.device ? real : folder, place.device ? W_OK : W_OK | X_OK) != 0)
         status = slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
     free(folder);
     free(real);
@@ -258,21 +293,7 @@ int slb_duplicate(int fd, int wrong_mode)
 
 SlbStatus slb_output_stdout(SlbOutput *out, SlbError *err)
 {
-    *out = (SlbOutput){0};
-    if (isatty(STDOUT_FILENO))
-        return slb_fail(err, SLB_E_OUTPUT,
-                        "standard output: is a terminal, binary data is not written there; give a "
-                        "file name or send it through a pipe");
-    out->path = strdup("standard output");
-    if (!out->path) return slb_fail_memory(err, "standard output");
-    int fd = slb_duplicate(STDOUT_FILENO, O_RDONLY);
-    out->file = fd < 0 ? NULL : fdopen(fd, "wb");
-    if (out->file) return SLB_OK;
-    slb_fail(err, SLB_E_OUTPUT, "standard output: cannot be written: %s", strerror(errno));
-    if (fd >= 0) close(fd);
-    free(out->path);
-    *out = (SlbOutput){0};
-    return SLB_E_OUTPUT;
+    return open_directly(out, "standard output", slb_duplicate(STDOUT_FILENO, O_RDONLY), err);
 }
 
 static void sync_folder(const char *path)
@@ -320,7 +341,7 @@ SlbStatus slb_output_commit(SlbOutput *out, SlbError *err)
         status = slb_fail(err, SLB_E_OUTPUT, "%s: cannot be written: %s", out->path,
                           strerror(why ? why : EIO));
     } else if (!out->temporary) {
-        /* standard output: nothing to put in place */
+        /* standard output, a device: nothing to put in place */
     } else if (publish(out) != 0) {
         status = errno == EEXIST ? exists_error(out->path, err)
                                  : slb_fail(err, SLB_E_OUTPUT, "%s: cannot be put in place: %s",

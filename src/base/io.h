@@ -19,17 +19,20 @@ SLB_MUST_CHECK SlbStatus slb_read_stdin(size_t limit_bytes, SlbStatus status, un
                                         size_t *bytes, SlbError *err);
 
 /* A file that appears whole or not at all: written under a temporary name in the same folder, then
- * synced and renamed. */
+ * synced and renamed. What has no second name to appear under, standard output and character
+ * devices, gets what is written as it comes. */
 typedef struct SlbOutput {
     FILE *file;      /* write here */
     char *path;      /* the final name */
-    char *temporary; /* the name while it is being written; NULL: standard output */
+    char *temporary; /* the name while it is being written; NULL: what has one name only */
     bool overwrite;
 } SlbOutput;
 
 /* Opens *out for `path`. Without `overwrite`, an existing file at `path` is an SLB_E_OUTPUT (looked
  * at now and once more at the end); one that is replaced leaves its owner, group and permissions to
- * the new one, as far as this process may give them. On failure there is nothing to close. */
+ * the new one, as far as this process may give them. A character device (/dev/null) is written
+ * itself, with or without `overwrite`; but for terminals, as below. On failure there is nothing to
+ * close. */
 SLB_MUST_CHECK SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite,
                                          SlbError *err);
 
@@ -44,8 +47,8 @@ bool slb_is_bare_name(const char *name);
  * open, or open for `wrong_mode` (O_RDONLY or O_WRONLY) only. */
 int slb_duplicate(int fd, int wrong_mode);
 
-/* Opens *out for standard output, which has no second name to appear under: what is written is
- * written. SLB_E_OUTPUT where that is a terminal, which binary data would put out of order. */
+/* Opens *out for standard output. SLB_E_OUTPUT where that is a terminal, which binary data would
+ * put out of order. */
 SLB_MUST_CHECK SlbStatus slb_output_stdout(SlbOutput *out, SlbError *err);
 
 /* Flushes, syncs and renames; closes *out in any case. On failure no file is left behind and what

@@ -294,7 +294,7 @@ const Command cmd_upscale = {
         "upright.\n"
         "INPUT may be PNG, JPEG or PNM, told by its content; the format of OUTPUT follows its "
         "extension (png, jpg, pnm, pgm, ppm, pam, bmp, tga). OUTPUT appears whole or not at "
-        "all.\n"
+        "all; a device, as /dev/null to measure time, is written as it is.\n"
         "INPUT may also be a video without compression, Y4M, as programs pipe it to each other: "
         "progressive, 8 to 16 bits, 4:2:0, 4:2:2, 4:4:4 or luma alone. Luma goes through the "
         "network, chroma is enlarged where its samples lie; levels, range, rate, aspect and "

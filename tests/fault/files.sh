@@ -106,10 +106,12 @@ for kind in open::ENOSPC write::ENOSPC fsync::EIO fclose::EIO rename::EIO link::
 done
 unset fault
 
-# A device that is full: as output it is no file, as standard output an error.
+# A device that is full, as output and as standard output.
 name="/dev/full"
-"$program" upscale "$corpus/png/rgb-8.png" /dev/full -y --model "$corpus/model/w2-a8" 2>errors
-[ $? = 4 ] || complain "taken for an output"
+"$program" upscale "$corpus/png/rgb-8.png" /dev/full --format png --model "$corpus/model/w2-a8" 2>errors
+[ $? = 4 ] || complain "an output that is lost is no error"
+grep -q '/dev/full: cannot be written: No space left' errors || complain "as output, without the reason"
+[ -c /dev/full ] || complain "is gone"
 "$program" info "$corpus/model/w2-a8" >/dev/full 2>errors
 [ $? = 4 ] || complain "results that are lost are no error"
 grep -q 'standard output: cannot be written: No space left' errors || complain "without the reason"

@@ -69,9 +69,42 @@ static void test_no_ordinary_files(void **state)
     assert_int_equal(write_text("pipe", "x", true), SLB_E_OUTPUT);
     assert_int_equal(lstat("pipe", &st), 0);
     assert_true(S_ISFIFO(st.st_mode));
-    assert_int_equal(write_text("/dev/null", "x", true), SLB_E_OUTPUT);
+    assert_int_equal(slb_output_check("pipe", true, NULL), SLB_E_OUTPUT);
     assert_int_equal(write_text(".", "x", true), SLB_E_OUTPUT);
     unlink("pipe");
+}
+
+static void assert_device(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+}
+
+/* Devices are written, by links too, and stay what they are. */
+static void test_devices(void **state)
+{
+    SlbOutput out;
+    SlbError err;
+    (void)state;
+    assert_int_equal(symlink("/dev/null", "hole"), 0);
+    assert_int_equal(slb_output_check("hole", false, NULL), SLB_OK);
+    assert_int_equal(write_text("hole", "x", false), SLB_OK);
+    assert_int_equal(slb_output_open(&out, "/dev/null", true, NULL), SLB_OK);
+    assert_null(out.temporary);
+    slb_output_abort(&out);
+    assert_device("hole");
+    unlink("hole");
+    assert_int_equal(slb_output_open(&out, "/dev/full", false, NULL), SLB_OK);
+    fputs("x", out.file);
+    assert_int_equal(slb_output_commit(&out, &err), SLB_E_OUTPUT);
+    assert_string_equal(err.message, "/dev/full: cannot be written: No space left on device");
+    assert_device("/dev/full");
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) return;
+    assert_int_equal(slb_output_open(&out, ptsname(master), true, &err), SLB_E_OUTPUT);
+    assert_non_null(strstr(err.message, ": is a terminal, binary data is not written there"));
+    close(master);
 }
 
 /* A link stays a link; what it points to is replaced. One that points nowhere is refused at once.
@@ -280,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_overwriting),
         cmocka_unit_test(test_race),
         cmocka_unit_test(test_no_ordinary_files),
+        cmocka_unit_test(test_devices),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_permissions),
         cmocka_unit_test(test_checks),
