@@ -270,12 +270,6 @@ static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
     if (!scale)
         return slb_fail(&p->err, SLB_E_USAGE, "%s: videos are enlarged by 2, 3 or 4; give --scale",
                         slb_input_name(p->file->input));
-    int own = slb_plan_scale(job->plan);
-    if (own != 1 && own != scale)
-        return slb_fail(&p->err, SLB_E_MODEL,
-                        "%s: the network enlarges by %d, not by %d; give --scale %d or another "
-                        "model",
-                        slb_input_name(p->file->input), own, scale, own);
     p->to = p->from;
     SlbStatus s = check_video_options(job, p);
     if (s == SLB_OK) s = slb_wanted_size(&job->size, &p->from, &p->to, &p->err);
@@ -286,9 +280,14 @@ static SlbStatus open_video(const UpscaleFiles *job, Picture *p)
                         "%s: video is written as Y4M only; use the extension y4m or --format y4m",
                         picture_output(p));
     s = choose_model(job, p);
-    if (s == SLB_OK) s = choose_video_memory(job, p, scale);
-    if (s == SLB_OK) cli_models_note(job->models, p->model, p->factor);
-    return s;
+    if (s != SLB_OK) return s;
+    int own = slb_plan_scale(p->model->plan);
+    if (own != 1 && own != scale)
+        return slb_fail(&p->err, SLB_E_MODEL,
+                        "%s: %s enlarges by %d, not by %d; give --scale %d or another model",
+                        slb_input_name(p->file->input), p->model->name, own, scale, own);
+    cli_models_note(job->models, p->model, p->factor);
+    return choose_video_memory(job, p, scale);
 }
 
 static SlbStatus open_head(FileEntry *e, FILE **file, unsigned char head[SLB_HEAD_BYTES],
