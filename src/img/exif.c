@@ -14,6 +14,11 @@ typedef struct Tiff {
     bool little;
 } Tiff;
 
+/* Bytes of the block, from the first to the one behind the last; empty: both are 0. */
+typedef struct Span {
+    uint64_t from, to;
+} Span;
+
 enum {
     HEADER = 8,
     ENTRY = 12,
@@ -25,12 +30,44 @@ enum {
     TAG_ORIENTATION = 0x0112,
     TAG_X_RESOLUTION = 0x011a,
     TAG_Y_RESOLUTION = 0x011b,
+    TAG_STRIP = 0x0111,
+    TAG_STRIP_BYTES = 0x0117,
+    TAG_JPEG = 0x0201,
+    TAG_JPEG_BYTES = 0x0202,
+    TAG_RELATED_WIDTH = 0x1001,
+    TAG_RELATED_HEIGHT = 0x1002,
     TAG_EXIF_DIRECTORY = 0x8769,
+    TAG_GPS_DIRECTORY = 0x8825,
+    TAG_SUBJECT_AREA = 0x9214,
     TAG_PIXEL_WIDTH = 0xa002,
     TAG_PIXEL_HEIGHT = 0xa003,
+    TAG_INTEROP_DIRECTORY = 0xa005,
     TAG_FOCAL_X_RESOLUTION = 0xa20e,
     TAG_FOCAL_Y_RESOLUTION = 0xa20f,
+    TAG_SUBJECT_LOCATION = 0xa214,
+    KEPT = 4,             /* directories that stay when the thumbnail goes */
+    THUMBNAIL_VALUES = 32 /* the most that are looked at: a thumbnail has a dozen */
 };
+
+/* Where a pixel of the upright picture comes from: swap x and y first, then count from the right
+ * (flip_x) or from below (flip_y) of the stored picture. */
+typedef struct Turn {
+    bool swap, flip_x, flip_y;
+} Turn;
+
+static Turn turn_of(int orientation)
+{
+    static const Turn turns[9] = {
+        [2] = {.flip_x = true},
+        [3] = {.flip_x = true, .flip_y = true},
+        [4] = {.flip_y = true},
+        [5] = {.swap = true},
+        [6] = {.swap = true, .flip_y = true},
+        [7] = {.swap = true, .flip_x = true, .flip_y = true},
+        [8] = {.swap = true, .flip_x = true},
+    };
+    return turns[orientation >= 2 && orientation <= 8 ? orientation : 0];
+}
 
 static uint32_t get(const Tiff *t, size_t at, int bytes)
 {
@@ -133,39 +170,144 @@ static void scale_densities(const Tiff *t, size_t directory, uint32_t x_tag, uin
     if (y != x) multiply(t, y, change->scale_y);
 }
 
-/* Without its link the second directory, which is that of the thumbnail, is not found any more. */
-static void drop_thumbnail(const Tiff *t, size_t directory)
+static size_t directory_of(const Tiff *t, size_t directory, uint32_t tag)
 {
-    if (directory < HEADER || directory > t->bytes - 2) return;
-    size_t link = directory + 2 + (size_t)get(t, directory, 2) * ENTRY;
-    if (link <= t->bytes && t->bytes - link >= 4) put(t, link, 4, 0);
+    size_t at = find(t, directory, tag);
+    return at ? get(t, at + 8, 4) : 0;
 }
 
-void slb_exif_change(unsigned char *exif, size_t bytes, const SlbMetaChange *change)
+/* What of `bytes` bytes at `from` lies within the block behind its header. */
+static Span span(const Tiff *t, uint64_t from, uint64_t bytes)
+{
+    if (from < HEADER || from >= t->bytes || !bytes) return (Span){0, 0};
+    return (Span){from, bytes < t->bytes - from ? from + bytes : t->bytes};
+}
+
+static Span directory_span(const Tiff *t, size_t at)
+{
+    if (at < HEADER || at > t->bytes - 2) return (Span){0, 0};
+    return span(t, at, 2 + (uint64_t)get(t, at, 2) * ENTRY + 4);
+}
+
+/* The values of the entry at `at` that do not stand in it. */
+static Span values_span(const Tiff *t, size_t at)
+{
+    static const unsigned char sizes[] = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4};
+    uint32_t type = get(t, at + 2, 2);
+    uint64_t bytes = type < sizeof sizes ? (uint64_t)sizes[type] * get(t, at + 4, 4) : 0;
+    return bytes > 4 ? span(t, get(t, at + 8, 4), bytes) : (Span){0, 0};
+}
+
+/* A point of the stored picture, or with a diameter or a width and a height the middle of an area,
+ * becomes one of the result. */
+static void change_subject(const Tiff *t, size_t directory, uint32_t tag,
+                           const SlbMetaChange *change)
+{
+    size_t at = find(t, directory, tag);
+    if (!at || get(t, at + 2, 2) != TYPE_SHORT) return;
+    uint32_t count = get(t, at + 4, 4);
+    Span s = count > 2 ? values_span(t, at) : (Span){at + 8, at + 12};
+    if (count < 2 || count > 4 || s.to - s.from != 2 * (uint64_t)count) return;
+    Turn turn = turn_of(change->orientation);
+    double width = round(change->width / change->scale_x); /* upright, before it was enlarged */
+    double height = round(change->height / change->scale_y);
+    double old[4] = {0}, scale[] = {change->scale_x, change->scale_y};
+    for (uint32_t i = 0; i < count; i++) old[i] = get(t, (size_t)s.from + 2 * i, 2);
+    if (turn.flip_x) old[0] = (turn.swap ? height : width) - 1 - old[0];
+    if (turn.flip_y) old[1] = (turn.swap ? width : height) - 1 - old[1];
+    for (uint32_t i = 0; i < count; i++) {
+        double value = old[turn.swap ? i ^ 1 : i] * scale[i % 2];
+        if (count == 3 && i == 2) value = old[i] * sqrt(scale[0] * scale[1]);
+        value = fmin(fmax(round(value), 0), UINT16_MAX);
+        put(t, (size_t)s.from + 2 * i, 2, (uint32_t)value);
+    }
+}
+
+/* ---- The thumbnail ---- */
+
+static void note_end(Span kept, Span s, bool *touches, size_t *end)
+{
+    *touches = *touches || (kept.from < s.to && s.from < kept.to);
+    if (kept.to > *end) *end = (size_t)kept.to;
+}
+
+/* Whether some of `s` belongs to these directories; *end becomes where the last of them ends. */
+static bool is_kept(const Tiff *t, const size_t directories[KEPT], Span s, size_t *end)
+{
+    bool touches = false;
+    *end = HEADER;
+    for (int i = 0; i < KEPT; i++) {
+        Span d = directory_span(t, directories[i]);
+        note_end(d, s, &touches, end);
+        for (uint64_t at = d.from + 2; at + ENTRY <= d.to; at += ENTRY)
+            note_end(values_span(t, (size_t)at), s, &touches, end);
+    }
+    return touches;
+}
+
+static void clear(const Tiff *t, const size_t directories[KEPT], Span s)
+{
+    size_t end;
+    if (s.from < s.to && !is_kept(t, directories, s, &end))
+        memset(t->data + s.from, 0, (size_t)(s.to - s.from));
+}
+
+/* The pixels that two numbers, a place and a length, tell of. */
+static Span pixels_span(const Tiff *t, size_t directory, uint32_t tag, uint32_t bytes_tag)
+{
+    size_t at = find(t, directory, tag), bytes = find(t, directory, bytes_tag);
+    if (!at || !bytes || get(t, at + 4, 4) != 1 || get(t, bytes + 4, 4) != 1) return (Span){0, 0};
+    bool is_short = get(t, bytes + 2, 2) == TYPE_SHORT;
+    return span(t, get(t, at + 8, 4), get(t, bytes + 8, is_short ? 2 : 4));
+}
+
+/* The second directory is that of the thumbnail: its link, and what it alone refers to, become
+ * zeros, and those at the end of the block go. */
+static void drop_thumbnail(Tiff *t, size_t first, size_t inner)
+{
+    const size_t kept[KEPT] = {first, inner, directory_of(t, first, TAG_GPS_DIRECTORY),
+                               directory_of(t, inner, TAG_INTEROP_DIRECTORY)};
+    size_t end;
+    if (first < HEADER || first > t->bytes - 2) return;
+    size_t link = first + 2 + (size_t)get(t, first, 2) * ENTRY;
+    if (link > t->bytes || t->bytes - link < 4) return;
+    size_t second = get(t, link, 4);
+    Span d = directory_span(t, second);
+    put(t, link, 4, 0);
+    if (is_kept(t, kept, d, &end) || d.from == d.to) return;
+    clear(t, kept, pixels_span(t, second, TAG_JPEG, TAG_JPEG_BYTES));
+    clear(t, kept, pixels_span(t, second, TAG_STRIP, TAG_STRIP_BYTES));
+    uint64_t at = d.from + 2;
+    for (int i = 0; i < THUMBNAIL_VALUES && at + ENTRY <= d.to; i++, at += ENTRY)
+        clear(t, kept, values_span(t, (size_t)at));
+    clear(t, kept, d);
+    while (t->bytes > end && !t->data[t->bytes - 1]) t->bytes--;
+}
+
+size_t slb_exif_change(unsigned char *exif, size_t bytes, const SlbMetaChange *change)
 {
     Tiff t;
-    if (!exif || !open_tiff(&t, exif, bytes)) return;
-    size_t first = get(&t, 4, 4), at = find(&t, first, TAG_EXIF_DIRECTORY);
-    size_t inner = at ? get(&t, at + 8, 4) : 0;
+    if (!exif || !open_tiff(&t, exif, bytes)) return bytes;
+    size_t first = get(&t, 4, 4), inner = directory_of(&t, first, TAG_EXIF_DIRECTORY);
     bool upright = change->orientation > 1 || slb_exif_orientation(exif, bytes) == 1;
     set(&t, first, TAG_WIDTH, change->width);
     set(&t, first, TAG_HEIGHT, change->height);
     scale_densities(&t, first, TAG_X_RESOLUTION, TAG_Y_RESOLUTION, change);
-    if (change->orientation > 1) drop_thumbnail(&t, first);
     if (inner && inner != first) {
+        size_t interop = directory_of(&t, inner, TAG_INTEROP_DIRECTORY);
         set(&t, inner, TAG_PIXEL_WIDTH, change->width);
         set(&t, inner, TAG_PIXEL_HEIGHT, change->height);
         scale_densities(&t, inner, TAG_FOCAL_X_RESOLUTION, TAG_FOCAL_Y_RESOLUTION, change);
+        change_subject(&t, inner, TAG_SUBJECT_AREA, change);
+        change_subject(&t, inner, TAG_SUBJECT_LOCATION, change);
+        set(&t, interop, TAG_RELATED_WIDTH, change->width);
+        set(&t, interop, TAG_RELATED_HEIGHT, change->height);
     }
+    if (change->orientation > 1) drop_thumbnail(&t, first, inner);
     /* Last: in a faulty block, what was changed above may lie within this directory. */
     if (upright && slb_exif_orientation(exif, bytes) != 1) set(&t, first, TAG_ORIENTATION, 1);
+    return t.bytes;
 }
-
-/* Where a pixel of the upright picture comes from: swap x and y first, then count from the right
- * (flip_x) or from below (flip_y) of the stored picture. */
-typedef struct Turn {
-    bool swap, flip_x, flip_y;
-} Turn;
 
 static void fill_row(const SlbImage *in, Turn turn, uint32_t y, unsigned char *out)
 {
@@ -181,17 +323,8 @@ static void fill_row(const SlbImage *in, Turn turn, uint32_t y, unsigned char *o
 
 SlbStatus slb_image_orient(SlbImage *image, int orientation, SlbError *err)
 {
-    static const Turn turns[9] = {
-        [2] = {.flip_x = true},
-        [3] = {.flip_x = true, .flip_y = true},
-        [4] = {.flip_y = true},
-        [5] = {.swap = true},
-        [6] = {.swap = true, .flip_y = true},
-        [7] = {.swap = true, .flip_x = true, .flip_y = true},
-        [8] = {.swap = true, .flip_x = true},
-    };
     if (orientation < 2 || orientation > 8) return SLB_OK;
-    Turn turn = turns[orientation];
+    Turn turn = turn_of(orientation);
     SlbImage upright = {0};
     SlbImageInfo info = image->info;
     if (turn.swap) {

@@ -12,9 +12,10 @@ int slb_exif_orientation(const unsigned char *exif, size_t bytes);
 /* The same, but 0 when there is none or the block is faulty. */
 int slb_exif_told_orientation(const unsigned char *exif, size_t bytes);
 
-/* Brings a block of EXIF up to date in place, as slb_meta_derive says. Tags that are missing stay
- * missing; a faulty block is left alone from the fault on. `exif` may be NULL. */
-void slb_exif_change(unsigned char *exif, size_t bytes, const SlbMetaChange *change);
+/* Brings a block of EXIF up to date in place, as slb_meta_derive says, and returns its bytes: fewer
+ * where a thumbnail stood at its end and went. Tags that are missing stay missing; a faulty block
+ * is left alone from the fault on. `exif` may be NULL. */
+size_t slb_exif_change(unsigned char *exif, size_t bytes, const SlbMetaChange *change);
 
 /* Turns and mirrors a picture, so that one stored with this orientation stands upright. Width and
  * height change places for 5..8. SLB_E_MEMORY leaves *image as it is. */

@@ -173,7 +173,7 @@ SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change, SlbMet
     if (s == SLB_OK) s = copy_block(&in->texts, &out->texts, err);
     if (s == SLB_OK) s = copy_block(&in->iptc, &out->iptc, err);
     if (s == SLB_OK) s = copy_block(&in->comment, &out->comment, err);
-    if (s == SLB_OK) slb_exif_change(out->exif.data, out->exif.bytes, change);
+    if (s == SLB_OK) out->exif.bytes = slb_exif_change(out->exif.data, out->exif.bytes, change);
     if (s == SLB_OK) s = change_xmp(&out->xmp, change, err);
     if (s != SLB_OK) slb_meta_free(out);
     return s;

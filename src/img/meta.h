@@ -63,9 +63,10 @@ typedef struct SlbMetaChange {
 int slb_xmp_orientation(const SlbBlock *xmp);
 
 /* The metadata of a changed picture: densities (PNG's and JFIF's, EXIF's, XMP's) grow with the
- * scale, sizes in EXIF and XMP are set. If the picture was turned, orientations in them become 1,
- * and the thumbnail goes; else they stay, since nothing was done about them. The note is not taken
- * over. *out is the caller's (slb_meta_free); empty on SLB_E_MEMORY. */
+ * scale, sizes in EXIF and XMP are set, and the subject in EXIF stays where it is. If the picture
+ * was turned, orientations in them become 1, and the thumbnail goes; else they stay, since nothing
+ * was done about them. The note is not taken over. *out is the caller's (slb_meta_free); empty on
+ * SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change,
                                          SlbMeta *out, SlbError *err);
 

@@ -16,6 +16,13 @@ static void put(unsigned char *p, int bytes, int big, unsigned value)
     for (int i = 0; i < bytes; i++) p[big ? bytes - 1 - i : i] = (unsigned char)(value >> (8 * i));
 }
 
+static unsigned get(const unsigned char *p, int bytes, int big)
+{
+    unsigned v = 0;
+    for (int i = 0; i < bytes; i++) v = v << 8 | p[big ? i : bytes - 1 - i];
+    return v;
+}
+
 /* A block of two entries: the image's width and the orientation. */
 static void make_block(unsigned char block[BLOCK], int big, unsigned orientation)
 {
@@ -88,6 +95,112 @@ static void test_cut_and_wild_blocks(void **state)
         put(block + 4, 4, 0, offsets[i]);
         assert_int_equal(slb_exif_orientation(block, BLOCK), 1);
     }
+}
+
+/* Up to four, of two bytes each. */
+static void put_shorts(unsigned char *p, int big, unsigned count, const unsigned *values)
+{
+    for (unsigned i = 0; i < count && i < 4; i++) put(p + 2 * i, 2, big, values[i]);
+}
+
+static void put_entry(unsigned char *p, int big, unsigned tag, unsigned type, unsigned count,
+                      unsigned value)
+{
+    put(p, 2, big, tag);
+    put(p + 2, 2, big, type);
+    put(p + 4, 4, big, count);
+    put(p + 8, 4, big, value);
+}
+
+/* The main directory at 8, that of EXIF at 26 with an area of `count` numbers at 86, a place and
+ * the directory at 68 with the size of the picture that this one belongs to. */
+static void make_subject(unsigned char block[94], int big, unsigned count, const unsigned *area)
+{
+    static const unsigned place[] = {0, 19};
+    memset(block, 0, 94);
+    memcpy(block, big ? "MM" : "II", 2);
+    put(block + 2, 2, big, 42);
+    put(block + 4, 4, big, 8);
+    put(block + 8, 2, big, 1);
+    put_entry(block + 10, big, 0x8769, 4, 1, 26);
+    put(block + 26, 2, big, 3);
+    put_entry(block + 28, big, 0x9214, 3, count, 86);
+    put_shorts(block + (count > 2 ? 86 : 36), big, count, area);
+    put_entry(block + 40, big, 0xa005, 4, 1, 68);
+    put_entry(block + 52, big, 0xa214, 3, 2, 0);
+    put_shorts(block + 60, big, 2, place);
+    put(block + 68, 2, big, 1);
+    put_entry(block + 70, big, 0x1001, 3, 1, 0);
+    put(block + 78, 2, big, 40);
+}
+
+/* The subject of a stored picture of 40 x 20 pixels is found where it lies in the result. */
+static void test_subject_follows(void **state)
+{
+    (void)state;
+    static const struct {
+        SlbMetaChange change;
+        unsigned count, area[4], want[4], place[2];
+    } cases[] = {
+        {{1, 2, 2, 80, 40}, 2, {10, 5}, {20, 10}, {0, 38}},
+        {{1, 1.5, 3, 60, 60}, 4, {10, 5, 7, 2}, {15, 15, 11, 6}, {0, 57}},
+        {{1, 1, 4, 40, 80}, 3, {10, 5, 3}, {10, 20, 6}, {0, 76}},
+        {{3, 1, 1, 40, 20}, 4, {10, 5, 7, 2}, {29, 14, 7, 2}, {39, 0}},
+        {{5, 1, 1, 20, 40}, 3, {10, 5, 3}, {5, 10, 3}, {19, 0}},
+        {{6, 2, 2, 40, 80}, 4, {10, 5, 7, 2}, {28, 20, 4, 14}, {0, 0}},
+        {{8, 1, 1, 20, 40}, 2, {10, 5}, {5, 29}, {19, 39}},
+        {{2, 1, 1, 40, 20}, 2, {41, 5}, {0, 5}, {39, 19}},
+        {{1, 10000, 1, 400000, 20}, 2, {10, 5}, {65535, 5}, {0, 19}},
+    };
+    unsigned char block[94], want[94];
+    for (int big = 0; big < 2; big++)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            unsigned count = cases[i].count, width = cases[i].change.width;
+            make_subject(block, big, count, cases[i].area);
+            make_subject(want, big, count, cases[i].want);
+            put_shorts(want + 60, big, 2, cases[i].place);
+            put_entry(want + 70, big, 0x1001, width > 65535 ? 4 : 3, 1, 0);
+            put(want + 78, width > 65535 ? 4 : 2, big, width);
+            assert_int_equal(slb_exif_change(block, 94, &cases[i].change), 94);
+            assert_memory_equal(block, want, 94);
+        }
+}
+
+/* Where a thumbnail stands, of which nothing may be left once the picture was turned: its
+ * directory, which has a density and the pixels as JPEG, at 26, behind all else that there is, or
+ * before a text; or its pixels are the main picture's text, which stays. */
+static void test_thumbnail_goes(void **state)
+{
+    (void)state;
+    static const SlbMetaChange kept = {1, 1, 1, 7, 7}, turned = {6, 1, 1, 7, 7};
+    enum { AT_END, BEFORE, SHARED };
+    for (int big = 0; big < 2; big++)
+        for (int layout = 0; layout < 3; layout++) {
+            unsigned char block[100] = {0}, before[100];
+            memcpy(block, big ? "MM" : "II", 2);
+            put(block + 2, 2, big, 42);
+            put(block + 4, 4, big, 8);
+            put(block + 8, 2, big, 1);
+            put_entry(block + 10, big, 0x010e, 2, 8, layout == SHARED ? 80 : 92);
+            if (layout == AT_END) put_entry(block + 10, big, 0x0100, 3, 1, 0);
+            put(block + 22, 4, big, 26);
+            put(block + 26, 2, big, 3);
+            put_entry(block + 28, big, 0x011a, 5, 1, 72);
+            put_entry(block + 40, big, 0x0201, 4, 1, 80);
+            put_entry(block + 52, big, 0x0202, 4, 1, layout == BEFORE ? 12 : 20);
+            memset(block + 72, 'x', 28);
+            memcpy(before, block, 100);
+            assert_int_equal(slb_exif_change(block, 100, &kept), 100);
+            assert_int_equal(get(block + 22, 4, big), 26);
+            memcpy(block, before, 100);
+            size_t left = slb_exif_change(block, 100, &turned);
+            assert_int_equal(left, layout == AT_END ? 26 : 100);
+            for (size_t i = 22; i < left; i++)
+                assert_int_equal(block[i], layout == BEFORE ? (i < 92 ? 0 : 'x')
+                                           : i < 80         ? 0
+                                                            : 'x');
+            assert_int_equal(slb_exif_change(block, left, &turned), left);
+        }
 }
 
 /* The picture "abc/def" and what becomes of it under each of the eight orientations. */
@@ -241,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_long_orientation),
         cmocka_unit_test(test_xmp_orientation),
         cmocka_unit_test(test_cut_and_wild_blocks),
+        cmocka_unit_test(test_subject_follows),
+        cmocka_unit_test(test_thumbnail_goes),
         cmocka_unit_test(test_orient),
         cmocka_unit_test(test_orient_without_memory),
         cmocka_unit_test(test_jpeg),
