@@ -302,14 +302,18 @@ static UINT16 to_density(double value)
 static void set_density(SlbWriter *w, struct jpeg_compress_struct *out)
 {
     const SlbMeta *m = &w->meta;
-    double unit = 1;
+    uint32_t x, y;
     if (m->density_unit == SLB_DENSITY_NONE) return;
-    if (m->density_unit == SLB_DENSITY_METRE) {
-        double inch = m->density_x * 0.0254, cm = m->density_x / 100;
-        bool by_inch = fabs(inch - round(inch)) <= fabs(cm - round(cm)) + 0.01;
-        out->density_unit = by_inch ? 1 : 2;
-        unit = by_inch ? 0.0254 : 0.01;
+    if (m->density_unit == SLB_DENSITY_ASPECT) {
+        slb_density_aspect(m, UINT16_MAX, &x, &y);
+        out->X_density = (UINT16)x;
+        out->Y_density = (UINT16)y;
+        return;
     }
+    double inch = m->density_x * 0.0254, cm = m->density_x / 100;
+    bool by_inch = fabs(inch - round(inch)) <= fabs(cm - round(cm)) + 0.01;
+    double unit = by_inch ? 0.0254 : 0.01;
+    out->density_unit = by_inch ? 1 : 2;
     out->X_density = to_density(m->density_x * unit);
     out->Y_density = to_density(m->density_y * unit);
 }

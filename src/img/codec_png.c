@@ -99,14 +99,18 @@ static png_uint_32 to_density(double value)
 static void set_meta(SlbWriter *w, PngState *s)
 {
     const SlbMeta *m = &w->meta;
+    uint32_t x, y;
     png_set_benign_errors(s->png, 1);
     set_colours(m, s);
     if (m->icc.data && !png_get_valid(s->png, s->info, PNG_INFO_iCCP))
         slb_meta_note(&w->meta, "the ICC profile does not fit (%s): left out", s->warning);
-    if (m->density_unit != SLB_DENSITY_NONE)
+    if (m->density_unit == SLB_DENSITY_METRE) {
         png_set_pHYs(s->png, s->info, to_density(m->density_x), to_density(m->density_y),
-                     m->density_unit == SLB_DENSITY_METRE ? PNG_RESOLUTION_METER
-                                                          : PNG_RESOLUTION_UNKNOWN);
+                     PNG_RESOLUTION_METER);
+    } else if (m->density_unit == SLB_DENSITY_ASPECT) {
+        slb_density_aspect(m, INT32_MAX, &x, &y);
+        png_set_pHYs(s->png, s->info, x, y, PNG_RESOLUTION_UNKNOWN);
+    }
 #ifdef PNG_eXIf_SUPPORTED
     if (m->exif.data) png_set_eXIf_1(s->png, s->info, (png_uint_32)m->exif.bytes, m->exif.data);
 #endif

@@ -1,6 +1,7 @@
 #include "img/meta.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,50 @@ void slb_meta_free(SlbMeta *meta)
     slb_free(meta->iptc.data);
     slb_free(meta->comment.data);
     *meta = (SlbMeta){0};
+}
+
+/* ---- Density ---- */
+
+/* The nearest fraction of at most `most`, by continued fractions; ratio >= 1. */
+static void nearest_fraction(double ratio, double most, double *n, double *d)
+{
+    double rest = ratio, n_before = 1, d_before = 0;
+    *n = fmin(floor(ratio), most);
+    *d = 1;
+    while (*n < most && fabs(*n / *d - ratio) > 1e-9 * ratio) {
+        rest = 1 / (rest - floor(rest));
+        double n_next = floor(rest) * *n + n_before, d_next = floor(rest) * *d + d_before;
+        if (!(n_next <= most)) return;
+        n_before = *n, d_before = *d;
+        *n = n_next, *d = d_next;
+    }
+}
+
+void slb_density_aspect(const SlbMeta *meta, uint32_t most, uint32_t *x, uint32_t *y)
+{
+    double dx = meta->density_x, dy = meta->density_y, large = fmax(dx, dy), small = fmin(dx, dy);
+    if (!(small > 0)) large = small = 1;
+    if (large > most || large != floor(large) || small != floor(small))
+        nearest_fraction(large / small, most, &large, &small);
+    *x = (uint32_t)(dx >= dy ? large : small);
+    *y = (uint32_t)(dx >= dy ? small : large);
+}
+
+/* Whether the two factors are the same but for the rounding of the size to whole pixels. */
+static bool keeps_shape(const SlbMetaChange *change)
+{
+    double room = change->scale_x / change->width + change->scale_y / change->height;
+    return fabs(change->scale_x - change->scale_y) <= room;
+}
+
+/* Of `out`, which has that of before. The shape of pixels is no matter of how many there are. */
+static void change_density(SlbMeta *out, const SlbMetaChange *change)
+{
+    double x = out->density_x, y = out->density_y;
+    bool swapped = change->orientation >= 5 && change->orientation <= 8;
+    bool stays = out->density_unit == SLB_DENSITY_ASPECT && keeps_shape(change);
+    out->density_x = (swapped ? y : x) * (stays ? 1 : change->scale_x);
+    out->density_y = (swapped ? x : y) * (stays ? 1 : change->scale_y);
 }
 
 /* ---- XMP ---- */
@@ -161,12 +206,10 @@ static SlbStatus copy_block(const SlbBlock *in, SlbBlock *out, SlbError *err)
 SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change, SlbMeta *out,
                           SlbError *err)
 {
-    bool swapped = change->orientation >= 5 && change->orientation <= 8;
     *out = *in;
     out->icc = out->exif = out->xmp = out->texts = out->iptc = out->comment = (SlbBlock){0};
     out->note[0] = 0;
-    out->density_x = (swapped ? in->density_y : in->density_x) * change->scale_x;
-    out->density_y = (swapped ? in->density_x : in->density_y) * change->scale_y;
+    change_density(out, change);
     SlbStatus s = copy_block(&in->icc, &out->icc, err);
     if (s == SLB_OK) s = copy_block(&in->exif, &out->exif, err);
     if (s == SLB_OK) s = copy_block(&in->xmp, &out->xmp, err);

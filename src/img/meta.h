@@ -59,14 +59,18 @@ typedef struct SlbMetaChange {
     uint32_t width, height;  /* of the result */
 } SlbMetaChange;
 
+/* The density as two whole numbers, 1 to `most`, of the same ratio or the nearest to it: for files
+ * where it is no more than that (SLB_DENSITY_ASPECT). */
+void slb_density_aspect(const SlbMeta *meta, uint32_t most, uint32_t *x, uint32_t *y);
+
 /* The orientation, 1..8, that XMP has as tiff:Orientation, an attribute or an element; 0: none. */
 int slb_xmp_orientation(const SlbBlock *xmp);
 
 /* The metadata of a changed picture: densities (PNG's and JFIF's, EXIF's, XMP's) grow with the
- * scale, sizes in EXIF and XMP are set, and the subject in EXIF stays where it is. If the picture
- * was turned, orientations in them become 1, and the thumbnail goes; else they stay, since nothing
- * was done about them. The note is not taken over. *out is the caller's (slb_meta_free); empty on
- * SLB_E_MEMORY. */
+ * scale, but for a mere ratio, which changes where the picture's shape does, sizes in EXIF and XMP
+ * are set, and the subject in EXIF stays where it is. If the picture was turned, orientations in
+ * them become 1, and the thumbnail goes; else they stay, since nothing was done about them. The
+ * note is not taken over. *out is the caller's (slb_meta_free); empty on SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change,
                                          SlbMeta *out, SlbError *err);
 

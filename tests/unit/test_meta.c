@@ -254,6 +254,48 @@ static void test_png_colours(void **state)
     slb_image_free(&image);
 }
 
+/* A mere ratio of densities is that of pixels, however many there are: it is exchanged by a turn,
+ * and changes where width and height are scaled by different factors. Numbers that no file holds
+ * become the nearest of the same ratio. */
+static void test_shape_of_pixels(void **state)
+{
+    (void)state;
+    static const struct {
+        double x, y;
+        SlbMetaChange change;
+        uint32_t png_x, png_y, jpeg_x, jpeg_y;
+    } cases[] = {
+        {2, 1, {1, 1, 1, 5, 5}, 2, 1, 2, 1},
+        {200, 100, {1, 1.3, 1.3, 130, 65}, 200, 100, 200, 100},
+        {200, 100, {6, 3, 3, 30, 60}, 100, 200, 100, 200},
+        {200, 100, {1, 67.0 / 50, 101.0 / 75, 67, 101}, 200, 100, 200, 100},
+        {4, 3, {1, 2, 1, 1000, 500}, 8, 3, 8, 3},
+        {4, 3, {1, 1, 1.5, 1000, 500}, 8, 9, 8, 9},
+        {1, 1, {8, 1, 1.25, 1000, 500}, 4, 5, 4, 5},
+        {200000, 300000, {1, 2, 2, 1000, 500}, 200000, 300000, 2, 3},
+        {4000000000, 2, {1, 2, 2, 1000, 500}, 2000000000, 1, 65535, 1},
+    };
+    SlbImage image = noise(5, 5, 1, 8, 3), back;
+    SlbMeta plain = {.density_unit = SLB_DENSITY_ASPECT};
+    SlbError err;
+    SlbWriteOptions how = {.overwrite = true};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int jpeg = 0; jpeg < 2; jpeg++) {
+            const char *path = in_folder(jpeg ? "x.jpg" : "x.png");
+            plain.density_x = cases[i].x;
+            plain.density_y = cases[i].y;
+            assert_ok(slb_meta_derive(&plain, &cases[i].change, &image.meta, &err), &err);
+            assert_ok(slb_image_save(path, &image, &how, &err), &err);
+            assert_ok(slb_image_load(path, NULL, &back, &err), &err);
+            assert_int_equal(back.meta.density_unit, SLB_DENSITY_ASPECT);
+            assert_int_equal(back.meta.density_x, jpeg ? cases[i].jpeg_x : cases[i].png_x);
+            assert_int_equal(back.meta.density_y, jpeg ? cases[i].jpeg_y : cases[i].png_y);
+            unlink(path);
+            slb_image_free(&back);
+        }
+    slb_image_free(&image);
+}
+
 /* A JPEG of very many segments: those up to the limit are kept, the picture is read. */
 static void test_flood_of_segments(void **state)
 {
@@ -287,7 +329,7 @@ int main(void)
         cmocka_unit_test(test_xmp_follows),       cmocka_unit_test(test_carried_between_formats),
         cmocka_unit_test(test_notes_of_writers),  cmocka_unit_test(test_png_colours),
         cmocka_unit_test(test_note_of_a_profile), cmocka_unit_test(test_note_of_primaries),
-        cmocka_unit_test(test_flood_of_segments),
+        cmocka_unit_test(test_flood_of_segments), cmocka_unit_test(test_shape_of_pixels),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
