@@ -92,11 +92,15 @@ static void change_density(SlbMeta *out, const SlbMetaChange *change)
 
 /* ---- XMP ---- */
 
-/* What a number in the packet becomes: `value` itself, or with `scales` the old one times it. */
+enum { NUMBER = 48 }; /* room for one */
+
+/* What a number in the packet becomes: `value` itself, or with `scales` the old one times it, for
+ * which `other` stands in unless it is "". */
 typedef struct Property {
     const char *name;
     double value;
     bool scales;
+    char other[NUMBER];
 } Property;
 
 /* Bytes of the number that property `name` has at `at`: as an attribute (NAME="6") or as an element
@@ -128,18 +132,28 @@ int slb_xmp_orientation(const SlbBlock *xmp)
     return 0;
 }
 
+/* A fraction; where the value is not whole, of a larger divisor. */
+static size_t print_fraction(double value, double divisor, char text[NUMBER])
+{
+    for (int i = 0; i < 4 && fabs(value - round(value)) > 1e-6 * value && value < 1e8; i++) {
+        value *= 10;
+        divisor *= 10;
+    }
+    return (size_t)snprintf(text, NUMBER, "%.0f/%.0f", value, divisor);
+}
+
 static size_t print_number(const Property *property, const unsigned char *old, size_t bytes,
-                           char text[48])
+                           char text[NUMBER])
 {
     double value = property->value;
-    if (!property->scales) return (size_t)snprintf(text, 48, "%.0f", value);
-    char copy[48] = "", *slash;
+    if (!property->scales) return (size_t)snprintf(text, NUMBER, "%.0f", value);
+    char copy[NUMBER] = "", *slash;
     memcpy(copy, old, bytes < sizeof copy ? bytes : sizeof copy - 1);
-    value *= strtod(copy, &slash);
+    value *= strtod(*property->other ? property->other : copy, &slash);
     double divisor = *slash == '/' ? strtod(slash + 1, NULL) : 1;
     if (!(value >= 0 && value < 1e9)) return 0;
-    if (divisor == 1 && *slash != '/') return (size_t)snprintf(text, 48, "%.10g", value);
-    return (size_t)snprintf(text, 48, "%.0f/%.0f", value, divisor);
+    if (divisor == 1 && *slash != '/') return (size_t)snprintf(text, NUMBER, "%.10g", value);
+    return print_fraction(value, divisor, text);
 }
 
 /* Writes `in` with the property changed to `out`, which has room; returns the bytes. */
@@ -147,9 +161,9 @@ static size_t rewrite(const SlbBlock *in, const Property *property, unsigned cha
 {
     size_t used = 0, start = 0;
     for (size_t at = 0; at < in->bytes;) {
-        char text[48];
+        char text[NUMBER];
         size_t n = number_at(in, at, property->name, &start);
-        size_t m = n && n < 40 ? print_number(property, in->data + start, n, text) : 0;
+        size_t m = n && n < NUMBER - 8 ? print_number(property, in->data + start, n, text) : 0;
         if (!m) {
             out[used++] = in->data[at++];
             continue;
@@ -168,7 +182,7 @@ static SlbStatus change_property(SlbBlock *xmp, const Property *property, SlbErr
     for (size_t at = 0; at < xmp->bytes; at++)
         found += number_at(xmp, at, property->name, &start) > 0;
     if (!found) return SLB_OK;
-    SlbBlock out = {slb_alloc(xmp->bytes + 48 * found + 1, 1), 0};
+    SlbBlock out = {slb_alloc(xmp->bytes + NUMBER * found + 1, 1), 0};
     if (!out.data) return slb_fail_memory(err, "the metadata of a picture");
     out.bytes = rewrite(xmp, property, out.data);
     out.data[out.bytes] = 0;
@@ -177,22 +191,53 @@ static SlbStatus change_property(SlbBlock *xmp, const Property *property, SlbErr
     return SLB_OK;
 }
 
+/* The first number that a property has, "" where there is none. */
+static void copy_number(const SlbBlock *xmp, const char *name, char number[NUMBER])
+{
+    size_t start, n = 0;
+    for (size_t at = 0; at < xmp->bytes && !n; at++) n = number_at(xmp, at, name, &start);
+    if (n >= NUMBER - 8) n = 0;
+    if (n) memcpy(number, xmp->data + start, n);
+    number[n] = 0;
+}
+
+/* Two numbers, as slb_exif_change has them: exchanged if there are both and the axes were. */
+static SlbStatus change_densities(SlbBlock *xmp, const SlbMetaChange *change, SlbError *err)
+{
+    Property x = {"tiff:XResolution", change->scale_x, true, ""},
+             y = {"tiff:YResolution", change->scale_y, true, ""};
+    if (change->orientation >= 5) {
+        copy_number(xmp, x.name, y.other);
+        copy_number(xmp, y.name, x.other);
+        if (!*x.other || !*y.other) *x.other = *y.other = 0;
+    }
+    SlbStatus s = change_property(xmp, &x, err);
+    return s == SLB_OK ? change_property(xmp, &y, err) : s;
+}
+
 static SlbStatus change_xmp(SlbBlock *xmp, const SlbMetaChange *change, SlbError *err)
 {
+    /* From "Camera" on: films and gain maps, which stand behind the main picture of a JPEG and are
+     * not taken over. A reader that is told of them would look for them in vain. Numbers, which
+     * these have to be, stay there: no film, no bytes, and a version that there has never been. */
     const Property properties[] = {
-        {"tiff:Orientation", 1, false}, /* first: left out where nothing was turned */
-        {"tiff:ImageWidth", change->width, false},
-        {"tiff:ImageLength", change->height, false},
-        {"exif:PixelXDimension", change->width, false},
-        {"exif:PixelYDimension", change->height, false},
-        {"tiff:XResolution", change->scale_x, true},
-        {"tiff:YResolution", change->scale_y, true},
+        {"tiff:Orientation", 1, false, ""}, /* left out where nothing was turned */
+        {"tiff:ImageWidth", change->width, false, ""},
+        {"tiff:ImageLength", change->height, false, ""},
+        {"exif:PixelXDimension", change->width, false, ""},
+        {"exif:PixelYDimension", change->height, false, ""},
+        {"GCamera:MotionPhoto", 0, false, ""},
+        {"Camera:MotionPhoto", 0, false, ""},
+        {"GCamera:MicroVideo", 0, false, ""},
+        {"GCamera:MicroVideoOffset", 0, false, ""},
+        {"Item:Length", 0, false, ""},
+        {"hdrgm:Version", 0, false, ""},
     };
     SlbStatus s = SLB_OK;
     size_t first = change->orientation > 1 ? 0 : 1;
     for (size_t i = first; s == SLB_OK && i < sizeof properties / sizeof *properties; i++)
         s = change_property(xmp, &properties[i], err);
-    return s;
+    return s == SLB_OK ? change_densities(xmp, change, err) : s;
 }
 
 /* ---- All of it ---- */

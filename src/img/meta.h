@@ -68,9 +68,10 @@ int slb_xmp_orientation(const SlbBlock *xmp);
 
 /* The metadata of a changed picture: densities (PNG's and JFIF's, EXIF's, XMP's) grow with the
  * scale, but for a mere ratio, which changes where the picture's shape does, sizes in EXIF and XMP
- * are set, and the subject in EXIF stays where it is. If the picture was turned, orientations in
- * them become 1, and the thumbnail goes; else they stay, since nothing was done about them. The
- * note is not taken over. *out is the caller's (slb_meta_free); empty on SLB_E_MEMORY. */
+ * are set, the subject in EXIF stays where it is, and XMP tells no more of films and gain maps that
+ * stood behind the picture. If the picture was turned, orientations in them become 1, and the
+ * thumbnail goes; else they stay, since nothing was done about them. The note is not taken over.
+ * *out is the caller's (slb_meta_free); empty on SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change,
                                          SlbMeta *out, SlbError *err);
 

@@ -52,6 +52,51 @@ static void test_faulty_exif(void **state)
     }
 }
 
+/* The packet of a changed picture. */
+static void check_xmp(const char *before, const SlbMetaChange *change, const char *after)
+{
+    SlbMeta in = {0}, out;
+    SlbError err;
+    set_block(&in.xmp, before, strlen(before));
+    assert_ok(slb_meta_derive(&in, change, &out, &err), &err);
+    assert_string_equal((char *)out.xmp.data, after);
+    assert_int_equal(out.xmp.bytes, strlen(after));
+    slb_meta_free(&out);
+    slb_meta_free(&in);
+}
+
+/* Densities change places with the axes; fractions keep what they are worth. */
+static void test_xmp_densities(void **state)
+{
+    (void)state;
+    static const SlbMetaChange turned = {6, 1, 2, 3, 4}, larger = {1, 1.3, 4 / 3.0, 3, 4};
+    check_xmp("<x tiff:XResolution=\"72/1\"><tiff:YResolution>300/1</tiff:YResolution>", &turned,
+              "<x tiff:XResolution=\"300/1\"><tiff:YResolution>144/1</tiff:YResolution>");
+    check_xmp("<x tiff:XResolution=\"72/1\">", &turned, "<x tiff:XResolution=\"72/1\">");
+    check_xmp("<x tiff:XResolution=\"72/1\" tiff:YResolution=\"72/1\">", &larger,
+              "<x tiff:XResolution=\"936/10\" tiff:YResolution=\"96/1\">");
+    check_xmp("<x tiff:XResolution=\"1/1\" tiff:YResolution=\"100/3\">", &larger,
+              "<x tiff:XResolution=\"13/10\" tiff:YResolution=\"1333333/30000\">");
+}
+
+/* What stood behind the picture, which goes nowhere, is promised no more. */
+static void test_xmp_of_more_pictures(void **state)
+{
+    (void)state;
+    static const SlbMetaChange none = {1, 1, 1, 3, 4};
+    check_xmp("<x GCamera:MotionPhoto=\"1\" GCamera:MotionPhotoVersion=\"1\" "
+              "GCamera:MicroVideo=\"1\" GCamera:MicroVideoVersion=\"1\" "
+              "GCamera:MicroVideoOffset=\"4000000\" hdrgm:Version=\"1.0\">"
+              "<Camera:MotionPhoto>1</Camera:MotionPhoto>"
+              "<Container:Item Item:Semantic=\"GainMap\" Item:Length='66171'/>",
+              &none,
+              "<x GCamera:MotionPhoto=\"0\" GCamera:MotionPhotoVersion=\"1\" "
+              "GCamera:MicroVideo=\"0\" GCamera:MicroVideoVersion=\"1\" "
+              "GCamera:MicroVideoOffset=\"0\" hdrgm:Version=\"0\">"
+              "<Camera:MotionPhoto>0</Camera:MotionPhoto>"
+              "<Container:Item Item:Semantic=\"GainMap\" Item:Length='0'/>");
+}
+
 static void test_xmp_follows(void **state)
 {
     (void)state;
@@ -60,8 +105,8 @@ static void test_xmp_follows(void **state)
         "<tiff:ImageWidth>7</tiff:ImageWidth><tiff:YResolution>3000000/10000</tiff:YResolution>"
         "<a:tiff:ImageWidth>7<tiff:ImageLength>x</tiff:ImageLength> tiff:Orientation=\"";
     static const char after[] =
-        "<x tiff:Orientation=\"1\" tiff:XResolution='144/1' exif:PixelXDimension=\"12345\">"
-        "<tiff:ImageWidth>12345</tiff:ImageWidth><tiff:YResolution>6000000/10000</tiff:YResolution>"
+        "<x tiff:Orientation=\"1\" tiff:XResolution='6000000/10000' exif:PixelXDimension=\"12345\">"
+        "<tiff:ImageWidth>12345</tiff:ImageWidth><tiff:YResolution>144/1</tiff:YResolution>"
         "<a:tiff:ImageWidth>7<tiff:ImageLength>x</tiff:ImageLength> tiff:Orientation=\"";
     SlbMeta in = {0}, out;
     SlbError err;
@@ -326,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exif_follows),      cmocka_unit_test(test_faulty_exif),
+        cmocka_unit_test(test_xmp_densities),     cmocka_unit_test(test_xmp_of_more_pictures),
         cmocka_unit_test(test_xmp_follows),       cmocka_unit_test(test_carried_between_formats),
         cmocka_unit_test(test_notes_of_writers),  cmocka_unit_test(test_png_colours),
         cmocka_unit_test(test_note_of_a_profile), cmocka_unit_test(test_note_of_primaries),
