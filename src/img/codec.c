@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -76,6 +77,14 @@ SlbStatus slb_read_exif(SlbReader *reader, const void *exif, size_t bytes, SlbEr
     if (reader->meta.exif.data || !bytes) return SLB_OK;
     reader->orientation = slb_exif_told_orientation(exif, bytes);
     return slb_block_set(&reader->meta.exif, exif, bytes, err);
+}
+
+int slb_read_behind(FILE *file)
+{
+    struct stat st;
+    struct pollfd next = {.fd = fileno(file), .events = POLLIN};
+    bool waits = fstat(next.fd, &st) != 0 || !S_ISREG(st.st_mode);
+    return waits && poll(&next, 1, 100) <= 0 ? EOF : getc(file);
 }
 
 /* On failure *file is NULL. */

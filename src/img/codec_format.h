@@ -86,6 +86,10 @@ SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int 
  */
 SlbStatus slb_read_exif(SlbReader *reader, const void *exif, size_t bytes, SlbError *err);
 
+/* The next byte behind a picture that has been read; EOF: there is none. A pipe is waited for but a
+ * moment: who feeds it may want the result first. */
+int slb_read_behind(FILE *file);
+
 /* "FILE: cannot be written: WHY" with the system's reason where there is one, else `why`. */
 SlbStatus slb_write_failed(const SlbWriter *writer, int system_error, const char *why,
                            SlbError *err);

@@ -21,6 +21,7 @@ enum {
     MAX_SCANS = 500,      /* a small file of very many would keep the decoder busy for hours */
     SEGMENT_BYTES = 1024, /* what an empty marker segment counts for */
     SEGMENT = 65533,      /* the most that one holds */
+    MAX_FILLER = 1 << 16, /* bytes behind the end that are looked at */
 };
 
 typedef struct JpegState {
@@ -33,6 +34,8 @@ typedef struct JpegState {
         struct jpeg_compress_struct out;
     } jpeg;
     bool created, started;
+    bool jumbf; /* there are segments of it (APP11) */
+    bool more;  /* what stands behind the picture has been told */
     int system_error;
     JOCTET *profile; /* malloc, by libjpeg */
     JOCTET *row;     /* of C, M, Y, K; slb_alloc; NULL: the picture has other colours */
@@ -50,12 +53,13 @@ static void on_error(j_common_ptr jpeg)
     longjmp(s->back, 1);
 }
 
-/* libjpeg tells of each segment that it has kept. A file may have any number of them: after enough
- * of them the rest is skipped. Each counts for more than its bytes: libjpeg walks along all of them
- * to add one, and empty ones would take it hours. */
+/* libjpeg tells of each segment that it has kept or skipped. A file may have any number of them:
+ * after enough of them the rest is skipped. Each counts for more than its bytes: libjpeg walks
+ * along all of them to add one, and empty ones would take it hours. */
 static void count_saved(j_common_ptr jpeg)
 {
     JpegState *s = (JpegState *)(void *)jpeg->err;
+    s->jumbf = s->jumbf || jpeg->err->msg_parm.i[0] == JPEG_APP0 + 11;
     s->saved += (size_t)jpeg->err->msg_parm.i[1] + SEGMENT_BYTES;
     if (s->saved < SLB_META_LIMIT) return;
     jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 1, 0);
@@ -138,7 +142,7 @@ static SlbStatus read_profile(SlbReader *r, JpegState *s, SlbError *err)
 }
 
 static const char exif_name[] = "Exif\0", xmp_name[] = "http://ns.adobe.com/xap/1.0/",
-                  xmp_more_name[] = "http://ns.adobe.com/xmp/extension/";
+                  xmp_more_name[] = "http://ns.adobe.com/xmp/extension/", mpf_name[] = "MPF";
 
 /* True when an APP1 segment begins with `name` and its zero byte and holds more. */
 static bool is_segment(jpeg_saved_marker_ptr m, const char *name, size_t bytes)
@@ -166,7 +170,15 @@ static SlbStatus add_comment(SlbBlock *comment, const void *data, size_t bytes, 
     return SLB_OK;
 }
 
-static SlbStatus read_segments(SlbReader *r, const JpegState *s, SlbError *err)
+static void note_more(SlbReader *r, JpegState *s)
+{
+    if (!s->more)
+        slb_meta_note(&r->meta, "only the main picture is taken: what stands behind it, such as a "
+                                "film or a gain map, is left out");
+    s->more = true;
+}
+
+static SlbStatus read_segments(SlbReader *r, JpegState *s, SlbError *err)
 {
     SlbStatus status = SLB_OK;
     bool more = false, iptc = false;
@@ -183,10 +195,15 @@ static SlbStatus read_segments(SlbReader *r, const JpegState *s, SlbError *err)
         else if (m->marker == JPEG_COM && r->meta.comment.bytes < SEGMENT)
             status = add_comment(&r->meta.comment, m->data, m->data_length, err);
         more = more || is_segment(m, xmp_more_name, sizeof xmp_more_name);
+        if (m->marker == JPEG_APP0 + 2 && m->data_length > sizeof mpf_name &&
+            memcmp(m->data, mpf_name, sizeof mpf_name) == 0)
+            note_more(r, s);
         iptc = iptc || (m->marker == JPEG_APP0 + 13 && slb_iptc_is_there(m->data, m->data_length));
     }
     if (iptc && !r->meta.iptc.data)
         slb_meta_note(&r->meta, "its IPTC data are damaged or go on in a second segment: left out");
+    if (s->jumbf)
+        slb_meta_note(&r->meta, "its content credentials, or what else APP11 holds, are left out");
     if (more) slb_meta_note(&r->meta, "its XMP of more than 64 KiB: only the main part is kept");
     if (s->saved >= SLB_META_LIMIT)
         slb_meta_note(&r->meta, "more than %d MiB of metadata: the rest is left out",
@@ -260,6 +277,17 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     return status;
 }
 
+/* Whether more than filler and ends of lines stands behind the end of the picture: films, pictures
+ * of other sizes, gain maps. */
+static bool has_more(const SlbReader *r, const struct jpeg_source_mgr *source)
+{
+    for (size_t i = 0; i < source->bytes_in_buffer; i++)
+        if (!memchr("\0\xff\r\n", source->next_input_byte[i], 4)) return true;
+    for (int i = 0, c; i < MAX_FILLER && (c = slb_read_behind(r->file)) != EOF; i++)
+        if (!memchr("\0\xff\r\n", c, 4)) return true;
+    return false;
+}
+
 static SlbStatus read_rows(SlbReader *r, unsigned char *out, size_t stride_bytes, uint32_t rows,
                            SlbError *err)
 {
@@ -274,7 +302,9 @@ static SlbStatus read_rows(SlbReader *r, unsigned char *out, size_t stride_bytes
         (void)jpeg_read_scanlines(&s->jpeg.in, &row, 1); /* a file never suspends */
         if (s->row) slb_inks_mix(s->inks, s->row, r->info.width, out + i * stride_bytes);
     }
-    if (r->row + rows == r->info.height) (void)jpeg_finish_decompress(&s->jpeg.in);
+    if (r->row + rows < r->info.height) return SLB_OK;
+    (void)jpeg_finish_decompress(&s->jpeg.in);
+    if (has_more(r, s->jpeg.in.src)) note_more(r, s);
     return SLB_OK;
 }
 

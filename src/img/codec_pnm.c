@@ -2,11 +2,9 @@
  * Samples of 0..maxval are widened to 0..255 when maxval is under 256, to 0..65535 otherwise. */
 #include <ctype.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "img/codec_format.h"
@@ -210,15 +208,11 @@ static bool widen_row(const SlbReader *r, const PnmState *s, unsigned char *out)
 }
 
 /* Whether anything but white space and comments stands behind the picture: a stream may hold more
- * of them. A pipe is not waited for, but for a moment: who feeds it may want the result first. */
+ * of them. */
 static bool has_more(FILE *file)
 {
-    struct stat st;
-    bool waits = fstat(fileno(file), &st) != 0 || !S_ISREG(st.st_mode);
     for (int i = 0; i < 8; i++) {
-        struct pollfd next = {.fd = fileno(file), .events = POLLIN};
-        if (waits && poll(&next, 1, 100) <= 0) return false;
-        int c = getc(file);
+        int c = slb_read_behind(file);
         if (!isspace(c)) return c != EOF && c != '#';
     }
     return false;

@@ -265,6 +265,45 @@ static void test_iptc_and_comments(void **state)
     unlink(path);
 }
 
+/* What is not taken over is told: other pictures, films and the like behind the picture, whether a
+ * segment tells of them or not, and segments of JUMBF. Filler there is nothing. */
+static void test_more_is_told(void **state)
+{
+    static const char more[] = "only the main picture is taken: what stands behind it, such as a "
+                               "film or a gain map, is left out";
+    static const struct {
+        const char *segments;
+        size_t bytes;
+        const char *behind;
+        size_t behind_bytes;
+        const char *note;
+    } cases[] = {
+        {SEGMENTS(""), SEGMENTS("\0\0\xff\0\r\n"), ""},
+        {SEGMENTS(""), SEGMENTS("\0\0\0\30ftypmp42"), more},
+        {SEGMENTS("\xff\xe2\0\12MPF\0II*\0"), SEGMENTS("\xff\xd8\xff\xe1"), more},
+        {SEGMENTS("\xff\xe2\0\12MPX\0II*\0"), SEGMENTS(""), ""},
+        {SEGMENTS("\xff\xeb\0\12JP\0\1\0\0\0\1\xff\xeb\0\12JP\0\1\0\0\0\2"), SEGMENTS(""),
+         "its content credentials, or what else APP11 holds, are left out"},
+    };
+    const char *path = in_folder("a.jpg");
+    SlbImage image;
+    SlbError err = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int far = 0; far < 2; far++) { /* behind what libjpeg reads at a time, too */
+            static const char filler[10000];
+            save_with(path, cases[i].segments, cases[i].bytes);
+            FILE *file = fopen(path, "ab");
+            if (far) fwrite(filler, 1, sizeof filler, file);
+            fwrite(cases[i].behind, 1, cases[i].behind_bytes, file);
+            assert_int_equal(fclose(file), 0);
+            assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+            assert_string_equal(image.meta.note, cases[i].note);
+            slb_image_free(&image);
+            unlink(path);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_quality_and_sampling),
         cmocka_unit_test(test_default_is_good),
         cmocka_unit_test(test_iptc_and_comments),
+        cmocka_unit_test(test_more_is_told),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
