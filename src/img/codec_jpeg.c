@@ -288,6 +288,29 @@ static bool has_more(const SlbReader *r, const struct jpeg_source_mgr *source)
     return false;
 }
 
+/* Passes over zeros and 0xff between the last scan and the marker behind it, which some cameras put
+ * there; other bytes are those of a damaged scan, and left to libjpeg. True when there were any. */
+static bool skip_filler(struct jpeg_decompress_struct *in)
+{
+    struct jpeg_source_mgr *source = in->src;
+    int found = 0;
+    bool marks = false; /* the last byte begins a marker, or is filler ahead of one */
+    while (!in->unread_marker) {
+        if (!source->bytes_in_buffer)
+            (void)source->fill_input_buffer(in); /* a file never suspends */
+        JOCTET c = *source->next_input_byte;
+        if (c != 0 && c != 0xff && !marks) break;
+        if (c != 0 && c != 0xff)
+            in->unread_marker = c;
+        else
+            found++;
+        source->next_input_byte++;
+        source->bytes_in_buffer--;
+        marks = c == 0xff;
+    }
+    return found > 1;
+}
+
 static SlbStatus read_rows(SlbReader *r, unsigned char *out, size_t stride_bytes, uint32_t rows,
                            SlbError *err)
 {
@@ -303,6 +326,8 @@ static SlbStatus read_rows(SlbReader *r, unsigned char *out, size_t stride_bytes
         if (s->row) slb_inks_mix(s->inks, s->row, r->info.width, out + i * stride_bytes);
     }
     if (r->row + rows < r->info.height) return SLB_OK;
+    if (!jpeg_input_complete(&s->jpeg.in) && skip_filler(&s->jpeg.in))
+        slb_meta_note(&r->meta, "bytes of filler stand between its pixels and its end");
     (void)jpeg_finish_decompress(&s->jpeg.in);
     if (has_more(r, s->jpeg.in.src)) note_more(r, s);
     return SLB_OK;

@@ -153,6 +153,59 @@ static void test_warnings_are_errors(void **state)
     unlink(path);
 }
 
+/* Filler ahead of the end marker is none of the pixels', and noted; anything else there is what a
+ * damaged scan left over. */
+static void test_filler_ahead_of_the_end(void **state)
+{
+    static const Coding coding = {JCS_RGB, JCS_YCbCr, false, 0, false};
+    static const struct {
+        const char *pattern;
+        size_t pattern_bytes, bytes;
+        bool valid, told; /* 0xff ahead of a marker is what the format allows */
+    } cases[] = {
+        {"\0", 1, 40, true, true},
+        {"\xff", 1, 40, true, false},
+        {"\0\xff\xff", 3, 20000, true, true},
+        {"\xff\0", 2, 40, true, true},
+        {"\0\0\1\0", 4, 40, false, false},
+        {"lost", 4, 40, false, false},
+    };
+    const char *path = in_folder("a.jpg");
+    static unsigned char bytes[1 << 16];
+    SlbImage in = smooth(64, 64, 3), want, out;
+    SlbError err = {0};
+    (void)state;
+    write_jpeg(path, &in, &coding);
+    assert_ok(slb_image_load(path, NULL, &want, &err), &err);
+    assert_string_equal(want.meta.note, "");
+    FILE *file = fopen(path, "rb");
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t end = n - 2 + cases[i].bytes;
+        for (size_t at = n - 2; at < end; at++)
+            bytes[at] = (unsigned char)cases[i].pattern[(at - (n - 2)) % cases[i].pattern_bytes];
+        write_bytes(path, bytes, end); /* no end at all */
+        assert_int_equal(slb_image_load(path, NULL, &out, &err), SLB_E_INPUT);
+        memcpy(bytes + end, "\xff\xd9", 2);
+        write_bytes(path, bytes, end + 2);
+        if (cases[i].valid) {
+            assert_ok(slb_image_load(path, NULL, &out, &err), &err);
+            assert_string_equal(
+                out.meta.note,
+                cases[i].told ? "bytes of filler stand between its pixels and its end" : "");
+            assert_same_picture(&out, &want);
+            slb_image_free(&out);
+        } else {
+            assert_int_equal(slb_image_load(path, NULL, &out, &err), SLB_E_INPUT);
+            assert_message(&err, SLB_E_INPUT, path);
+        }
+    }
+    slb_image_free(&want);
+    slb_image_free(&in);
+    unlink(path);
+}
+
 static void test_quality_and_sampling(void **state)
 {
     const char *path = in_folder("a.jpg");
@@ -310,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_codings),
         cmocka_unit_test(test_cmyk_becomes_rgb),
         cmocka_unit_test(test_warnings_are_errors),
+        cmocka_unit_test(test_filler_ahead_of_the_end),
         cmocka_unit_test(test_quality_and_sampling),
         cmocka_unit_test(test_default_is_good),
         cmocka_unit_test(test_iptc_and_comments),
