@@ -127,6 +127,14 @@ static void set_meta(SlbWriter *w, PngState *s)
     slb_png_put_texts(s->png, s->info, &m->texts);
 }
 
+/* What libpng does not know; such chunks stand ahead of a palette. */
+static void write_unknown(const SlbMeta *m, png_structp png)
+{
+    if (m->has_cicp) png_write_chunk(png, (png_const_bytep) "cICP", m->cicp, 4);
+    if (m->has_mastering) png_write_chunk(png, (png_const_bytep) "mDCV", m->mastering, 24);
+    if (m->has_light) png_write_chunk(png, (png_const_bytep) "cLLI", m->light, 8);
+}
+
 static SlbStatus write_header(SlbWriter *w, SlbError *err)
 {
     static const int types[] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA,
@@ -144,7 +152,7 @@ static SlbStatus write_header(SlbWriter *w, SlbError *err)
     if (s->no_memory)
         return slb_fail_memory(err, w->output.path); /* libpng leaves such chunks out */
     png_write_info_before_PLTE(s->png, s->info);
-    if (w->meta.has_cicp) png_write_chunk(s->png, (png_const_bytep) "cICP", w->meta.cicp, 4);
+    write_unknown(&w->meta, s->png);
     png_write_info(s->png, s->info);
     if (w->info.depth == 16 && *(const unsigned char *)&one == 1) png_set_swap(s->png);
     return SLB_OK;

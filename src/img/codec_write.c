@@ -92,6 +92,9 @@ static void note_lost_colours(const char *name, SlbMeta *m, bool told)
     if (m->has_cicp && memcmp(c, srgb, 4) != 0)
         slb_meta_note(m, "%s holds no cICP: the coding of colours %d/%d/%d/%d was left out", name,
                       c[0], c[1], c[2], c[3]);
+    if (m->has_mastering || m->has_light)
+        slb_meta_note(m, "%s holds no brightness of a display: that of mDCV and cLLI was left out",
+                      name);
     if (told || m->has_cicp) return;
     /* Nearly 1/2.2: what viewers take for granted. */
     if (m->gamma && (m->gamma < 45000 || m->gamma > 46000))
@@ -124,7 +127,7 @@ static void fit_meta(const SlbFormat *format, const SlbImageInfo *info, const Sl
         note_lost_colours(name, m, told);
         m->srgb = 0;
         m->gamma = 0;
-        m->has_chroma = m->has_cicp = false;
+        m->has_chroma = m->has_cicp = m->has_mastering = m->has_light = false;
     }
     if (!(format->keeps & SLB_KEEPS_JPEG_OWN)) {
         if (m->iptc.data) slb_meta_note(m, "%s holds no IPTC data: left out", name);

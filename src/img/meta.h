@@ -41,6 +41,8 @@ typedef struct SlbMeta {
     int32_t chroma[8]; /* cHRM, times 100000: x and y of white, red, green, blue */
     bool has_cicp;
     uint8_t cicp[4]; /* cICP, which stands above all others: primaries, transfer, matrix, range */
+    bool has_mastering, has_light;
+    uint8_t mastering[24], light[8]; /* mDCV and cLLI beside it, as they are in the file */
     /* What of the file could not be taken over as it is, for the user; "" when nothing. */
     char note[SLB_NOTE_BYTES];
 } SlbMeta;

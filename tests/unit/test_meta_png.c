@@ -303,6 +303,51 @@ static void test_cicp(void **state)
     slb_image_free(&image);
 }
 
+/* The brightness of the display that a picture was made on, and its own, go along with cICP. */
+static void test_brightness(void **state)
+{
+    (void)state;
+    static const uint8_t mastering[24] = {1, 2, 3, 4, 5, 6, 7, 8}, light[8] = {9, 8, 7, 6, 5};
+    const char *path = in_folder("light.png");
+    SlbImage image, back;
+    SlbError err;
+    char note[SLB_NOTE_BYTES];
+    write_late_exif(path);
+    insert_chunk(path, "cLLI", light, 8);
+    insert_chunk(path, "mDCV", mastering, 24);
+    insert_chunk(path, "mDCV", mastering, 23);
+    assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+    assert_string_equal(image.meta.note, "");
+    unlink(path);
+    assert_ok(slb_image_save_noting(path, &image, NULL, note, &err), &err);
+    assert_string_equal(note, "");
+    assert_ok(slb_image_load(path, NULL, &back, &err), &err);
+    assert_true(back.meta.has_mastering && back.meta.has_light);
+    assert_memory_equal(back.meta.mastering, mastering, 24);
+    assert_memory_equal(back.meta.light, light, 8);
+    assert_same_picture(&image, &back);
+    assert_ok(slb_writer_check("a.jpg", &image.info, &image.meta, NULL, note, &err), &err);
+    assert_string_equal(
+        note, "JPEG holds no brightness of a display: that of mDCV and cLLI was left out");
+    unlink(path);
+    slb_image_free(&back);
+    slb_image_free(&image);
+}
+
+static void test_credentials_are_told(void **state)
+{
+    (void)state;
+    const char *path = in_folder("vouched.png");
+    SlbImage image;
+    SlbError err;
+    write_late_exif(path);
+    insert_chunk(path, "caBX", "jumb", 4);
+    assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+    assert_string_equal(image.meta.note, "its content credentials are left out");
+    unlink(path);
+    slb_image_free(&image);
+}
+
 /* Whatever else is faulty. */
 static void test_faulty_profile_is_told(void **state)
 {
@@ -403,6 +448,8 @@ int main(void)
         cmocka_unit_test(test_damage_behind_the_pixels),
         cmocka_unit_test(test_texts_are_kept),
         cmocka_unit_test(test_cicp),
+        cmocka_unit_test(test_brightness),
+        cmocka_unit_test(test_credentials_are_told),
         cmocka_unit_test(test_faulty_profile_is_told),
         cmocka_unit_test(test_animation_is_told),
         cmocka_unit_test(test_large_texts),
