@@ -1,6 +1,7 @@
 #include "img/codec_png_text.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 
@@ -23,13 +24,35 @@ static bool is_keyword(const char *key)
     return true;
 }
 
+static const char raw[] = "Raw profile type ";
+
 /* ImageMagick's copies of EXIF and other profiles, its dates of the file, and what is told of a
  * thumbnail would be those of before. */
 static bool is_kept(const png_text *text, const char *xmp_key)
 {
     return is_keyword(text->key) && strcmp(text->key, xmp_key) != 0 &&
-           strncmp(text->key, "Raw profile type ", 17) != 0 &&
-           strncmp(text->key, "Thumb::", 7) != 0 && strncmp(text->key, "date:", 5) != 0;
+           strncmp(text->key, raw, sizeof raw - 1) != 0 && strncmp(text->key, "Thumb::", 7) != 0 &&
+           strncmp(text->key, "date:", 5) != 0;
+}
+
+/* A profile that is nowhere else in the file, so that leaving it out is a loss. */
+static bool is_lost(const png_text *text, const SlbMeta *meta)
+{
+    if (strncmp(text->key, raw, sizeof raw - 1) != 0) return false;
+    const char *kind = text->key + sizeof raw - 1;
+    bool exif = strcasecmp(kind, "exif") == 0, xmp = strcasecmp(kind, "xmp") == 0,
+         icc = strcasecmp(kind, "icc") == 0 || strcasecmp(kind, "icm") == 0;
+    if (strcasecmp(kind, "APP1") == 0) return !meta->exif.data && !meta->xmp.data;
+    return !((exif && meta->exif.data) || (xmp && meta->xmp.data) || (icc && meta->icc.data));
+}
+
+static void note_lost(const png_text *text, int n, SlbMeta *meta)
+{
+    for (int i = 0; i < n; i++) {
+        if (!is_lost(&text[i], meta)) continue;
+        slb_meta_note(meta, "a profile that stands in a text is left out: %s", text[i].key);
+        return; /* one tells of all */
+    }
 }
 
 static const char *or_empty(const char *text)
@@ -73,6 +96,7 @@ SlbStatus slb_png_take_texts(png_structp png, png_infop info, const char *xmp_ke
     png_textp text;
     int n = png_get_text(png, info, &text, NULL);
     size_t bytes = 0;
+    note_lost(text, n, meta);
     for (int i = 0; i < n; i++)
         if (is_kept(&text[i], xmp_key)) bytes += packed_bytes(&text[i]);
     if (!bytes) return SLB_OK;

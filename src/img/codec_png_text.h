@@ -8,7 +8,8 @@
 #include "img/meta.h"
 
 /* Takes those that libpng has read into meta->texts, but for XMP (key `xmp_key`) and for
- * what would be wrong of a changed picture. SLB_E_MEMORY. */
+ * what would be wrong of a changed picture. Notes a profile among these that the file has nowhere
+ * else: EXIF, XMP and the ICC profile are read before. SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_png_take_texts(png_structp png, png_infop info, const char *xmp_key,
                                             SlbMeta *meta, SlbError *err);
 

@@ -334,6 +334,28 @@ static void test_brightness(void **state)
     slb_image_free(&image);
 }
 
+/* A text with a profile is left out, which is a loss where no chunk has that profile. */
+static void test_profile_in_a_text(void **state)
+{
+    (void)state;
+    static const char exif[] = "Raw profile type exif\0\nexif\n 2\n4949\n",
+                      iptc[] = "Raw profile type iptc\0\niptc\n 1\n38\n";
+    const char *path = in_folder("raw.png");
+    SlbImage image;
+    SlbError err;
+    for (int lost = 0; lost < 2; lost++) {
+        write_late_exif(path);
+        insert_chunk(path, "tEXt", exif, sizeof exif - 1);
+        if (lost) insert_chunk(path, "tEXt", iptc, sizeof iptc - 1);
+        assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+        assert_string_equal(
+            image.meta.note,
+            lost ? "a profile that stands in a text is left out: Raw profile type iptc" : "");
+        slb_image_free(&image);
+    }
+    unlink(path);
+}
+
 static void test_credentials_are_told(void **state)
 {
     (void)state;
@@ -450,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_cicp),
         cmocka_unit_test(test_brightness),
         cmocka_unit_test(test_credentials_are_told),
+        cmocka_unit_test(test_profile_in_a_text),
         cmocka_unit_test(test_faulty_profile_is_told),
         cmocka_unit_test(test_animation_is_told),
         cmocka_unit_test(test_large_texts),
