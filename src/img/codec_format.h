@@ -21,6 +21,7 @@ typedef struct SlbFormat {
     unsigned keeps;         /* SLB_KEEPS_*: the metadata that can be written */
     bool whole;             /* written at the end, from memory */
     uint64_t max_side;      /* the largest width or height that can be written */
+    uint64_t max_bytes;     /* 4 for each pixel and row; 0: as many as there are */
 
     /* NULL when the format is written only. True when the first bytes of a file are of this
      * format. */

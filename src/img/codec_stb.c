@@ -8,17 +8,10 @@
 #include "img/codec_format.h"
 
 /* stb counts the bytes of a file in an int. */
-static bool too_large(const SlbImageInfo *info)
-{
-    return ((uint64_t)info->width * 4 + 4) * info->height > INT32_MAX - 256;
-}
+enum { MAX_BYTES = INT32_MAX - 256 };
 
 static SlbStatus write_open(SlbWriter *w, SlbError *err)
 {
-    if (too_large(&w->info))
-        return slb_fail(err, SLB_E_OUTPUT,
-                        "%s: %u x %u pixels are too many for %s; write PNG instead", w->output.path,
-                        w->info.width, w->info.height, w->format->name);
     w->state = slb_alloc(w->info.height, slb_row_bytes(&w->info));
     return w->state ? SLB_OK : slb_fail_memory(err, w->output.path);
 }
@@ -61,8 +54,8 @@ static void write_close(SlbWriter *w)
 #define STB_WRITER(label, extension, most)                                                         \
     {                                                                                              \
         .name = label, .extensions = extension, .channels = most, .depth = 8, .whole = true,       \
-        .max_side = 65535, .write_open = write_open, .write_rows = write_rows,                     \
-        .write_end = write_end, .write_close = write_close,                                        \
+        .max_side = 65535, .max_bytes = MAX_BYTES, .write_open = write_open,                       \
+        .write_rows = write_rows, .write_end = write_end, .write_close = write_close,              \
     }
 
 const SlbFormat slb_format_bmp = STB_WRITER("BMP", "bmp", 3);

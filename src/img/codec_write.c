@@ -42,7 +42,9 @@ static SlbStatus check_fit(const SlbFormat *format, const char *path, const SlbI
         return slb_fail(err, SLB_E_OUTPUT,
                         "%s: the extension says no format that can be written; use %s", path,
                         writable);
-    if (info->width > format->max_side || info->height > format->max_side)
+    uint64_t bytes = ((uint64_t)info->width + 1) * 4 * info->height;
+    if (info->width > format->max_side || info->height > format->max_side ||
+        (format->max_bytes && bytes > format->max_bytes))
         return slb_fail(err, SLB_E_OUTPUT,
                         "%s: %u x %u pixels are too many for %s; write PNG instead", path,
                         info->width, info->height, format->name);

@@ -201,22 +201,34 @@ static void check_refused(const char *path, const SlbImageInfo *info, SlbStatus 
     assert_null(writer);
 }
 
+/* By the check before the work too. */
+static void check_unfit(const char *name, const SlbImageInfo *info)
+{
+    const char *path = in_folder(name);
+    SlbError err = {0};
+    char note[SLB_NOTE_BYTES];
+    assert_int_equal(slb_writer_check(path, info, NULL, NULL, note, &err), SLB_E_OUTPUT);
+    assert_message(&err, SLB_E_OUTPUT, path);
+    check_refused(path, info, SLB_E_OUTPUT);
+}
+
 static void test_refused_before_writing(void **state)
 {
     const SlbImageInfo rgb = {8, 8, 3, 8}, alpha = {8, 8, 4, 8}, deep = {8, 8, 3, 16};
     const SlbImageInfo wide = {70000, 1, 3, 8}, huge = {60000, 60000, 3, 8};
     (void)state;
-    check_refused(in_folder("a.gif"), &rgb, SLB_E_OUTPUT);
-    check_refused(in_folder("a"), &rgb, SLB_E_OUTPUT);
-    check_refused(in_folder("a.jpg"), &alpha, SLB_E_OUTPUT);
-    check_refused(in_folder("a.bmp"), &alpha, SLB_E_OUTPUT);
-    check_refused(in_folder("a.ppm"), &alpha, SLB_E_OUTPUT);
-    check_refused(in_folder("a.pgm"), &rgb, SLB_E_OUTPUT);
-    check_refused(in_folder("a.jpg"), &deep, SLB_E_OUTPUT);
-    check_refused(in_folder("a.tga"), &deep, SLB_E_OUTPUT);
-    check_refused(in_folder("a.jpg"), &wide, SLB_E_OUTPUT);
-    check_refused(in_folder("a.tga"), &wide, SLB_E_OUTPUT);
-    check_refused(in_folder("a.bmp"), &huge, SLB_E_OUTPUT);
+    check_unfit("a.gif", &rgb);
+    check_unfit("a", &rgb);
+    check_unfit("a.jpg", &alpha);
+    check_unfit("a.bmp", &alpha);
+    check_unfit("a.ppm", &alpha);
+    check_unfit("a.pgm", &rgb);
+    check_unfit("a.jpg", &deep);
+    check_unfit("a.tga", &deep);
+    check_unfit("a.jpg", &wide);
+    check_unfit("a.tga", &wide);
+    check_unfit("a.bmp", &huge);
+    check_unfit("a.tga", &huge);
     check_refused(in_folder("missing/a.png"), &rgb, SLB_E_OUTPUT);
     assert_int_equal(files_in_folder(), 0);
 }
