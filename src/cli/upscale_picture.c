@@ -114,11 +114,16 @@ static uint64_t samples(const SlbImageInfo *info)
     return info->height * (uint64_t)slb_row_bytes(info);
 }
 
-/* Bytes of whole pictures in memory. */
+/* Copies of its metadata at a time: the reader's, the picture's as it is changed, the writer's, and
+ * those that the libraries still hold or make while they unpack. */
+enum { META_COPIES = 5 };
+
+/* Bytes of whole pictures in memory, and of what they bring along. */
 static uint64_t picture_bytes(const UpscaleFiles *job, const Picture *p)
 {
-    uint64_t held =
-        slb_reader_bytes(p->reader) + slb_writer_bytes(p->file->output, &p->how, &p->to);
+    uint64_t held = slb_reader_bytes(p->reader) +
+                    slb_writer_bytes(p->file->output, &p->how, &p->to) +
+                    META_COPIES * slb_meta_bytes(slb_reader_meta(p->reader));
     if (p->streamed) return held + cli_stream_bytes(&p->from, &p->to);
     uint64_t pixels = (uint64_t)p->to.width * p->to.height * (uint64_t)p->to.channels;
     uint64_t turned = slb_reader_orientation(p->reader) > 1 ? samples(&p->from) : 0;

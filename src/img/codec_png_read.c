@@ -133,6 +133,9 @@ static SlbStatus read_meta(SlbReader *r, PngState *s, SlbError *err)
         slb_meta_note(&r->meta, "more than %d MiB of metadata: the rest is left out",
                       SLB_META_LIMIT >> 20);
     png_free_data(s->png, s->info, PNG_FREE_TEXT | PNG_FREE_ICCP, -1); /* they are copied */
+#ifdef PNG_eXIf_SUPPORTED
+    png_free_data(s->png, s->info, PNG_FREE_EXIF, -1);
+#endif
     return status;
 }
 

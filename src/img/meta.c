@@ -35,6 +35,12 @@ void slb_meta_note(SlbMeta *meta, const char *format, ...)
     slb_clean(meta->note + used);
 }
 
+uint64_t slb_meta_bytes(const SlbMeta *meta)
+{
+    return (uint64_t)meta->icc.bytes + meta->exif.bytes + meta->xmp.bytes + meta->texts.bytes +
+           meta->iptc.bytes + meta->comment.bytes;
+}
+
 void slb_meta_free(SlbMeta *meta)
 {
     slb_free(meta->icc.data);

@@ -77,6 +77,9 @@ int slb_xmp_orientation(const SlbBlock *xmp);
 SLB_MUST_CHECK SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change,
                                          SlbMeta *out, SlbError *err);
 
+/* Bytes of all its blocks. */
+uint64_t slb_meta_bytes(const SlbMeta *meta);
+
 /* Frees the blocks and zeroes *meta. */
 void slb_meta_free(SlbMeta *meta);
 

@@ -38,6 +38,31 @@ done
 "$program" upscale in.ppm in.png -s 1 -m m.safetensors && upscale in.png out.jpg --max-memory 48M
 [ "$used" -le 48 ] || complain "in.png to out.jpg: $used MiB of 48 were taken"
 
+# What a small picture brings along: 14 MiB each of EXIF and XMP, ahead of the pixels or behind them.
+python3 - <<'PYTHON'
+import struct, zlib
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+exif = chunk(b"eXIf", b"MM\0*\0\0\0\10\0\0" + bytes(14 << 20))
+xmp = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x tiff:XResolution='72/1'/>" + b" " * (14 << 20))
+head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 0, 0, 0, 0))
+data, end = chunk(b"IDAT", zlib.compress(bytes(17 * 16))), chunk(b"IEND", b"")
+open("early.png", "wb").write(head + exif + xmp + data + end)
+open("late.png", "wb").write(head + data + exif + xmp + end)
+PYTHON
+for in in early late; do
+    "$program" upscale $in.png small.png -m m.safetensors --max-memory 96M 2>log
+    [ $? = 6 ] && [ ! -e small.png ] &&
+        grep -q "^slbsr: $in.png: more than [0-9]* MiB are needed; raise --max-memory$" log || complain "$in.png: $(cat log)"
+    for wrap in none y; do # streamed, and as a whole
+        upscale $in.png small.png --wrap $wrap --max-memory 176M
+        [ "$used" -gt 96 ] && [ "$used" -le 176 ] || complain "$in.png, --wrap $wrap: $used MiB of 176 were taken"
+    done
+    rm -f small.png
+done
+
 # Video, which is not refused but for what it needs.
 { printf 'YUV4MPEG2 W1500 H1000 F25:1 Ip C420jpeg\n'
   for i in 1 2 3; do printf 'FRAME\n' && tail -c +$((i * 1000)) in.ppm | head -c 2250000; done; } >in.y4m
