@@ -14,18 +14,24 @@ static void tell_model(const ModelChoice *choice, const UpscaleModel *m)
                 slb_cpu_level_name(cpu.level), threads, threads == 1 ? "" : "s");
 }
 
+static SlbStatus open_model(const UpscaleModels *models, int factor, UpscaleModel *m, SlbError *err)
+{
+    SlbStatus s = cli_open_model(&models->choice, factor, &m->model, &m->name, err);
+    if (s != SLB_OK) return s;
+    s = cli_make_plan(&models->choice, m->model, &m->plan, err);
+    if (s == SLB_OK && models->verbose) tell_model(&models->choice, m);
+    if (s == SLB_OK) return s;
+    slb_model_free(m->model);
+    *m = (UpscaleModel){0};
+    return s;
+}
+
 SlbStatus cli_models_get(UpscaleModels *models, int factor, UpscaleModel **model, SlbError *err)
 {
     UpscaleModel *m = &models->by_factor[models->choice.model ? 0 : factor < 2 ? 2 : factor];
-    SlbStatus s = SLB_OK;
-    if (!m->model) s = cli_open_model(&models->choice, factor, &m->model, &m->name, err);
-    if (s == SLB_OK && !m->plan) {
-        s = cli_make_plan(&models->choice, m->model, &m->plan, err);
-        if (s == SLB_OK && models->verbose) tell_model(&models->choice, m);
-    }
-    if (s != SLB_OK) return s;
-    *model = m;
-    return SLB_OK;
+    SlbStatus s = m->plan ? SLB_OK : open_model(models, factor, m, err);
+    if (s == SLB_OK) *model = m;
+    return s;
 }
 
 /* A network that enlarges by itself leaves the rest to the resize; one behind a resize was trained

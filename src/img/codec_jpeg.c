@@ -281,10 +281,11 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
  * of other sizes, gain maps. */
 static bool has_more(const SlbReader *r, const struct jpeg_source_mgr *source)
 {
+    static const unsigned char filler[] = {0, 0xff, '\r', '\n'};
     for (size_t i = 0; i < source->bytes_in_buffer; i++)
-        if (!memchr("\0\xff\r\n", source->next_input_byte[i], 4)) return true;
+        if (!memchr(filler, source->next_input_byte[i], sizeof filler)) return true;
     for (int i = 0, c; i < MAX_FILLER && (c = slb_read_behind(r->file)) != EOF; i++)
-        if (!memchr("\0\xff\r\n", c, 4)) return true;
+        if (!memchr(filler, c, sizeof filler)) return true;
     return false;
 }
 

@@ -205,17 +205,17 @@ static void change_subject(const Tiff *t, size_t directory, uint32_t tag,
 {
     size_t at = find(t, directory, tag);
     if (!at || get(t, at + 2, 2) != TYPE_SHORT) return;
-    uint32_t count = get(t, at + 4, 4);
+    size_t count = get(t, at + 4, 4);
     Span s = count > 2 ? values_span(t, at) : (Span){at + 8, at + 12};
-    if (count < 2 || count > 4 || s.to - s.from != 2 * (uint64_t)count) return;
+    if (count < 2 || count > 4 || s.to - s.from != 2 * count) return;
     Turn turn = turn_of(change->orientation);
     double width = round(change->width / change->scale_x); /* upright, before it was enlarged */
     double height = round(change->height / change->scale_y);
     double old[4] = {0}, scale[] = {change->scale_x, change->scale_y};
-    for (uint32_t i = 0; i < count; i++) old[i] = get(t, (size_t)s.from + 2 * i, 2);
+    for (size_t i = 0; i < count; i++) old[i] = get(t, (size_t)s.from + 2 * i, 2);
     if (turn.flip_x) old[0] = (turn.swap ? height : width) - 1 - old[0];
     if (turn.flip_y) old[1] = (turn.swap ? width : height) - 1 - old[1];
-    for (uint32_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         double value = old[turn.swap ? i ^ 1 : i] * scale[i % 2];
         if (count == 3 && i == 2) value = old[i] * sqrt(scale[0] * scale[1]);
         value = fmin(fmax(round(value), 0), UINT16_MAX);
