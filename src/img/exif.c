@@ -211,7 +211,8 @@ static void change_subject(const Tiff *t, size_t directory, uint32_t tag,
     Turn turn = turn_of(change->orientation);
     double width = round(change->width / change->scale_x); /* upright, before it was enlarged */
     double height = round(change->height / change->scale_y);
-    double old[4] = {0}, scale[] = {change->scale_x, change->scale_y};
+    const double scale[] = {change->scale_x, change->scale_y};
+    double old[4] = {0};
     for (size_t i = 0; i < count; i++) old[i] = get(t, (size_t)s.from + 2 * i, 2);
     if (turn.flip_x) old[0] = (turn.swap ? height : width) - 1 - old[0];
     if (turn.flip_y) old[1] = (turn.swap ? width : height) - 1 - old[1];
