@@ -35,20 +35,31 @@ void slb_meta_note(SlbMeta *meta, const char *format, ...)
     slb_clean(meta->note + used);
 }
 
+enum { BLOCKS = 6 };
+
+/* All blocks of *meta. */
+static void list_blocks(SlbMeta *meta, SlbBlock *block[BLOCKS])
+{
+    SlbBlock *const all[BLOCKS] = {&meta->icc,   &meta->exif, &meta->xmp,
+                                   &meta->texts, &meta->iptc, &meta->comment};
+    memcpy(block, all, sizeof all);
+}
+
 uint64_t slb_meta_bytes(const SlbMeta *meta)
 {
-    return (uint64_t)meta->icc.bytes + meta->exif.bytes + meta->xmp.bytes + meta->texts.bytes +
-           meta->iptc.bytes + meta->comment.bytes;
+    SlbMeta same = *meta;
+    SlbBlock *block[BLOCKS];
+    uint64_t bytes = 0;
+    list_blocks(&same, block);
+    for (int i = 0; i < BLOCKS; i++) bytes += block[i]->bytes;
+    return bytes;
 }
 
 void slb_meta_free(SlbMeta *meta)
 {
-    slb_free(meta->icc.data);
-    slb_free(meta->exif.data);
-    slb_free(meta->xmp.data);
-    slb_free(meta->texts.data);
-    slb_free(meta->iptc.data);
-    slb_free(meta->comment.data);
+    SlbBlock *block[BLOCKS];
+    list_blocks(meta, block);
+    for (int i = 0; i < BLOCKS; i++) slb_free(block[i]->data);
     *meta = (SlbMeta){0};
 }
 
@@ -248,25 +259,27 @@ static SlbStatus change_xmp(SlbBlock *xmp, const SlbMetaChange *change, SlbError
 
 /* ---- All of it ---- */
 
-static SlbStatus copy_block(const SlbBlock *in, SlbBlock *out, SlbError *err)
+/* The blocks of *meta, which are another's, become copies. */
+static SlbStatus copy_blocks(SlbMeta *meta, SlbError *err)
 {
-    *out = (SlbBlock){0};
-    return in->data ? slb_block_set(out, in->data, in->bytes, err) : SLB_OK;
+    SlbBlock *block[BLOCKS];
+    SlbStatus s = SLB_OK;
+    list_blocks(meta, block);
+    for (int i = 0; i < BLOCKS; i++) {
+        SlbBlock other = *block[i];
+        *block[i] = (SlbBlock){0};
+        if (s == SLB_OK && other.data) s = slb_block_set(block[i], other.data, other.bytes, err);
+    }
+    return s;
 }
 
 SlbStatus slb_meta_derive(const SlbMeta *in, const SlbMetaChange *change, SlbMeta *out,
                           SlbError *err)
 {
     *out = *in;
-    out->icc = out->exif = out->xmp = out->texts = out->iptc = out->comment = (SlbBlock){0};
     out->note[0] = 0;
     change_density(out, change);
-    SlbStatus s = copy_block(&in->icc, &out->icc, err);
-    if (s == SLB_OK) s = copy_block(&in->exif, &out->exif, err);
-    if (s == SLB_OK) s = copy_block(&in->xmp, &out->xmp, err);
-    if (s == SLB_OK) s = copy_block(&in->texts, &out->texts, err);
-    if (s == SLB_OK) s = copy_block(&in->iptc, &out->iptc, err);
-    if (s == SLB_OK) s = copy_block(&in->comment, &out->comment, err);
+    SlbStatus s = copy_blocks(out, err);
     if (s == SLB_OK) out->exif.bytes = slb_exif_change(out->exif.data, out->exif.bytes, change);
     if (s == SLB_OK) s = change_xmp(&out->xmp, change, err);
     if (s != SLB_OK) slb_meta_free(out);
