@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "net/name_map.h"
 
-enum { OIHW = 4, LISTED = 3 };
+enum { OIHW = 4, LISTED = 3, FREE = 0, TAKEN = -1 };
 
 static const char weight_end[] = ".weight", bias_end[] = ".bias";
 
@@ -26,16 +26,16 @@ typedef struct Import {
     const SlbNameMap *map;
     const SlbTensor **order; /* the weights, in the order they are taken */
     size_t order_count;
-    bool *used; /* [tensors of the file] */
+    int *use; /* [tensors of the file] FREE, TAKEN, or the line of the map that leaves it out */
     SlbModel *model;
     SlbForeignMatch *matches;
     const SlbTensor **chosen; /* [convolutions] weights */
     SlbError *err;
 } Import;
 
-static bool *used(Import *im, const SlbTensor *t)
+static int *use_of(const Import *im, const SlbTensor *t)
 {
-    return &im->used[t - slb_tensors_at(im->file, 0)];
+    return &im->use[t - slb_tensors_at(im->file, 0)];
 }
 
 /* "conv_first.weight [64,3,3,3]" */
@@ -69,6 +69,12 @@ static int natural_order(const void *a, const void *b)
     return *s ? 1 : *t ? -1 : strcmp(first, second);
 }
 
+/* Whether PyTorch's writer puts `b` behind `a`: types one after the other, names within them. */
+static bool sorted_before(const SlbTensor *a, const SlbTensor *b)
+{
+    return a->dtype != b->dtype ? a->dtype > b->dtype : strcmp(a->name, b->name) < 0;
+}
+
 /* The tensors with four dimensions, in the order in which convolutions take them. */
 static void put_in_order(Import *im)
 {
@@ -76,8 +82,7 @@ static void put_in_order(Import *im)
     for (size_t i = 0; i < slb_tensors_count(im->file); i++) {
         const SlbTensor *t = slb_tensors_at(im->file, i);
         if (t->dims != OIHW) continue;
-        if (im->order_count && strcmp(im->order[im->order_count - 1]->name, t->name) > 0)
-            sorted = false;
+        if (im->order_count && !sorted_before(im->order[im->order_count - 1], t)) sorted = false;
         im->order[im->order_count++] = t;
     }
     if (sorted && im->order_count)
@@ -93,7 +98,7 @@ static SlbStatus leave_out(Import *im)
             const SlbTensor *t = slb_tensors_at(im->file, i);
             if (strncmp(t->name, item->name, length) != 0) continue;
             if (t->name[length] && t->name[length] != '.') continue;
-            *used(im, t) = true;
+            *use_of(im, t) = item->line;
             found++;
         }
         if (item->conv == SLB_LEFT_OUT && !found)
@@ -134,14 +139,18 @@ static SlbStatus take_mapped(Import *im, int conv)
     SlbStatus s = find_mapped(im, item, &t);
     if (s != SLB_OK) return s;
     describe(t, text, sizeof text);
-    if (*used(im, t))
+    if (*use_of(im, t) == TAKEN)
         return slb_fail(im->err, SLB_E_MODEL, "%s: line %d of the map takes '%s' once more",
                         im->path, item->line, t->name);
+    if (*use_of(im, t) != FREE)
+        return slb_fail(im->err, SLB_E_MODEL,
+                        "%s: line %d of the map takes '%s', which line %d leaves out", im->path,
+                        item->line, t->name, *use_of(im, t));
     if (!fits(t, c))
         return slb_fail(im->err, SLB_E_MODEL,
                         "%s: %s does not fit conv%02d, which wants [%d,%d,%d,%d]", im->path, text,
                         conv, c->out_channels, c->in_channels, c->kernel, c->kernel);
-    *used(im, t) = true;
+    *use_of(im, t) = TAKEN;
     im->chosen[conv] = t;
     return SLB_OK;
 }
@@ -151,8 +160,8 @@ static SlbStatus take_first(Import *im, int conv)
     const SlbConvParams *c = &im->model->conv[conv];
     for (size_t i = 0; !im->chosen[conv] && i < im->order_count; i++) {
         const SlbTensor *t = im->order[i];
-        if (*used(im, t) || !fits(t, c)) continue;
-        *used(im, t) = true;
+        if (*use_of(im, t) != FREE || !fits(t, c)) continue;
+        *use_of(im, t) = TAKEN;
         im->chosen[conv] = t;
     }
     if (im->chosen[conv]) return SLB_OK;
@@ -162,16 +171,22 @@ static SlbStatus take_first(Import *im, int conv)
                     im->path, c->out_channels, c->in_channels, c->kernel, c->kernel, conv);
 }
 
+static SlbStatus check_map(const SlbNameMap *map, const SlbGraph *g, SlbError *err)
+{
+    for (size_t i = 0; map && i < map->count; i++)
+        if (map->item[i].conv >= g->conv_count)
+            return slb_fail(err, SLB_E_MODEL,
+                            "conv%02d, in line %d of the map, is not in the network; its last one "
+                            "is conv%02d",
+                            map->item[i].conv, map->item[i].line, g->conv_count - 1);
+    return SLB_OK;
+}
+
 static SlbStatus choose_weights(Import *im)
 {
     const SlbGraph *g = im->model->graph;
-    for (size_t i = 0; im->map && i < im->map->count; i++)
-        if (im->map->item[i].conv >= g->conv_count)
-            return slb_fail(im->err, SLB_E_MODEL,
-                            "conv%02d, in line %d of the map, is not in the network; its last one "
-                            "is conv%02d",
-                            im->map->item[i].conv, im->map->item[i].line, g->conv_count - 1);
-    SlbStatus s = leave_out(im);
+    SlbStatus s = check_map(im->map, g, im->err);
+    if (s == SLB_OK) s = leave_out(im);
     for (int i = 0; s == SLB_OK && i < g->conv_count; i++) s = take_mapped(im, i);
     for (int i = 0; s == SLB_OK && i < g->conv_count; i++) s = take_first(im, i);
     return s;
@@ -222,14 +237,16 @@ static SlbStatus copy_values(Import *im, const SlbTensor *t, float *values, size
     return SLB_OK;
 }
 
-/* The bias that goes with the weights of a convolution, NULL when there is none. */
+/* The bias that goes with the weights of a convolution, NULL when there is none or the map leaves
+ * it out. */
 static const SlbTensor *find_bias(const Import *im, const SlbTensor *weight)
 {
     char name[SLB_TENSOR_NAME_BYTES];
     if (!ends_with(weight->name, weight_end)) return NULL;
     int stem = (int)(strlen(weight->name) - strlen(weight_end));
     snprintf(name, sizeof name, "%.*s%s", stem, weight->name, bias_end);
-    return slb_tensors_find(im->file, name);
+    const SlbTensor *bias = slb_tensors_find(im->file, name);
+    return bias && *use_of(im, bias) == FREE ? bias : NULL;
 }
 
 static SlbStatus read_conv(Import *im, int conv)
@@ -247,7 +264,7 @@ static SlbStatus read_conv(Import *im, int conv)
     if (bias->dims != 1 || bias->shape[0] != (size_t)c->out_channels)
         return slb_fail(im->err, SLB_E_MODEL, "%s: %s is no bias for '%s'", im->path, text,
                         weight->name);
-    *used(im, bias) = true;
+    *use_of(im, bias) = TAKEN;
     return copy_values(im, bias, c->bias, (size_t)c->out_channels);
 }
 
@@ -257,7 +274,7 @@ static SlbStatus check_rest(Import *im)
     char list[512];
     size_t left = 0, n = 0;
     for (size_t i = 0; i < slb_tensors_count(im->file); i++) {
-        if (im->used[i]) continue;
+        if (im->use[i] != FREE) continue;
         if (left++ >= LISTED || n >= sizeof list) continue;
         if (n) n += (size_t)snprintf(list + n, sizeof list - n, ", ");
         if (n < sizeof list) n += describe(slb_tensors_at(im->file, i), list + n, sizeof list - n);
@@ -283,15 +300,15 @@ static SlbStatus import_file(Import *im, const SlbGraph *net)
     SlbStatus s = slb_model_create(net, 32, &im->model, im->err);
     if (s != SLB_OK) return s;
     im->order = slb_calloc(tensors, sizeof *im->order);
-    im->used = slb_calloc(tensors, sizeof *im->used);
+    im->use = slb_calloc(tensors, sizeof *im->use);
     im->chosen = slb_calloc(convs, sizeof *im->chosen);
     im->matches = slb_calloc(convs, sizeof *im->matches);
-    if (im->order && im->used && im->chosen && im->matches)
+    if (im->order && im->use && im->chosen && im->matches)
         s = import_all(im);
     else
         s = slb_fail_memory(im->err, im->path);
     slb_free(im->order);
-    slb_free(im->used);
+    slb_free(im->use);
     slb_free(im->chosen);
     return s;
 }
@@ -363,16 +380,42 @@ static SlbStatus list_tensors(const SlbModel *m, const SlbNameMap *map, SlbTenso
     return SLB_OK;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* No two convolutions may have one name: nothing could read the file. */
+static SlbStatus check_names(const SlbTensor *tensors, size_t convs, SlbError *err)
+{
+    const char **name = slb_alloc(convs, sizeof *name);
+    if (!name) return slb_fail_memory(err, "the names of the weights");
+    for (size_t i = 0; i < convs; i++) name[i] = tensors[2 * i].name;
+    qsort(name, convs, sizeof *name, by_name);
+    SlbStatus s = SLB_OK;
+    for (size_t i = 1; s == SLB_OK && i < convs; i++)
+        if (strcmp(name[i - 1], name[i]) == 0)
+            s = slb_fail(err, SLB_E_MODEL,
+                         "two convolutions would be called '%s'; give each a name of its own in "
+                         "the map",
+                         name[i]);
+    slb_free(name);
+    return s;
+}
+
 SlbStatus slb_foreign_save(const SlbModel *model, const SlbNameMap *map, const char *path,
                            bool overwrite, SlbError *err)
 {
     static const SlbTensorMeta meta[] = {{"format", "pt"}}; /* as PyTorch's own files have */
     size_t convs = (size_t)model->graph->conv_count, count = 0;
     for (size_t i = 0; i < convs; i++) count += slb_conv_weights(&model->conv[i]);
+    SlbStatus s = check_map(map, model->graph, err);
+    if (s != SLB_OK) return s;
     SlbTensor *tensors = slb_calloc(2 * convs, sizeof *tensors);
     float *weights = slb_alloc(count, sizeof *weights);
-    SlbStatus s = tensors && weights ? list_tensors(model, map, tensors, weights, err)
-                                     : slb_fail_memory(err, path);
+    s = tensors && weights ? list_tensors(model, map, tensors, weights, err)
+                           : slb_fail_memory(err, path);
+    if (s == SLB_OK) s = check_names(tensors, convs, err);
     if (s == SLB_OK) s = slb_tensors_write(path, tensors, 2 * convs, meta, 1, overwrite, err);
     slb_free(tensors);
     slb_free(weights);

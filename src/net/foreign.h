@@ -28,8 +28,8 @@ typedef struct SlbForeignMatch {
 
 /* Reads the file at `path` as a float model of `net`. Convolutions that `map` (may be NULL) does
  * not name take, one after the other, the first tensor of their weights' shape that is left: in
- * the order of the file, or, where names stand in alphabetical order there, as PyTorch's writer
- * sorts them, in the order of the names with numbers counted as numbers (body.2 before body.10).
+ * the order of the file, or, where they stand there as PyTorch's writer sorts them (by type, then
+ * by name), in the order of the names with numbers counted as numbers (body.2 before body.10).
  * Biases go with their weights: "X.bias" with "X.weight". Values of 16 and 64 bits become
  * float32. (*matches)[net->conv_count] says what became of it. SLB_E_MODEL when a convolution finds
  * nothing, when a tensor is left over, or for values that are not finite. The caller frees
@@ -50,7 +50,8 @@ SLB_MUST_CHECK SlbStatus slb_foreign_rescale(SlbModel *model, double range, cons
                                              SlbError *err);
 
 /* Writes the float weights that `model` means, low-bit layers too (slb_conv_effective), under the
- * names of `map`, where it has none as "conv03.weight" and "conv03.bias". */
+ * names of `map`, where it has none as "conv03.weight" and "conv03.bias". SLB_E_MODEL when two
+ * would have one name, or when the map names a convolution that the network lacks. */
 SLB_MUST_CHECK SlbStatus slb_foreign_save(const SlbModel *model, const SlbNameMap *map,
                                           const char *path, bool overwrite, SlbError *err);
 

@@ -13,6 +13,8 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-endian");
 
+_Static_assert(SLB_TENSOR_NAME_BYTES == 128 && SLB_MAX_DIMS == 5, "as the messages say");
+
 enum {
     LENGTH_BYTES = 8,
     MAX_HEADER_BYTES = 4 << 20,
@@ -24,8 +26,12 @@ enum {
 static const struct {
     const char *name;
     size_t bytes;
-} dtypes[SLB_DTYPES] = {[SLB_U8] = {"U8", 1},   [SLB_F32] = {"F32", 4}, [SLB_F64] = {"F64", 8},
-                        [SLB_I64] = {"I64", 8}, [SLB_F16] = {"F16", 2}, [SLB_BF16] = {"BF16", 2}};
+} dtypes[SLB_DTYPES] = {
+    [SLB_BOOL] = {"BOOL", 1},       [SLB_U8] = {"U8", 1},           [SLB_I8] = {"I8", 1},
+    [SLB_F8_E5M2] = {"F8_E5M2", 1}, [SLB_F8_E4M3] = {"F8_E4M3", 1}, [SLB_I16] = {"I16", 2},
+    [SLB_U16] = {"U16", 2},         [SLB_F16] = {"F16", 2},         [SLB_BF16] = {"BF16", 2},
+    [SLB_I32] = {"I32", 4},         [SLB_U32] = {"U32", 4},         [SLB_F32] = {"F32", 4},
+    [SLB_F64] = {"F64", 8},         [SLB_I64] = {"I64", 8},         [SLB_U64] = {"U64", 8}};
 
 struct SlbTensorFile {
     unsigned char *owned; /* NULL when the caller's */
@@ -67,12 +73,16 @@ static bool repeated_key(const cJSON *object)
     return false;
 }
 
-/* One entry of the header. Returns what is wrong with it, NULL when nothing. */
+/* One entry of the header. Returns what is wrong with it, NULL when nothing; *damaged is false when
+ * a valid file could have that. */
 static const char *read_entry(const cJSON *entry, const unsigned char *data, size_t data_bytes,
-                              SlbTensor *t)
+                              SlbTensor *t, bool *damaged)
 {
     size_t length = strlen(entry->string);
-    if (!length || length >= SLB_TENSOR_NAME_BYTES) return "its name is empty or too long";
+    *damaged = false;
+    if (length >= SLB_TENSOR_NAME_BYTES) return "its name is longer than 127 bytes";
+    *damaged = true;
+    if (!length) return "its name is empty";
     memcpy(t->name, entry->string, length + 1);
     const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(entry, "dtype");
     const cJSON *shape = cJSON_GetObjectItemCaseSensitive(entry, "shape");
@@ -82,9 +92,11 @@ static const char *read_entry(const cJSON *entry, const unsigned char *data, siz
         return "it must have dtype, shape and data_offsets, each once";
     int k = 0;
     while (k < SLB_DTYPES && strcmp(dtypes[k].name, dtype->valuestring) != 0) k++;
-    if (k == SLB_DTYPES) return "its dtype is none of U8, I64, F16, BF16, F32, F64";
+    *damaged = false;
+    if (k == SLB_DTYPES) return "its dtype is not known here";
     t->dtype = (SlbDtype)k;
-    if (cJSON_GetArraySize(shape) > SLB_MAX_DIMS) return "it has too many dimensions";
+    if (cJSON_GetArraySize(shape) > SLB_MAX_DIMS) return "it has more than 5 dimensions";
+    *damaged = true;
     const cJSON *item;
     cJSON_ArrayForEach(item, shape)
     {
@@ -140,10 +152,12 @@ static SlbStatus read_entries(SlbTensorFile *f, const char *name, SlbError *err)
     cJSON_ArrayForEach(entry, f->header)
     {
         if (strcmp(entry->string, "__metadata__") == 0) continue;
-        const char *wrong = read_entry(entry, f->data, f->data_bytes, &f->tensors[f->count++]);
+        bool damaged;
+        const char *wrong =
+            read_entry(entry, f->data, f->data_bytes, &f->tensors[f->count++], &damaged);
         if (wrong)
-            return slb_fail(err, SLB_E_MODEL, "%s: damaged: tensor '%.64s': %s", name,
-                            entry->string, wrong);
+            return slb_fail(err, SLB_E_MODEL, "%s: %s: tensor '%.64s': %s", name,
+                            damaged ? "damaged" : "cannot be used", entry->string, wrong);
     }
     if (f->count) qsort(f->tensors, f->count, sizeof *f->tensors, by_place);
     const unsigned char *expected = f->data;

@@ -9,7 +9,26 @@
 
 #include "base/status.h"
 
-typedef enum SlbDtype { SLB_U8, SLB_F32, SLB_F64, SLB_I64, SLB_F16, SLB_BF16, SLB_DTYPES } SlbDtype;
+/* In the order in which the reference implementation's writer tells types apart: it writes tensors
+ * of the last of them first, and those of one type by their names. */
+typedef enum SlbDtype {
+    SLB_BOOL,
+    SLB_U8,
+    SLB_I8,
+    SLB_F8_E5M2,
+    SLB_F8_E4M3,
+    SLB_I16,
+    SLB_U16,
+    SLB_F16,
+    SLB_BF16,
+    SLB_I32,
+    SLB_U32,
+    SLB_F32,
+    SLB_F64,
+    SLB_I64,
+    SLB_U64,
+    SLB_DTYPES,
+} SlbDtype;
 
 enum { SLB_MAX_DIMS = 5, SLB_TENSOR_NAME_BYTES = 128 };
 

@@ -134,6 +134,64 @@ static void test_shapes_and_order_find_the_convolutions(void **state)
     expect_names(&d, three, NULL, by_number);
 }
 
+/* Exact for the values here. */
+static void shorten(SlbTensor *t)
+{
+    const float *from = t->data;
+    uint16_t *to = test_calloc(t->bytes / 4, sizeof *to);
+    for (size_t i = 0; i < t->bytes / 4; i++) {
+        uint32_t bits;
+        memcpy(&bits, &from[i], sizeof bits);
+        to[i] = (uint16_t)(bits >> 16);
+    }
+    test_free((void *)t->data);
+    t->data = to;
+    t->bytes /= 2;
+    t->dtype = SLB_BF16;
+}
+
+static int by_type_and_name(const void *a, const void *b)
+{
+    const SlbTensor *s = a, *t = b;
+    return s->dtype != t->dtype ? (s->dtype < t->dtype) - (s->dtype > t->dtype) : by_name(a, b);
+}
+
+/* PyTorch's writer sorts by type first. */
+static void test_types_that_are_mixed_do_not_change_the_order(void **state)
+{
+    (void)state;
+    static const char *const by_number[] = {"z.in.weight", "b.9.weight", "b.10.weight",
+                                            "out.weight"};
+    static const char *const as_written[] = {"z.in.weight", "b.10.weight", "b.9.weight",
+                                             "out.weight"};
+    Dict d = three_convs();
+    for (size_t i = 0; i < d.count; i++)
+        if (d.tensor[i].name[0] == 'b') shorten(&d.tensor[i]);
+    qsort(d.tensor, d.count, sizeof *d.tensor, by_type_and_name);
+    expect_names(&d, three, NULL, by_number);
+    d = three_convs();
+    for (size_t i = 0; i < d.count; i++) /* short ones first: another writer's order */
+        if (d.tensor[i].name[0] == 'b') shorten(&d.tensor[i]);
+    qsort(d.tensor, d.count, sizeof *d.tensor, by_name);
+    expect_names(&d, three, NULL, as_written);
+}
+
+static void test_a_bias_can_be_left_out(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbModel *m = NULL;
+    SlbForeignMatch *matches = NULL;
+    Dict d = three_convs();
+    if (load(&d, three, "- b.9.bias\n", &m, &matches, &err) != SLB_OK) fail_msg("%s", err.message);
+    assert_true(matches[1].bias && !matches[2].bias && m->conv[2].bias[0] == 0.0f);
+    slb_free(matches);
+    slb_model_free(m);
+    d = three_convs();
+    fail_with(&d, "conv01 b.9\n- b.9\n",
+              "line 1 of the map takes 'b.9.weight', which line 2 leaves out");
+}
+
 static void test_a_map_goes_before_shapes(void **state)
 {
     (void)state;
@@ -315,6 +373,36 @@ static void test_what_goes_out_comes_back(void **state)
     slb_graph_free(g);
 }
 
+static void save_with(const char *map_text, const char *part)
+{
+    SlbError err = {0};
+    SlbGraph *g = NULL;
+    SlbModel *m = NULL;
+    SlbNameMap *map = NULL;
+    FILE *f = fopen(map_path, "w");
+    assert_non_null(f);
+    fputs(map_text, f);
+    fclose(f);
+    unlink(path);
+    assert_int_equal(slb_graph_parse(three, strlen(three), "t", &g, &err), SLB_OK);
+    assert_int_equal(slb_model_create(g, 32, &m, &err), SLB_OK);
+    assert_int_equal(slb_names_load(map_path, &map, &err), SLB_OK);
+    assert_int_equal(slb_foreign_save(m, map, path, true, &err), SLB_E_MODEL);
+    if (!strstr(err.message, part)) fail_msg("'%s' lacks '%s'", err.message, part);
+    assert_int_not_equal(access(path, F_OK), 0);
+    slb_names_free(map);
+    slb_model_free(m);
+    slb_graph_free(g);
+}
+
+static void test_what_could_not_be_read_is_not_written(void **state)
+{
+    (void)state;
+    save_with("conv00 a\nconv01 a.weight\n", "two convolutions would be called 'a.weight'");
+    save_with("conv00 conv03\n", "two convolutions would be called 'conv03.weight'");
+    save_with("conv04 a\n", "conv04, in line 1 of the map, is not in the network");
+}
+
 /* The time that leaving tensors out takes grows with the lines. */
 static void test_lines_of_a_map(void **state)
 {
@@ -430,12 +518,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes_and_order_find_the_convolutions),
+        cmocka_unit_test(test_types_that_are_mixed_do_not_change_the_order),
+        cmocka_unit_test(test_a_bias_can_be_left_out),
         cmocka_unit_test(test_a_map_goes_before_shapes),
         cmocka_unit_test(test_edsr_of_basicsr_becomes_srresnet),
         cmocka_unit_test(test_short_and_long_floats_are_read),
         cmocka_unit_test(test_what_does_not_fit_is_told),
         cmocka_unit_test(test_maps_that_cannot_be_read_are_told),
         cmocka_unit_test(test_what_goes_out_comes_back),
+        cmocka_unit_test(test_what_could_not_be_read_is_not_written),
         cmocka_unit_test(test_lines_of_a_map),
         cmocka_unit_test(test_another_range_of_values_is_made_up_for),
         cmocka_unit_test(test_the_mean_goes_through_a_shuffle),
