@@ -41,6 +41,7 @@ typedef struct Teacher {
     SlbWeights *weights;
     SlbSlot **slot; /* [threads] */
     int threads;
+    unsigned long crc; /* CRC-32 of weights and biases: of the recipe, as files are made anew */
 } Teacher;
 
 typedef struct Run {

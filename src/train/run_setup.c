@@ -23,7 +23,8 @@ static char *recipe_of(const Run *run)
             "%.17g ",
             run->method->name, o->bits, o->batch, o->patch, o->steps, o->warmup,
             (unsigned long long)o->seed, o->rate, o->logit_rate);
-    if (o->teacher) fprintf(f, "teacher %s %.17g ", o->teacher, o->teacher_share);
+    if (o->teacher)
+        fprintf(f, "teacher %s %08lx %.17g ", o->teacher, run->teacher.crc, o->teacher_share);
     if (run->normalized) fprintf(f, "sbn %d ", (int)o->sbn);
     if (o->bits < 32 && run->act_bits != 8) fprintf(f, "activations %d ", run->act_bits);
     fprintf(f, "schedule %d %ld average %.17g ", (int)o->schedule, o->decay_every, o->average);
@@ -417,12 +418,12 @@ static SlbStatus set_up(Run *run, SlbError *err)
                         options->net);
     s = take_files(run, err);
     if (s == SLB_OK) s = load_data(run, err);
+    if (s == SLB_OK) s = run_teacher_create(run, err);
     if (s != SLB_OK) return s;
     run->recipe = recipe_of(run);
     if (!run->recipe) return slb_fail_memory(err, "the training run");
     s = create_states(run, err);
     if (s == SLB_OK) s = create_engine(run, err);
-    if (s == SLB_OK) s = run_teacher_create(run, err);
     if (s == SLB_OK && run_leads(run)) s = start(run, err);
     return s == SLB_OK ? create_validation(run, err) : s;
 }

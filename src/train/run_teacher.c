@@ -1,8 +1,14 @@
 /* Distillation: a finished network beside the one that is trained. */
 #include <string.h>
+#include <zlib.h>
 
 #include "base/mem.h"
 #include "train/run.h"
+
+static unsigned long crc_of(unsigned long crc, const float *value, size_t count)
+{
+    return crc32_z(crc, (const Bytef *)value, count * sizeof *value);
+}
 
 static SlbStatus set_weights(Run *run, const SlbModel *model, SlbError *err)
 {
@@ -15,6 +21,8 @@ static SlbStatus set_weights(Run *run, const SlbModel *model, SlbError *err)
         if (!weight) return slb_fail_memory(err, "the teacher");
         slb_conv_effective(c, weight);
         slb_weights_set(t->weights, t->engine, i, weight, c->bias);
+        t->crc = crc_of(t->crc, weight, inputs * (size_t)c->out_channels);
+        t->crc = crc_of(t->crc, c->bias, (size_t)c->out_channels);
         slb_free(weight);
     }
     return s;

@@ -79,8 +79,8 @@ typedef struct SlbTrainOptions {
     long val_every;   /* steps between validations */
     int val_pictures; /* at most so many, the first by name; 0: all */
     double checkpoint_seconds;
-    double stop_after; /* seconds, after which the run stops as by `stop`, but not before it has come
-                          to a state that can be saved, at least ten steps; 0: never */
+    double stop_after; /* seconds, after which the run stops as by `stop`, but not before it has
+                          come to a state that can be saved, at least ten steps; 0: never */
     bool restart;      /* ignore and replace a checkpoint */
     bool overwrite;    /* a finished model at `out` may be replaced */
     bool dry;          /* no file is written or locked; for slb_train_cost, which sets it */
@@ -96,11 +96,11 @@ typedef struct SlbTrainOptions {
 /* Trains, or goes on from OUT.ckpt when that belongs to the same recipe (everything above that
  * changes the result), and writes the model. The result does not depend on `threads`, on the number
  * of processes or on interruptions. Of several processes, rank 0 alone reports, notes and reads and
- * writes files, but for data, val and net, which all of them read. They end with the same status
- * and message, except that a process that fails alone calls slb_comm_leave, and that the others
- * then end with SLB_PARTIAL; rank 0 writes the checkpoint before, if it is still there. When the
- * loss is no number or jumps, the run goes back by up to ten steps with half the rate, and says so;
- * SLB_E_DIVERGED when that does not help. SLB_PARTIAL: stopped by `stop` or `stop_after`, the
+ * writes files, but for data, val, net and teacher, which all of them read. They end with the same
+ * status and message, except that a process that fails alone calls slb_comm_leave, and that the
+ * others then end with SLB_PARTIAL; rank 0 writes the checkpoint before, if it is still there. When
+ * the loss is no number or jumps, the run goes back by up to ten steps with half the rate, and says
+ * so; SLB_E_DIVERGED when that does not help. SLB_PARTIAL: stopped by `stop` or `stop_after`, the
  * checkpoint is written. */
 SLB_MUST_CHECK SlbStatus slb_train(const SlbTrainOptions *options, SlbError *err);
 

@@ -85,6 +85,34 @@ static void test_resume_other_recipe(void **state)
     train(&o, SLB_E_OUTPUT); /* there is a model now, and no leave to overwrite it */
 }
 
+/* A teacher made anew under its name is another one. */
+static void test_resume_other_teacher(void **state)
+{
+    (void)state;
+    SlbTrainOptions other = small(in_folder("taught-by"), 32);
+    train(&other, SLB_OK);
+    long at = 5;
+    SlbTrainOptions o = small(in_folder("taught"), 2);
+    o.teacher = other.out;
+    o.teacher_share = 0.5;
+    o.stop = &stop_now;
+    o.report = stop_at;
+    o.user = &at;
+    stop_now = 0;
+    train(&o, SLB_PARTIAL);
+    at = 15;
+    stop_now = 0;
+    train(&o, SLB_PARTIAL);
+    other.seed = 6;
+    other.overwrite = true;
+    train(&other, SLB_OK);
+    stop_now = 0;
+    o.report = NULL;
+    train(&o, SLB_E_USAGE);
+    o.restart = true;
+    train(&o, SLB_OK);
+}
+
 /* A loss that is no number leads back to the last good state, once; a second time before the run
  * has come past that step is the end; later it is a new mishap. */
 static void test_falls_back(void **state)
@@ -205,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_saver),
         cmocka_unit_test(test_resume_other_recipe),
+        cmocka_unit_test(test_resume_other_teacher),
         cmocka_unit_test(test_falls_back),
         cmocka_unit_test(test_one_jump_is_no_fall),
         cmocka_unit_test(test_restart_is_no_fall),
