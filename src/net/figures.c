@@ -6,12 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Digits, and a point among them wherever the program lives: strtod would want a comma in half of
+ * the world. Exact for up to 15 digits. NULL when there is none, else what comes behind. */
+static const char *decimal(const char *text, double *value)
+{
+    enum { MOST = 15 };
+    double whole = 0.0, divisor = 1.0;
+    int digits = 0;
+    bool point = false;
+    const char *c = text;
+    for (; (*c >= '0' && *c <= '9') || (*c == '.' && !point); c++) {
+        if (*c == '.') {
+            point = true;
+            continue;
+        }
+        if (++digits > MOST) return NULL;
+        whole = 10.0 * whole + (*c - '0');
+        if (point) divisor *= 10.0;
+    }
+    *value = whole / divisor;
+    return digits ? c : NULL;
+}
+
 /* A number that is followed by `unit`; NULL when `text` holds none, else what comes behind. */
 static const char *number(const char *text, const char *unit, double *value)
 {
-    char *end;
-    *value = strtod(text, &end);
-    if (end == text || !isfinite(*value)) return NULL;
+    const char *end = decimal(text, value);
+    if (!end) return NULL;
     size_t n = strlen(unit);
     return strncmp(end, unit, n) == 0 ? end + n : NULL;
 }
