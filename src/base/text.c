@@ -22,6 +22,13 @@ size_t slb_utf8_bytes(const char *text)
     return n;
 }
 
+size_t slb_mark_bytes(const char *text, size_t bytes)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t length = sizeof mark - 1;
+    return bytes >= length && memcmp(text, mark, length) == 0 ? length : 0;
+}
+
 unsigned slb_control_at(const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;

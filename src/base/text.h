@@ -17,6 +17,9 @@ unsigned slb_control_at(const char *text);
  * becomes one '?'. It never becomes longer. */
 void slb_clean(char *text);
 
+/* Bytes of the mark (U+FEFF) with which some editors begin a file of UTF-8: 3 or 0. */
+size_t slb_mark_bytes(const char *text, size_t bytes);
+
 /* A copy of `text` (malloc) that is UTF-8: bytes that are none become U+FFFD. NULL when memory is
  * out. */
 char *slb_utf8_copy(const char *text);

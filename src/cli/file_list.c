@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cli/picture.h"
 #include "img/codec.h"
 
@@ -157,10 +158,12 @@ static SlbStatus add_list(const FileSources *sources, const Search *search, SlbE
                       : slb_read_file(sources->list, LIST_LIMIT, SLB_E_INPUT, &data, &bytes, err);
     if (s != SLB_OK) return s;
     char *at = (char *)data, *end = at + bytes;
+    if (!sources->null_separated) at += slb_mark_bytes(at, bytes);
     while (s == SLB_OK && at < end) {
         char *stop = memchr(at, sources->null_separated ? 0 : '\n', (size_t)(end - at));
         if (!stop) stop = end; /* a zero byte stands there */
         *stop = 0;
+        if (!sources->null_separated && stop > at && stop[-1] == '\r') stop[-1] = 0;
         if (*at) s = add_named(sources, search, strcmp(at, "-") == 0 ? "./-" : at, err);
         at = stop + 1;
     }

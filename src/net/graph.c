@@ -7,6 +7,7 @@
 #include "base/embed.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 enum {
     MAX_TOKENS = 8,           /* of a line, with one to spare that shows a line too long */
@@ -319,7 +320,10 @@ static SlbStatus parse_text(Parser *p)
         if (s == SLB_OK && p->count) s = parse_statement(p);
         if (s != SLB_OK) return s;
     }
-    if (p->depth) return fail_line(p, "a repeat has no end", "");
+    if (p->depth) {
+        p->line = p->repeats[p->depth - 1].line;
+        return fail_line(p, "a repeat has no end", "");
+    }
     SlbGraph *g = p->graph;
     if (!g->conv_count) return fail_line(p, "the network has no convolution", "");
     const SlbNode *last = &g->nodes[g->node_count - 1];
@@ -344,6 +348,9 @@ SlbStatus slb_graph_parse(const char *text, size_t bytes, const char *name, SlbG
                         SLB_MAX_NET_BYTES);
     if (memchr(text, 0, bytes))
         return slb_fail(err, SLB_E_MODEL, "%s: not a text: it has a zero byte", name);
+    size_t mark = slb_mark_bytes(text, bytes);
+    text += mark;
+    bytes -= mark;
     SlbGraph *g = slb_calloc(1, sizeof *g);
     Parser *p = slb_calloc(1, sizeof *p);
     if (g) {

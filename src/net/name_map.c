@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 enum { MAX_BYTES = 1 << 20, MAX_LINES = 4096, MAX_CONV = 4, MAX_WORDS = 3 };
 
@@ -93,7 +94,8 @@ SlbStatus slb_names_load(const char *path, SlbNameMap **map, SlbError *err)
     if (s != SLB_OK) return s;
     SlbNameMap *m;
     s = create(path, count_lines((const char *)text), &m, err);
-    Reader r = {.path = path, .next = (char *)text, .map = m, .err = err};
+    char *first = (char *)text + slb_mark_bytes((const char *)text, bytes);
+    Reader r = {.path = path, .next = first, .map = m, .err = err};
     if (s == SLB_OK && memchr(text, 0, bytes))
         s = slb_fail(err, SLB_E_MODEL, "%s: not a text: it has a zero byte", path);
     while (s == SLB_OK && *r.next) s = read_line(&r);

@@ -44,6 +44,18 @@ static void test_vdsr_is_the_network_of_the_paper(void **state)
     slb_graph_free(g);
 }
 
+/* As editors on Windows begin a text. */
+static void test_a_mark_of_utf8_is_passed_over(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbGraph *g = NULL;
+    assert_int_equal(parse("\xef\xbb\xbfinput y bicubic\r\nconv 1 3x3 full\r\n", &g, &err), SLB_OK);
+    assert_int_equal(g->conv_count, 1);
+    assert_true(g->text[0] == 'i');
+    slb_graph_free(g);
+}
+
 static void test_names_repeats_and_comments(void **state)
 {
     (void)state;
@@ -153,7 +165,7 @@ static void test_wrong_texts_are_refused_with_their_line(void **state)
         {"input y bicubic\nconv 1 3x3 full\nfrom input\n", "nothing follows 'from'"},
         {"input y bicubic\nfrom\n", "wrong number of words"},
         {"input y bicubic\nconv 1 3x3 full\nname input\n", "taken"},
-        {"input y bicubic\nrepeat 2\nconv 1 3x3 full\n", "a repeat has no end"},
+        {"input y bicubic\nrepeat 2\nconv 1 3x3 full\n\n#\n", "line 2: a repeat has no end"},
         {"input y bicubic\nend\n", "line 2: end without repeat"},
         {"input y bicubic\nconv 2 3x3 full\nname a\nconv 2 3x3 full\n\nfrom a\nconv 1 3x3 full\n",
          "line 4: nothing is made of this line's tensor"},
@@ -218,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vdsr_is_the_network_of_the_paper),
+        cmocka_unit_test(test_a_mark_of_utf8_is_passed_over),
         cmocka_unit_test(test_names_repeats_and_comments),
         cmocka_unit_test(test_networks_that_enlarge),
         cmocka_unit_test(test_branches),
