@@ -18,6 +18,9 @@ void *slb_calloc(size_t count, size_t size);
 /* Frees a block of slb_alloc or slb_calloc. NULL is allowed. */
 void slb_free(void *block);
 
+/* Sizes of files and the limits on them are taken for granted all over. */
+_Static_assert(sizeof(size_t) >= 8, "slbsr needs a 64-bit system");
+
 /* Largest single block that is given out: 1 TiB; sizes above it are overflow or nonsense. */
 #define SLB_MEM_LIMIT ((size_t)1 << 40)
 
