@@ -1,17 +1,15 @@
 #include "base/io.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 static SlbStatus read_all(FILE *file, const char *path, size_t limit_bytes, SlbStatus status,
                           unsigned char **data, size_t *bytes, SlbError *err)
@@ -123,6 +121,20 @@ static SlbStatus exists_error(const char *path, SlbError *err)
     return slb_fail(err, SLB_E_OUTPUT, "%s: already exists; give -y to overwrite it", path);
 }
 
+/* Bytes of a name that leave room for more, whole characters: some file systems take no others. */
+static int first_bytes(const char *name)
+{
+    enum { ROOM = 100 };
+    size_t n = 0;
+    while (name[n]) {
+        size_t character = slb_utf8_bytes(name + n);
+        if (!character) character = 1; /* no UTF-8 */
+        if (n + character > ROOM) break;
+        n += character;
+    }
+    return (int)n;
+}
+
 /* Opens a file of a name that nobody has: hidden, in the folder of out->path, so that rename never
  * crosses file systems; of the final name only so much that it does not become too long. -1 and
  * errno on failure. A file of a killed process may have the same number: hence the tries. */
@@ -131,9 +143,10 @@ static int open_temporary(const SlbOutput *out, size_t bytes, mode_t mode)
     static atomic_uint serial;
     const char *slash = strrchr(out->path, '/');
     int folder = slash ? (int)(slash - out->path + 1) : 0;
+    const char *name = out->path + folder;
     for (int tries = 0;; tries++) {
-        snprintf(out->temporary, bytes, "%.*s.%.100s.%lx.%x.tmp", folder, out->path,
-                 out->path + folder, (unsigned long)getpid(), atomic_fetch_add(&serial, 1));
+        snprintf(out->temporary, bytes, "%.*s.%.*s.%lx.%x.tmp", folder, out->path,
+                 first_bytes(name), name, (unsigned long)getpid(), atomic_fetch_add(&serial, 1));
         pending_add(out->temporary);
         int fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (fd >= 0 || errno != EEXIST || tries == 100) return fd;
@@ -144,12 +157,6 @@ static int open_temporary(const SlbOutput *out, size_t bytes, mode_t mode)
 bool slb_is_bare_name(const char *name)
 {
     return access(name, F_OK) != 0 && errno == ENOENT && !strchr(name, '/');
-}
-
-bool slb_is_folder(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* What stands at `path`, where an output shall be. */
@@ -359,141 +366,4 @@ void slb_output_abort(SlbOutput *out)
     if (out->file) fclose(out->file);
     if (out->temporary) unlink(out->temporary);
     forget(out);
-}
-
-/* Whoever had the file before may have removed it between our open and our lock: a lock counts only
- * on the file that still has the name. */
-static bool is_current(int fd, const char *path)
-{
-    struct stat ours, named;
-    return fstat(fd, &ours) == 0 && lstat(path, &named) == 0 && ours.st_dev == named.st_dev &&
-           ours.st_ino == named.st_ino;
-}
-
-/* What is to be removed in the end must be what was made for it: an empty file of one name. */
-static bool is_lock_file(int fd)
-{
-    struct stat st;
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 && st.st_nlink == 1;
-}
-
-/* Locks the file of *lock. `again`: it has to be tried once more. */
-static SlbStatus try_lock(SlbLock *lock, const char *what, bool *again, SlbError *err)
-{
-    static const char foreign[] = "%s: is no lock file; remove it or give another name";
-    const char *path = lock->path;
-    *again = false;
-    lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0666);
-    if (lock->fd < 0 && errno == ELOOP) return slb_fail(err, SLB_E_OUTPUT, foreign, path);
-    if (lock->fd < 0) return slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
-    /* Where a file system has no locks, there is no more to be done. */
-    if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        return slb_fail(err, SLB_E_OUTPUT,
-                        "%s: another run is at work on it; wait for its end or give another name",
-                        what);
-    *again = !is_current(lock->fd, path);
-    if (*again)
-        return slb_fail(err, SLB_E_OUTPUT, "%s: cannot be locked: it keeps being replaced", path);
-    return is_lock_file(lock->fd) ? SLB_OK : slb_fail(err, SLB_E_OUTPUT, foreign, path);
-}
-
-SlbStatus slb_lock(SlbLock *lock, const char *path, const char *what, SlbError *err)
-{
-    bool again = true;
-    SlbStatus s = SLB_OK;
-    *lock = (SlbLock){strdup(path), -1};
-    if (!lock->path) return slb_fail_memory(err, path);
-    for (int tries = 0; again && tries < 100; tries++) {
-        s = try_lock(lock, what, &again, err);
-        if (s == SLB_OK) return SLB_OK;
-        if (lock->fd >= 0) close(lock->fd);
-    }
-    free(lock->path);
-    *lock = (SlbLock){.fd = -1};
-    return s;
-}
-
-void slb_unlock(SlbLock *lock)
-{
-    if (!lock->path) return;
-    /* While it is locked: nobody else can have it yet. */
-    if (is_current(lock->fd, lock->path)) unlink(lock->path);
-    close(lock->fd);
-    free(lock->path);
-    *lock = (SlbLock){.fd = -1};
-}
-
-bool slb_has_extension(const char *path, const char *extensions)
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const char *dot = strrchr(name, '.');
-    if (!dot || dot == name) return false;
-    size_t length = strlen(++dot);
-    for (const char *e = extensions; *e;) {
-        size_t n = strcspn(e, "|");
-        if (n == length && strncasecmp(e, dot, n) == 0) return true;
-        e += n + (e[n] == '|');
-    }
-    return false;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-bool slb_may_be_file(const char *path)
-{
-    struct stat st;
-    if (stat(path, &st) == 0) return S_ISREG(st.st_mode);
-    return errno == EACCES || lstat(path, &st) == 0;
-}
-
-/* Appends "folder/name" to the array if it may be a file; 0 when memory is out. */
-static int append_name(char ***names, size_t *count, const char *folder, const char *name)
-{
-    if ((*count & (*count - 1)) == 0) { /* grow at powers of two */
-        char **larger = realloc(*names, (*count ? *count * 2 : 1) * sizeof **names);
-        if (!larger) return 0;
-        *names = larger;
-    }
-    size_t length = strlen(folder);
-    const char *separator = length && folder[length - 1] == '/' ? "" : "/";
-    size_t bytes = length + strlen(name) + 2;
-    char *full = malloc(bytes);
-    if (!full) return 0;
-    snprintf(full, bytes, "%s%s%s", folder, separator, name);
-    if (slb_may_be_file(full))
-        (*names)[(*count)++] = full;
-    else
-        free(full);
-    return 1;
-}
-
-SlbStatus slb_list_folder(const char *path, const char *extensions, char ***names, size_t *count,
-                          SlbError *err)
-{
-    *names = NULL;
-    *count = 0;
-    DIR *folder = opendir(path);
-    if (!folder) return slb_fail_system(err, SLB_E_INPUT, path, "cannot be opened as a folder");
-    int ok = 1;
-    for (struct dirent *e; ok && (e = readdir(folder));)
-        if (e->d_name[0] != '.' && slb_has_extension(e->d_name, extensions))
-            ok = append_name(names, count, path, e->d_name);
-    closedir(folder);
-    if (!ok) {
-        slb_free_names(*names, *count);
-        *names = NULL;
-        *count = 0;
-        return slb_fail_memory(err, path);
-    }
-    if (*count) qsort(*names, *count, sizeof **names, by_bytes);
-    return SLB_OK;
-}
-
-void slb_free_names(char **names, size_t count)
-{
-    for (size_t i = 0; i < count; i++) free(names[i]);
-    free(names);
 }

@@ -63,39 +63,4 @@ void slb_output_abort(SlbOutput *out);
  * ends the process. */
 void slb_output_abort_all(void);
 
-/* True when the name ends, ignoring case, in a dot and one of the `|`-separated `extensions`; a
- * name that begins with its only dot has none. Folders before the name are allowed. */
-bool slb_has_extension(const char *path, const char *extensions);
-
-/* Whether `path` leads to a folder, through links too. */
-bool slb_is_folder(const char *path);
-
-/* The right to be the only process at work on something: a file that is locked, and is gone when
- * the right is given back. The lock of a process that is killed falls by itself; the file that is
- * left over does no harm. */
-typedef struct SlbLock {
-    char *path; /* NULL: none is held */
-    int fd;
-} SlbLock;
-
-/* Takes the right whose file is `path`; does not wait. SLB_E_OUTPUT when another process has it,
- * the file cannot be made, or something stands there that is no such file (empty, of one name, no
- * link) and stays as it is; SLB_E_MEMORY. `what` is for the message: "<what>: another run is at
- * work on it; ...". */
-SLB_MUST_CHECK SlbStatus slb_lock(SlbLock *lock, const char *path, const char *what, SlbError *err);
-void slb_unlock(SlbLock *lock); /* safe on a zeroed one */
-
-/* Whether a file is at `path`, through links too, or what is only told when it is opened: in a
- * folder that gives names and nothing else, or a link that leads nowhere. Not a pipe, which could
- * be waited for for ever. */
-bool slb_may_be_file(const char *path);
-
-/* The files in folder `path` whose names end (ignoring case) in one of the `|`-separated
- * `extensions`, e.g. "png|jpg"; without sub-folders and pipes, sorted by byte order. *names is an
- * array of *count strings "path/name"; free with slb_free_names. A missing folder is SLB_E_INPUT.
- */
-SLB_MUST_CHECK SlbStatus slb_list_folder(const char *path, const char *extensions, char ***names,
-                                         size_t *count, SlbError *err);
-void slb_free_names(char **names, size_t count);
-
 #endif

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
+#include "base/folder.h"
 #include "cli/commands.h"
 #include "cli/eval_html.h"
 #include "cli/eval_report.h"

@@ -1,7 +1,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "base/io.h"
+#include "base/folder.h"
 #include "cli/commands.h"
 #include "cli/message.h"
 #include "cli/model_choice.h"

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/folder.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/text.h"

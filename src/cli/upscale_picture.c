@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/io.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "cli/json_line.h"
 #include "cli/message.h"

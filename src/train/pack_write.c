@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/folder.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "img/codec.h"

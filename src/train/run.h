@@ -3,7 +3,7 @@
 #ifndef SLBSR_TRAIN_RUN_H
 #define SLBSR_TRAIN_RUN_H
 
-#include "base/io.h"
+#include "base/lock.h"
 #include "train/checkpoint.h"
 #include "train/dataset.h"
 #include "train/optimizer.h"

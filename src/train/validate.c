@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/io.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "img/codec.h"
 #include "img/color.h"

@@ -1,4 +1,5 @@
 /* Every damaged picture of the folder beside this file, and every way to damage a small one. */
+#include "base/folder.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "img/codec.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "img/codec.h"

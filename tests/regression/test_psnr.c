@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "img/codec.h"

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,8 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/io.h"
+#include "base/lock.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 static char folder[] = "/tmp/slbsr-io-XXXXXX";
 
@@ -232,6 +237,26 @@ static void assert_no_lock(const char *path)
 }
 
 /* What stands where a lock file shall be, and is none, is neither followed nor removed. */
+/* Some file systems refuse names with half a character at the end, as the first of them that fit
+ * would leave. */
+static void test_temporary_names_are_of_whole_characters(void **state)
+{
+    (void)state;
+    static const char *const beginnings[] = {"", "a", "ab", "\xff"};
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        char name[256];
+        size_t n = (size_t)snprintf(name, sizeof name, "%s", beginnings[i]), characters = 0;
+        for (int c = 0; c < 60; c++)
+            n += (size_t)snprintf(name + n, sizeof name - n, "\xe5\x86\x99");
+        SlbOutput out;
+        assert_int_equal(slb_output_open(&out, name, false, NULL), SLB_OK);
+        const char *at = out.temporary + 1 + strlen(beginnings[i]);
+        for (; *at && *at != '.'; at += 3, characters++) assert_int_equal(slb_utf8_bytes(at), 3);
+        assert_int_equal(characters, i < 2 ? 33 : i == 2 ? 32 : 33);
+        slb_output_abort(&out);
+    }
+}
+
 static void test_foreign_locks(void **state)
 {
     (void)state;
@@ -269,6 +294,33 @@ static void test_locks(void **state)
 }
 
 /* A pipe in a folder would be waited for for ever. */
+static bool broken; /* the disk */
+
+/* In place of the C library's. */
+struct dirent *readdir(DIR *of)
+{
+    struct dirent *(*original)(DIR *);
+    void *symbol = dlsym(RTLD_NEXT, "readdir");
+    memcpy(&original, &symbol, sizeof original);
+    if (!broken) return original(of);
+    errno = EIO;
+    return NULL;
+}
+
+/* The part of a folder that can be read is not taken for all of it. */
+static void test_a_folder_that_breaks_off(void **state)
+{
+    (void)state;
+    char **names;
+    size_t count;
+    SlbError err = {0};
+    broken = true;
+    SlbStatus s = slb_list_folder(".", "png", &names, &count, &err);
+    broken = false;
+    assert_int_equal(s, SLB_E_INPUT);
+    assert_non_null(strstr(err.message, "cannot be read: Input/output error"));
+}
+
 static void test_list(void **state)
 {
     (void)state;
@@ -318,8 +370,10 @@ int main(void)
         cmocka_unit_test(test_permissions),
         cmocka_unit_test(test_checks),
         cmocka_unit_test(test_left_temporary),
+        cmocka_unit_test(test_temporary_names_are_of_whole_characters),
         cmocka_unit_test(test_foreign_locks),
         cmocka_unit_test(test_locks),
+        cmocka_unit_test(test_a_folder_that_breaks_off),
         cmocka_unit_test(test_list),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

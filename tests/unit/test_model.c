@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "base/io.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "net/model.h"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "base/io.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "img/codec.h"
 #include "img/protocol.h"

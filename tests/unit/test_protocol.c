@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "base/io.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "img/codec.h"
 #include "img/protocol.h"
