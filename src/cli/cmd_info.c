@@ -178,6 +178,27 @@ static SlbStatus info_video(FILE *file, const char *path, bool apart, SlbError *
     return SLB_OK;
 }
 
+static double big_endian(const uint8_t *data)
+{
+    return ((uint32_t)data[0] << 24) | ((uint32_t)data[1] << 16) | ((uint32_t)data[2] << 8) |
+           data[3];
+}
+
+/* How the colours of a PNG are coded: cICP, and in units of 1/10000 cd/m2 the brightness that mDCV
+ * (behind 16 bytes of colours) and cLLI tell (PNG, third edition, 11.3.2). */
+static void print_coding(const SlbMeta *meta)
+{
+    const double unit = 1e-4;
+    if (meta->has_cicp)
+        printf(", cICP %d/%d/%d/%d", meta->cicp[0], meta->cicp[1], meta->cicp[2], meta->cicp[3]);
+    if (meta->has_mastering)
+        printf(", mastered on a display of %.4g to %.4g cd/m2",
+               big_endian(meta->mastering + 20) * unit, big_endian(meta->mastering + 16) * unit);
+    if (meta->has_light)
+        printf(", at most %.4g cd/m2, %.4g in a frame's mean", big_endian(meta->light) * unit,
+               big_endian(meta->light + 4) * unit);
+}
+
 static SlbStatus info_picture(const char *path, bool apart, SlbError *err)
 {
     static const char *const kinds[] = {"", "grey", "grey + alpha", "RGB", "RGB + alpha"};
@@ -202,8 +223,7 @@ static SlbStatus info_picture(const char *path, bool apart, SlbError *err)
     if (meta->texts.data) printf(", texts");
     if (meta->iptc.data) printf(", IPTC of %zu bytes", meta->iptc.bytes);
     if (meta->comment.data) printf(", a comment");
-    if (meta->has_cicp)
-        printf(", cICP %d/%d/%d/%d", meta->cicp[0], meta->cicp[1], meta->cicp[2], meta->cicp[3]);
+    print_coding(meta);
     if (meta->density_unit == SLB_DENSITY_METRE)
         printf(", %.5g x %.5g dpi", meta->density_x * 0.0254, meta->density_y * 0.0254);
     if (*meta->note) printf("; %s", meta->note); /* clean: img/meta.h */
