@@ -19,9 +19,16 @@ void slb_png_on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
+static bool is_of_packed_text(const char *warning)
+{
+    return strncmp(warning, "zTXt: ", 6) == 0 || strncmp(warning, "iTXt: ", 6) == 0;
+}
+
 void slb_png_on_warning(png_structp png, png_const_charp text)
 {
     PngState *s = png_get_error_ptr(png);
+    if (is_of_packed_text(text) && ++s->faulty_texts == SLB_PNG_MAX_FAULTY)
+        png_set_chunk_cache_max(png, 1); /* no more texts */
     if (strncmp(text, "iCCP: ", 6) == 0) snprintf(s->profile, sizeof s->profile, "%s", text + 6);
     snprintf(s->warning, sizeof s->warning, "%s", text);
     slb_clean(s->warning);

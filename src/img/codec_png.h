@@ -11,6 +11,10 @@
 /* The keyword of the text that is XMP. */
 #define SLB_PNG_XMP_KEY "XML:com.adobe.xmp"
 
+/* So many texts that cannot be unpacked are the last that libpng gets to see: each takes it as long
+ * as a large one, but no memory by which that would be bounded. */
+enum { SLB_PNG_MAX_FAULTY = 16 };
+
 typedef struct PngState {
     png_structp png;
     png_infop info;
@@ -18,6 +22,7 @@ typedef struct PngState {
     size_t most_bytes;    /* of a block for libpng; what claims more is no picture */
     size_t left_bytes;    /* of all blocks that libpng may ask for; then it leaves chunks out */
     bool crowded;         /* that happened */
+    int faulty_texts;     /* that could not be unpacked */
     bool no_memory;
     int system_error;
     char message[160], warning[160];

@@ -9,7 +9,11 @@
 
 /* libpng keeps every text and asks for room twice, to unpack it and to keep it. Two may be as large
  * as they can be; of more, memory and time would be many times that of the file. */
-enum { MAX_CHUNK_BYTES = SLB_META_LIMIT, MAX_META_BYTES = 4 * SLB_META_LIMIT + (1 << 20) };
+enum {
+    MAX_CHUNK_BYTES = SLB_META_LIMIT,
+    MAX_META_BYTES = 4 * SLB_META_LIMIT + (1 << 20),
+    MAX_TEXTS = 1000, /* XMP among them: libpng's table of them is copied again and again */
+};
 
 bool slb_png_sniff(const unsigned char *head, size_t bytes)
 {
@@ -119,6 +123,18 @@ static void read_density(SlbMeta *m, PngState *s)
     m->density_y = y;
 }
 
+static void note_left_out(SlbReader *r, PngState *s)
+{
+    if (s->crowded)
+        slb_meta_note(&r->meta, "more than %d MiB of metadata: the rest is left out",
+                      SLB_META_LIMIT >> 20);
+    else if (s->faulty_texts >= SLB_PNG_MAX_FAULTY)
+        slb_meta_note(&r->meta, "%d faulty texts or more: these and all behind them are left out",
+                      SLB_PNG_MAX_FAULTY);
+    else if (png_get_chunk_cache_max(s->png) == 1) /* no room for one more */
+        slb_meta_note(&r->meta, "more than %d texts: the rest is left out", MAX_TEXTS);
+}
+
 /* What stands ahead of the pixels. */
 static SlbStatus read_meta(SlbReader *r, PngState *s, SlbError *err)
 {
@@ -129,9 +145,7 @@ static SlbStatus read_meta(SlbReader *r, PngState *s, SlbError *err)
     if (status == SLB_OK) status = read_xmp(r, s, err);
     if (status == SLB_OK)
         status = slb_png_take_texts(s->png, s->info, SLB_PNG_XMP_KEY, &r->meta, err);
-    if (s->crowded)
-        slb_meta_note(&r->meta, "more than %d MiB of metadata: the rest is left out",
-                      SLB_META_LIMIT >> 20);
+    note_left_out(r, s);
     png_free_data(s->png, s->info, PNG_FREE_TEXT | PNG_FREE_ICCP, -1); /* they are copied */
 #ifdef PNG_eXIf_SUPPORTED
     png_free_data(s->png, s->info, PNG_FREE_EXIF, -1);
@@ -159,6 +173,7 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
     if (png_get_interlace_type(s->png, s->info) != PNG_INTERLACE_NONE)
         r->held_bytes += r->info.height * (uint64_t)slb_row_bytes(&r->info);
     status = read_meta(r, s, err);
+    png_set_chunk_cache_max(s->png, 1); /* texts behind the pixels: read_meta_behind */
     if (s->no_memory) return slb_fail_memory(err, r->path); /* libpng leaves such chunks out */
     return status;
 }
@@ -173,7 +188,7 @@ static SlbStatus create_reading(const SlbReader *r, PngState *s, SlbError *err)
     if (!s->info) return slb_fail_memory(err, r->path);
     png_set_user_limits(s->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* slb_read_size checks */
     png_set_chunk_malloc_max(s->png, MAX_CHUNK_BYTES);
-    png_set_chunk_cache_max(s->png, 64);
+    png_set_chunk_cache_max(s->png, MAX_TEXTS + 2); /* it counts down to 2 */
     png_set_crc_action(s->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
 #ifdef SLBSR_FUZZ /* what is made up has the wrong sum nearly always */
     png_set_option(s->png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);

@@ -1,0 +1,104 @@
+/* What is not taken out of a PNG, and told. */
+#include "img/codec.h"
+#include "unit/meta.h"
+
+/* A PNG of one grey pixel, to which chunks are added ahead of its pixels and behind them. */
+static FILE *begin_png(const char *path)
+{
+    static const unsigned char header[13] = {0, 0, 0, 1, 0, 0, 0, 1, 8};
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite("\x89PNG\r\n\x1a\n", 1, 8, file), 8);
+    write_chunk(file, "IHDR", header, sizeof header);
+    return file;
+}
+
+static void put_pixels(FILE *file)
+{
+    unsigned char packed[32];
+    uLongf bytes = sizeof packed;
+    assert_int_equal(compress(packed, &bytes, (const Bytef *)"\0a", 2), Z_OK);
+    write_chunk(file, "IDAT", packed, bytes);
+}
+
+static void end_png(FILE *file)
+{
+    write_chunk(file, "IEND", "", 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static SlbImage load(const char *path)
+{
+    SlbImage image;
+    SlbError err = {0};
+    assert_ok(slb_image_load(path, NULL, &image, &err), &err);
+    assert_int_equal(image.data[0], 'a');
+    return image;
+}
+
+static void put_texts(FILE *file, int count)
+{
+    char text[32];
+    for (int i = 0; i < count; i++) {
+        int n = snprintf(text, sizeof text, "Key%cvalue %d", 0, i);
+        write_chunk(file, "tEXt", text, (size_t)n);
+    }
+}
+
+/* A thousand texts are kept, ahead of the pixels and behind them, XMP as the last; of more, the
+ * first thousand, with a note. */
+static void test_many_texts(void **state)
+{
+    static const char xmp[] = "XML:com.adobe.xmp\0\0\0\0\0<last/>";
+    const char *path = in_folder("texts.png");
+    (void)state;
+    for (int late = 0; late < 2; late++)
+        for (int texts = 999; texts <= 1000; texts++) {
+            FILE *file = begin_png(path);
+            if (late) put_pixels(file);
+            put_texts(file, texts);
+            write_chunk(file, "iTXt", xmp, sizeof xmp - 1);
+            if (!late) put_pixels(file);
+            end_png(file);
+            SlbImage image = load(path);
+            assert_true((image.meta.xmp.data != NULL) == (texts < 1000));
+            assert_string_equal(image.meta.note,
+                                texts < 1000 ? "" : "more than 1000 texts: the rest is left out");
+            char last[16];
+            int n = snprintf(last, sizeof last, "value %d", texts - 1);
+            assert_non_null(
+                memmem(image.meta.texts.data, image.meta.texts.bytes, last, (size_t)n + 1));
+            slb_image_free(&image);
+        }
+    unlink(path);
+}
+
+/* Texts that cannot be unpacked take time, so that only some are tried. */
+static void test_faulty_texts(void **state)
+{
+    const char *path = in_folder("texts.png");
+    (void)state;
+    for (int faulty = 15; faulty <= 16; faulty++) {
+        FILE *file = begin_png(path);
+        for (int i = 0; i < faulty; i++) write_chunk(file, "zTXt", "Key\0\0no zlib", 12);
+        put_texts(file, 1);
+        put_pixels(file);
+        end_png(file);
+        SlbImage image = load(path);
+        assert_true((image.meta.texts.data != NULL) == (faulty < 16));
+        assert_string_equal(
+            image.meta.note,
+            faulty < 16 ? "" : "16 faulty texts or more: these and all behind them are left out");
+        slb_image_free(&image);
+    }
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_many_texts),
+        cmocka_unit_test(test_faulty_texts),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
