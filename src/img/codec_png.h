@@ -42,6 +42,11 @@ SlbStatus slb_png_read_rows(SlbReader *r, unsigned char *out, size_t stride_byte
                             SlbError *err);
 void slb_png_read_close(SlbReader *r);
 
+/* Takes what libpng does not know into r->meta, and notes what of the PNG that begins at `start` is
+ * left out, by the names of its chunks. Not told: those that describe the pixels as they were, as
+ * nearly every PNG has some of them, or help to show them (codec_png_unknown.c). */
+void slb_png_read_unknown(SlbReader *r, off_t start);
+
 /* Sees to it that r->file can be read in any order: what comes through a pipe is copied, up to the
  * end of the picture, into a file without a name in $TMPDIR (/tmp), or into memory, which
  * r->held_bytes counts, where no file can be made there. SLB_E_INPUT for what is larger than such

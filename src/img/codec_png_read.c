@@ -273,39 +273,6 @@ static SlbStatus read_meta_behind(SlbReader *r, off_t start, SlbError *err)
     return status;
 }
 
-/* Where `chunk` (length, name, data) is a `type` of so many bytes, the first of them, they go to
- * `data`. */
-static void take_unknown(const unsigned char *chunk, const char *type, size_t bytes, bool *has,
-                         uint8_t *data)
-{
-    if (*has || memcmp(chunk + 4, type, 4) != 0 || png_get_uint_32(chunk) != bytes) return;
-    memcpy(data, chunk + 8, bytes);
-    *has = true;
-}
-
-/* Ahead of the pixels, what libpng does not know, older ones at least: how colours are coded, that
- * there are more pictures, and who vouches for this one. Checksums are for libpng to see, which
- * passes by here too. */
-static void read_unknown(SlbReader *r, off_t start)
-{
-    SlbMeta *m = &r->meta;
-    bool vouched = false;
-    unsigned char chunk[32] = {0}; /* length, name and up to 24 bytes more */
-    for (off_t at = start + 8; pread(fileno(r->file), chunk, sizeof chunk, at) >= 12;) {
-        uint32_t bytes = png_get_uint_32(chunk);
-        if (memcmp(chunk + 4, "IDAT", 4) == 0) break;
-        take_unknown(chunk, "cICP", sizeof m->cicp, &m->has_cicp, m->cicp);
-        take_unknown(chunk, "mDCV", sizeof m->mastering, &m->has_mastering, m->mastering);
-        take_unknown(chunk, "cLLI", sizeof m->light, &m->has_light, m->light);
-        if (memcmp(chunk + 4, "acTL", 4) == 0 && bytes == 8 && png_get_uint_32(chunk + 8) > 1)
-            slb_meta_note(m, "an animation of %u pictures: only one of them is taken",
-                          (unsigned)png_get_uint_32(chunk + 8));
-        vouched = vouched || memcmp(chunk + 4, "caBX", 4) == 0;
-        at += 12 + (off_t)bytes;
-    }
-    if (vouched) slb_meta_note(m, "its content credentials are left out");
-}
-
 SlbStatus slb_png_read_open(SlbReader *r, SlbError *err)
 {
     PngState *s = r->state = slb_calloc(1, sizeof *s);
@@ -316,7 +283,7 @@ SlbStatus slb_png_read_open(SlbReader *r, SlbError *err)
     status = create_reading(r, s, err);
     if (status == SLB_OK) status = read_header(r, err);
     if (status == SLB_OK) status = read_meta_behind(r, start, err);
-    if (status == SLB_OK) read_unknown(r, start);
+    if (status == SLB_OK) slb_png_read_unknown(r, start);
     return status;
 }
 

@@ -94,11 +94,72 @@ static void test_faulty_texts(void **state)
     unlink(path);
 }
 
+/* `types`, with spaces between them, as empty chunks. */
+static void put_chunks(FILE *file, const char *types)
+{
+    for (; *types; types += types[4] ? 5 : 4) write_chunk(file, types, "", 0);
+}
+
+typedef struct Chunks {
+    const char *ahead, *behind, *note;
+} Chunks;
+
+/* What is lost is told by its name, once; not what was true of the old pixels alone. */
+static void test_chunks(void **state)
+{
+    static const Chunks cases[] = {
+        {"", "", ""},
+        {"sBIT bKGD hIST spAL gIFg gIFx iDOT prVW", "tIME", ""},
+        {"sCAL oFFs", "", "chunks that are left out: sCAL, oFFs"},
+        {"vpAg oFFs vpAg", "oFFs dSIG", "chunks that are left out: vpAg, oFFs, dSIG"},
+        {"", "npTc tIME", "chunks that are left out: npTc"},
+        {"aaAa bbBb ccCc ddDd eeEe ffFf", "ffFf",
+         "chunks that are left out: aaAa, bbBb, ccCc, ddDd, eeEe, ffFf"},
+        {"aaAa bbBb ccCc ddDd eeEe ffFf ggGg", "hhHh",
+         "chunks that are left out: aaAa, bbBb, ccCc, ddDd, eeEe, ffFf and others"},
+        {"caBX sTER", "", "its content credentials are left out; chunks that are left out: sTER"},
+    };
+    const char *path = in_folder("chunks.png");
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        FILE *file = begin_png(path);
+        put_chunks(file, cases[i].ahead);
+        put_pixels(file);
+        put_chunks(file, cases[i].behind);
+        write_chunk(file, "IEND", "", 0);
+        put_chunks(file, "zzZz"); /* behind the end: none of its chunks */
+        assert_int_equal(fclose(file), 0);
+        SlbImage image = load(path);
+        assert_string_equal(image.meta.note, cases[i].note);
+        slb_image_free(&image);
+    }
+    unlink(path);
+}
+
+/* Names come from outside; those that are none reach nobody's terminal. */
+static void test_names_of_chunks(void **state)
+{
+    const char *path = in_folder("chunks.png");
+    SlbReader *reader;
+    SlbError err = {0};
+    (void)state;
+    FILE *file = begin_png(path);
+    put_pixels(file);
+    put_chunks(file, "a\x1b[m aaAa a*Aa");
+    end_png(file);
+    assert_ok(slb_reader_open(path, NULL, &reader, &err), &err); /* damage is told with the rows */
+    assert_string_equal(slb_reader_meta(reader)->note, "chunks that are left out: aaAa");
+    slb_reader_close(reader);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_texts),
         cmocka_unit_test(test_faulty_texts),
+        cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_names_of_chunks),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
