@@ -14,6 +14,8 @@ struct SlbVideoReader {
     char *path;
     SlbVideoInfo info;
     char header[SLB_Y4M_LINE]; /* words behind the magic but for W and H, a space before each */
+    bool has_chroma;           /* a word C told it */
+    char old_chroma[16];       /* what XYSCSS= says, in small letters; "": there is none */
     uint64_t frames;           /* given out so far */
 };
 
@@ -145,12 +147,22 @@ static uint32_t size_of(const char *word)
     return *word >= '0' && *word <= '9' && !*end && !errno && v <= INT32_MAX ? (uint32_t)v : 0;
 }
 
+/* Programs from before there was C write XYSCSS=420JPEG, ffmpeg both (XYSCSS=422P10). What is too
+ * long is cut, and of no kind that is known. */
+static void take_old_chroma(SlbVideoReader *r, const char *word)
+{
+    snprintf(r->old_chroma, sizeof r->old_chroma, "%s", *word ? word : "?");
+    for (char *c = r->old_chroma; *c; c++)
+        if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
+}
+
 static SlbStatus take_word(SlbVideoReader *r, const char *word, SlbError *err)
 {
+    static const char old[] = "XYSCSS=";
     switch (word[0]) {
     case 'W': r->info.width = size_of(word + 1); return SLB_OK;
     case 'H': r->info.height = size_of(word + 1); return SLB_OK;
-    case 'C': return take_chroma(r, word + 1, err);
+    case 'C': r->has_chroma = true; return take_chroma(r, word + 1, err);
     case 'I':
         if (word[1] == 'p' || word[1] == '?') return SLB_OK;
         return slb_fail(err, SLB_E_INPUT,
@@ -159,6 +171,7 @@ static SlbStatus take_word(SlbVideoReader *r, const char *word, SlbError *err)
                         r->path);
     case 'X':
         if (strcmp(word, "XCOLORRANGE=FULL") == 0) r->info.full_range = true;
+        if (strncmp(word, old, sizeof old - 1) == 0) take_old_chroma(r, word + sizeof old - 1);
         return SLB_OK;
     default: return SLB_OK;
     }
@@ -182,6 +195,7 @@ static SlbStatus read_header(SlbVideoReader *r, uint64_t limit, SlbError *err)
         if (word[0] != 'W' && word[0] != 'H')
             snprintf(r->header + used, sizeof r->header - used, " %s", word);
     }
+    if (s == SLB_OK && !r->has_chroma && r->old_chroma[0]) s = take_chroma(r, r->old_chroma, err);
     if (s != SLB_OK) return s;
     const SlbVideoInfo *info = &r->info;
     if (!info->width || !info->height) return damaged(r, "its header tells no size", err);

@@ -52,11 +52,11 @@ uint64_t slb_frame_bytes(const SlbVideoInfo *info);
 typedef struct SlbVideoReader SlbVideoReader;
 
 /* Reads the header of `file`, which stands at its beginning and is the reader's from now on, on
- * failure too; `path` is for messages. Without a word on chroma it is 420jpeg; of 420 the words
- * jpeg (in the middle), mpeg2 (left) and paldv (top left) say where samples lie; of more than 8
- * bits it is left, as in ffmpeg. Range is limited unless XCOLORRANGE=FULL says other. SLB_E_INPUT
- * for what is damaged, interlaced or of another kind, and for more than `max_pixels` (0: 2^30) of
- * them. */
+ * failure too; `path` is for messages. Chroma is what C says, where there is none XYSCSS= as older
+ * programs have it, and 420jpeg without either; of 420 the words jpeg (in the middle), mpeg2 (left)
+ * and paldv (top left) say where samples lie; of more than 8 bits it is left, as in ffmpeg. Range
+ * is limited unless XCOLORRANGE=FULL says other. SLB_E_INPUT for what is damaged, interlaced or of
+ * another kind, and for more than `max_pixels` (0: 2^30) of them. */
 SLB_MUST_CHECK SlbStatus slb_video_open(FILE *file, const char *path, uint64_t max_pixels,
                                         SlbVideoReader **reader, SlbError *err);
 const SlbVideoInfo *slb_video_info(const SlbVideoReader *reader);

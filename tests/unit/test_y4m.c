@@ -42,6 +42,14 @@ static void test_headers(void **state)
         {" C422p12", {5, 3, 12, 3, 1, 0, 0.25, 0.5, false}},
         {" C444 Ip", {5, 3, 8, 3, 0, 0, 0.5, 0.5, false}},
         {" C444p16 I?", {5, 3, 16, 3, 0, 0, 0.5, 0.5, false}},
+        {" XYSCSS=444", {5, 3, 8, 3, 0, 0, 0.5, 0.5, false}},
+        {" XYSCSS=422", {5, 3, 8, 3, 1, 0, 0.25, 0.5, false}},
+        {" XYSCSS=420JPEG", {5, 3, 8, 3, 1, 1, 0.5, 0.5, false}},
+        {" XYSCSS=420MPEG2", {5, 3, 8, 3, 1, 1, 0.25, 0.5, false}},
+        {" XYSCSS=420PALDV", {5, 3, 8, 3, 1, 1, 0.25, 0.25, false}},
+        {" XYSCSS=422P10", {5, 3, 10, 3, 1, 0, 0.25, 0.5, false}},
+        {" XYSCSS=411 C444", {5, 3, 8, 3, 0, 0, 0.5, 0.5, false}},
+        {" C420paldv XYSCSS=444", {5, 3, 8, 3, 1, 1, 0.25, 0.25, false}},
         {" Cmono", {5, 3, 8, 1, 0, 0, 0.5, 0.5, false}},
         {" Cmono10 F25:1 A1:1", {5, 3, 10, 1, 0, 0, 0.5, 0.5, false}},
     };
@@ -62,6 +70,15 @@ static void test_headers(void **state)
     }
 }
 
+/* What is told in the old way is refused in the same words. */
+static void test_old_kind_is_named(void **state)
+{
+    SlbError err;
+    (void)state;
+    assert_null(open_text("YUV4MPEG2 W5 H5 XYSCSS=411\n", &err));
+    assert_non_null(strstr(err.message, "video of the kind '411' is not supported"));
+}
+
 static void test_bad_headers(void **state)
 {
     static const char *const bad[] = {
@@ -76,6 +93,11 @@ static void test_bad_headers(void **state)
         "YUV4MPEG2 W99999999999999999999 H5\n",
         "YUV4MPEG2 W2147483647 H2147483647\n",
         "YUV4MPEG2 W5 H5 C411\n",
+        "YUV4MPEG2 W5 H5 XYSCSS=411\n",
+        "YUV4MPEG2 W5 H5 XYSCSS=\n",
+        "YUV4MPEG2 W5 H5 XYSCSS=420P8\n",
+        "YUV4MPEG2 W5 H5 XYSCSS=420JPEGXXXXXXXXXXX\n",
+        "YUV4MPEG2 W5 H5 C411 XYSCSS=420JPEG\n",
         "YUV4MPEG2 W5 H5 C420p\n",
         "YUV4MPEG2 W5 H5 C420p8\n",
         "YUV4MPEG2 W5 H5 C420p17\n",
@@ -234,9 +256,10 @@ static void test_bad_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_headers),        cmocka_unit_test(test_bad_headers),
-        cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_bad_frames),     cmocka_unit_test(test_long_header),
+        cmocka_unit_test(test_headers),           cmocka_unit_test(test_bad_headers),
+        cmocka_unit_test(test_there_and_back),    cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_bad_frames),        cmocka_unit_test(test_long_header),
+        cmocka_unit_test(test_old_kind_is_named),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
