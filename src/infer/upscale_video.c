@@ -11,10 +11,12 @@ struct SlbVideoUpscaler {
     const SlbPlan *plan;
     int scale;
     SlbVideoInfo in, out;
-    SlbAxis rows, cols;    /* of chroma */
-    double *small, *large; /* a plane of chroma before and after */
-    SlbImage luma;         /* of `in`, for the network */
-    SlbUpscaleOptions how; /* what becomes of it */
+    SlbAxis rows, cols;                  /* of chroma */
+    double *small, *large;               /* a plane of chroma before and after */
+    SlbImage luma;                       /* of `in`, for the network */
+    SlbUpscaleOptions how;               /* what becomes of it */
+    SlbAxis excess_rows, excess_cols;    /* of what is above the network's white */
+    double *excess_small, *excess_large; /* a row of it before and after; NULL: there is none */
 };
 
 static double sample(const unsigned char *plane, size_t i, const SlbVideoInfo *info)
@@ -56,6 +58,51 @@ static bool is_plain(const SlbVideoInfo *info)
     return info->depth == 8 && !info->full_range;
 }
 
+/* Limited range has levels above 255 where it has more than 8 bits: 1020 is 255, 1023 the last. The
+ * network's picture ends at 255, and to make it wider would change what the network makes of every
+ * other level. So it gets them as 255, and what they have beyond that is enlarged beside it and
+ * added to its result. */
+static unsigned ceiling_of(const SlbVideoInfo *info)
+{
+    return info->full_range ? (1u << info->depth) - 1 : 255u << (info->depth - 8);
+}
+
+static bool has_excess(const SlbVideoInfo *info, const unsigned char *plane)
+{
+    size_t count = (size_t)info->width * info->height;
+    for (size_t i = 0; i < count; i++)
+        if (sample(plane, i, info) > ceiling_of(info)) return true;
+    return false;
+}
+
+/* Row y of the result's excess over the ceiling. */
+static const double *excess_row(SlbVideoUpscaler *up, const unsigned char *plane, uint32_t y)
+{
+    const SlbAxis *rows = &up->excess_rows;
+    uint32_t width = up->in.width, ceiling = ceiling_of(&up->in);
+    memset(up->excess_small, 0, width * sizeof *up->excess_small);
+    for (size_t t = (size_t)y * rows->taps; t < ((size_t)y + 1) * rows->taps; t++)
+        for (uint32_t x = 0; x < width; x++) {
+            double v = sample(plane, (size_t)rows->index[t] * width + x, &up->in) - ceiling;
+            if (v > 0) up->excess_small[x] += rows->weight[t] * v;
+        }
+    slb_axis_columns(&up->excess_cols, up->excess_small, 1, up->excess_large);
+    return up->excess_large;
+}
+
+static SlbStatus prepare_excess(SlbVideoUpscaler *up, SlbError *err)
+{
+    const SlbVideoInfo *in = &up->in, *out = &up->out;
+    SlbStatus s = slb_axis_sited(in->height, out->height, up->scale, 0.5, &up->excess_rows, err);
+    if (s == SLB_OK)
+        s = slb_axis_sited(in->width, out->width, up->scale, 0.5, &up->excess_cols, err);
+    if (s != SLB_OK) return s;
+    up->excess_small = slb_alloc(in->width, sizeof *up->excess_small);
+    up->excess_large = slb_alloc(out->width, sizeof *up->excess_large);
+    bool room = up->excess_small && up->excess_large;
+    return room ? SLB_OK : slb_fail_memory(err, "the highlights of a frame");
+}
+
 static void take_luma(const SlbVideoInfo *info, const unsigned char *plane, SlbImage *image)
 {
     const Range range = range_of(info);
@@ -71,17 +118,26 @@ static void take_luma(const SlbVideoInfo *info, const unsigned char *plane, SlbI
     }
 }
 
-static void give_luma(const SlbVideoInfo *info, const SlbImage *image, unsigned char *plane)
+/* `in` is what the picture was made of. */
+static void give_luma(SlbVideoUpscaler *up, const unsigned char *in, const SlbImage *image,
+                      unsigned char *plane)
 {
+    const SlbVideoInfo *info = &up->out;
     const Range range = range_of(info);
-    size_t count = (size_t)info->width * info->height;
     if (is_plain(info)) {
-        memcpy(plane, image->data, count);
+        memcpy(plane, image->data, (size_t)info->width * info->height);
         return;
     }
     const uint16_t *from = (const uint16_t *)(const void *)image->data;
-    for (size_t i = 0; i < count; i++)
-        put_sample(plane, i, info, range.offset + range.slope * (from[i] / 257.0));
+    bool excess = up->excess_small && has_excess(&up->in, in);
+    for (uint32_t y = 0; y < info->height; y++) {
+        const double *more = excess ? excess_row(up, in, y) : NULL;
+        size_t row = (size_t)y * info->width;
+        for (uint32_t x = 0; x < info->width; x++) {
+            double v = range.offset + range.slope * (from[row + x] / 257.0);
+            put_sample(plane, row + x, info, more ? v + more[x] : v);
+        }
+    }
 }
 
 static SlbStatus upscale_luma(SlbVideoUpscaler *up, const SlbFrame *in, SlbFrame *out,
@@ -92,7 +148,7 @@ static SlbStatus upscale_luma(SlbVideoUpscaler *up, const SlbFrame *in, SlbFrame
     up->how.progress = progress;
     up->how.user = user;
     SlbStatus s = slb_upscale_image(up->plan, &up->luma, &up->how, false, &large, err);
-    if (s == SLB_OK) give_luma(&up->out, &large, out->plane[0]);
+    if (s == SLB_OK) give_luma(up, in->plane[0], &large, out->plane[0]);
     slb_image_free(&large);
     return s;
 }
@@ -155,6 +211,7 @@ SlbStatus slb_video_upscaler_create(const SlbPlan *plan, const SlbVideoInfo *in,
     u->how.out.height = u->out.height;
     s = slb_image_alloc(&u->luma, luma, err);
     if (s == SLB_OK && in->planes == 3) s = prepare_chroma(u, err);
+    if (s == SLB_OK && in->depth > 8 && !in->full_range) s = prepare_excess(u, err);
     if (s != SLB_OK)
         slb_video_upscaler_free(u);
     else
@@ -167,6 +224,10 @@ void slb_video_upscaler_free(SlbVideoUpscaler *up)
     if (!up) return;
     slb_axis_free(&up->rows);
     slb_axis_free(&up->cols);
+    slb_axis_free(&up->excess_rows);
+    slb_axis_free(&up->excess_cols);
+    slb_free(up->excess_small);
+    slb_free(up->excess_large);
     slb_free(up->small);
     slb_free(up->large);
     slb_image_free(&up->luma);

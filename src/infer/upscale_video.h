@@ -28,10 +28,11 @@ uint64_t slb_video_upscaler_bytes(const SlbVideoInfo *in, int scale);
 
 /* `in` enlarged into `out`, which slb_frame_alloc made for slb_video_upscaler_info; parameters are
  * copied. The network has learnt luma of 16..235 (in 8 bits): limited range is taken as it is, its
- * levels below black and above white too, up to 255; full range is brought to that for the network
- * and back behind it. Chroma keeps its levels. Rounded once at the end (luma of full range and of
- * more than 8 bits goes through 16 bits). `progress` as for slb_plan_run; errors as those of
- * slb_upscale_image. */
+ * levels below black and above white too, up to 255; what levels of more than 8 bits have beyond
+ * that is enlarged bicubically and added to the result, so that the highest stays. Full range is
+ * brought to 16..235 for the network and back behind it. Chroma keeps its levels. Rounded once at
+ * the end (luma of full range and of more than 8 bits goes through 16 bits). `progress` as for
+ * slb_plan_run; errors as those of slb_upscale_image. */
 SLB_MUST_CHECK SlbStatus slb_upscale_frame(SlbVideoUpscaler *up, const SlbFrame *in, SlbFrame *out,
                                            SlbProgress progress, void *user, SlbError *err);
 

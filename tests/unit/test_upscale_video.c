@@ -116,7 +116,7 @@ static void check_levels(const SlbPlan *plan, SlbVideoInfo info, double slack)
     Pair pair = make_pair(plan, info, 2);
     for (unsigned level = 0; level <= 255; level += level == 0 || level == 235 ? 16 : 73) {
         unsigned v = level * (1u << (info.depth - 8));
-        if (level > 235) v = info.full_range ? most : 255u << (info.depth - 8);
+        if (level > 235) v = most;
         for (int p = 0; p < 3; p++) fill(&info, &pair.in, p, v);
         upscale(&pair);
         for (int p = 0; p < 3; p++) {
@@ -136,11 +136,38 @@ static void test_levels(void **state)
     for (int depth = 8; depth <= 16; depth += 2)
         for (int full = 0; full < 2; full++) {
             SlbVideoInfo info = {14, 10, depth, 3, 1, 1, 0.5, 0.5, full};
-            check_levels(bicubic, info, depth == 16 ? 1.0 : 0.0);
+            check_levels(bicubic, info, depth == 16 && full ? 1.0 : 0.0);
             if (depth <= 10) check_levels(vdsr, info, 1.0 * (1 << (depth - 8)));
         }
     slb_plan_free(vdsr);
     slb_plan_free(bicubic);
+}
+
+/* Luma of limited range has highlights beyond what 8 bits can tell: all levels stay apart. */
+static void test_highlights(void **state)
+{
+    SlbPlan *plan = bicubic_plan();
+    (void)state;
+    for (int depth = 10; depth <= 16; depth += 2) {
+        const SlbVideoInfo info = {16, 12, depth, 1, 0, 0, 0.5, 0.5, false};
+        unsigned most = (1u << depth) - 1, first = 255u << (depth - 8), last = 0;
+        Pair pair = make_pair(plan, info, 2);
+        for (unsigned level = first; level <= most; level++) {
+            fill(&info, &pair.in, 0, level);
+            upscale(&pair);
+            unsigned is = get(&pair.large, &pair.out, 0, 0);
+            if (is != level || mean(&pair.large, &pair.out, 0) != level || is <= last)
+                fail_msg("%d bits: %u became %u", depth, level, is);
+            last = is;
+        }
+        for (size_t i = 0; i < 16 * 12; i++) /* side by side */
+            put(&info, &pair.in, 0, i, i % 16 < 8 ? first - 16.0 : most);
+        upscale(&pair);
+        assert_int_equal(get(&pair.large, &pair.out, 0, 32 * 12 + 4), first - 16);
+        assert_int_equal(get(&pair.large, &pair.out, 0, 32 * 12 + 28), most);
+        free_pair(&pair);
+    }
+    slb_plan_free(plan);
 }
 
 /* Chroma that rises evenly with the place in the picture still does, at the same places. */
@@ -224,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_highlights),
         cmocka_unit_test(test_sites),
         cmocka_unit_test(test_luma),
     };
