@@ -70,22 +70,22 @@ static void trim_taps(SlbAxis *axis)
     }
 }
 
-static uint32_t most_taps(double scale)
+/* Of sizes that no axis is made for it may be more than 2^32. */
+static uint64_t most_taps(double scale)
 {
-    return (uint32_t)ceil(4 / (scale < 1 ? scale : 1)) + 2;
+    return (uint64_t)ceil(4 / (scale < 1 ? scale : 1)) + 2;
 }
 
 uint64_t slb_axis_bytes(uint32_t in_size, uint32_t out_size)
 {
-    return out_size * (uint64_t)most_taps((double)out_size / in_size) *
-           (sizeof(double) + sizeof(uint32_t));
+    return out_size * most_taps((double)out_size / in_size) * (sizeof(double) + sizeof(uint32_t));
 }
 
 /* `in` counts the margins. */
 static SlbStatus make_axis(uint32_t in, uint32_t out, const Making *how, SlbAxis *axis,
                            SlbError *err)
 {
-    *axis = (SlbAxis){in, out, most_taps(how->scale), NULL, NULL};
+    *axis = (SlbAxis){in, out, (uint32_t)most_taps(how->scale), NULL, NULL};
     axis->index = slb_alloc(out, axis->taps * sizeof *axis->index);
     axis->weight = slb_alloc(out, axis->taps * sizeof *axis->weight);
     if (!axis->index || !axis->weight) {
@@ -112,14 +112,23 @@ SlbStatus slb_axis_bicubic(uint32_t in_size, uint32_t numerator, uint32_t denomi
     return make_axis(in_size, (uint32_t)out, &how, axis, err);
 }
 
+SlbStatus slb_axis_check(uint32_t in_size, uint32_t out_size, SlbError *err)
+{
+    if (in_size && out_size && in_size <= INT32_MAX && out_size <= INT32_MAX &&
+        4.0 * in_size / out_size <= 1e8)
+        return SLB_OK;
+    return slb_fail(err, SLB_E_USAGE, "a size of %u cannot become %u", in_size, out_size);
+}
+
 SlbStatus slb_axis_resize(uint32_t in_size, uint32_t out_size, uint32_t margin, SlbAxis *axis,
                           SlbError *err)
 {
     *axis = (SlbAxis){0};
     uint64_t whole = in_size + 2 * (uint64_t)margin;
-    if (!in_size || !out_size || whole > INT32_MAX || out_size > INT32_MAX ||
-        4.0 * in_size / out_size > 1e8)
-        return slb_fail(err, SLB_E_USAGE, "a size of %u cannot become %u", in_size, out_size);
+    SlbStatus s = slb_axis_check(in_size, out_size, err);
+    if (s == SLB_OK && whole > INT32_MAX)
+        s = slb_fail(err, SLB_E_USAGE, "a size of %u cannot become %u", in_size, out_size);
+    if (s != SLB_OK) return s;
     Making how = {(double)out_size / in_size, SLB_EDGE_MIRROR, margin, 0.5};
     return make_axis((uint32_t)whole, out_size, &how, axis, err);
 }

@@ -20,8 +20,12 @@ typedef struct SlbAxis {
     double *weight;  /* [out_size][taps], each row sums to 1 */
 } SlbAxis;
 
+/* Whether slb_axis_resize takes such sizes, but for a margin: none is 0 or above 2^31 - 1, and no
+ * output is made of more than 1e8 inputs. SLB_E_USAGE. */
+SLB_MUST_CHECK SlbStatus slb_axis_check(uint32_t in_size, uint32_t out_size, SlbError *err);
+
 /* Bytes that an axis from in_size to out_size takes, one that slb_axis_resize makes; no overflow
- * for sizes that it takes. */
+ * for any size above 0. */
 uint64_t slb_axis_bytes(uint32_t in_size, uint32_t out_size);
 
 /* Output size ceil(in_size * numerator / denominator); scale = numerator / denominator.

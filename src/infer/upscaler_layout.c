@@ -98,10 +98,20 @@ static uint32_t continuation(const SlbUpscaler *up)
     return reach < CONTINUED ? reach : CONTINUED;
 }
 
+/* Whether there is a resize of `factor` times the picture to the result. */
+static SlbStatus check_axes(const SlbUpscaler *up, uint32_t factor, SlbError *err)
+{
+    const SlbImageInfo *in = &up->in, *out = &up->options.out;
+    SlbStatus s = slb_axis_check(in->width * factor, out->width, err);
+    return s == SLB_OK ? slb_axis_check(in->height * factor, out->height, err) : s;
+}
+
 static SlbStatus choose_sizes(SlbUpscaler *up, SlbError *err)
 {
     const SlbUpscaleOptions *o = &up->options;
     uint64_t factor = (uint64_t)up->factor;
+    SlbStatus s = check_axes(up, 1, err); /* margins are reckoned from it */
+    if (s != SLB_OK) return s;
     if (o->wrap & SLB_WRAP_X)
         up->margin_x = up->held_x = margin_for(up, up->in.width, o->out.width);
     else if (up->plan)
@@ -122,7 +132,7 @@ static SlbStatus choose_sizes(SlbUpscaler *up, SlbError *err)
     up->net_in_w = up->enlarged ? up->net_out_w : up->width;
     up->net_in_h = up->enlarged ? up->net_out_h : up->height;
     up->exact = o->out.width == up->in.width * factor && o->out.height == up->in.height * factor;
-    return SLB_OK;
+    return up->plan && !up->exact ? check_axes(up, (uint32_t)factor, err) : SLB_OK;
 }
 
 /* An axis for the `in` inputs in the middle of one that has `margin` more at each end. Outputs are

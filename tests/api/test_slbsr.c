@@ -143,6 +143,15 @@ static void test_wrong_rows_are_refused(void **state)
     in.width = in.height = INT32_MAX;
     assert_int_equal(slbsr_begin(context, &in, &out, &error), SLBSR_E_PICTURE);
     slbsr_context_free(context);
+    options = defaults();
+    options.width = 1;
+    options.max_memory_bytes = (uint64_t)1 << 30;
+    assert_done(slbsr_context_new(&options, &context, &error), &error);
+    in.width = 2000000000;
+    in.height = 1;
+    assert_int_equal(slbsr_begin(context, &in, &out, &error), SLBSR_E_ARGUMENT);
+    slbsr_context_free(context);
+    options = defaults();
     options.tta = 1;
     assert_done(slbsr_context_new(&options, &context, &error), &error);
     in.width = 17;

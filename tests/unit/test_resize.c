@@ -111,6 +111,14 @@ static void test_axis_rejects_nonsense(void **state)
     assert_int_equal(slb_axis_bicubic(UINT32_MAX, UINT32_MAX, 1, SLB_EDGE_MIRROR, &axis, &err),
                      SLB_E_USAGE);
     assert_int_equal(slb_axis_bicubic(9, 1, UINT32_MAX, SLB_EDGE_MIRROR, &axis, &err), SLB_E_USAGE);
+    assert_int_equal(slb_axis_check(25000000, 1, &err), SLB_OK);
+    assert_int_equal(slb_axis_check(25000001, 1, &err), SLB_E_USAGE);
+    assert_int_equal(slb_axis_resize(25000001, 1, 0, &axis, &err), SLB_E_USAGE);
+    assert_int_equal(slb_axis_resize(INT32_MAX, INT32_MAX, 1, &axis, &err), SLB_E_USAGE);
+    assert_int_equal(slb_axis_check(0, 1, &err), SLB_E_USAGE);
+    assert_int_equal(slb_axis_check(1, 0, &err), SLB_E_USAGE);
+    assert_int_equal(slb_axis_check(1, (uint32_t)INT32_MAX + 1, &err), SLB_E_USAGE);
+    assert_true(slb_axis_bytes(2000000000, 1) >= 12 * (uint64_t)8000000000); /* no overflow */
 }
 
 /* ---- pictures ---- */

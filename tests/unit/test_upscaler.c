@@ -99,6 +99,23 @@ static void test_memory_is_kept_to(void **state)
     slb_plan_free(plan);
 }
 
+/* More inputs for an output than an axis is made for are refused before anything is reckoned. */
+static void test_extreme_shrinking_is_refused(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbPlan *plan = make_plan(bicubic_net, 1);
+    for (int i = 0; i < 4; i++) {
+        uint32_t side = i % 2 ? 25000000 : 2000000000; /* the former times 2 alone is too much */
+        SlbImageInfo in = {side, 1, 1, 8};
+        SlbUpscaleOptions options = {.out = {1, i % 2 ? 2 : 1, 1, 8},
+                                     .max_bytes = i < 2 ? 0 : (uint64_t)1 << 30};
+        assert_int_equal(slb_upscaler_create(plan, &in, &options, NULL, &err), SLB_E_USAGE);
+        assert_non_null(strstr(err.message, "cannot become 1"));
+    }
+    slb_plan_free(plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_any_band_gives_the_same_bytes_at_any_size),
         cmocka_unit_test(test_bands_of_tiny_pictures),
         cmocka_unit_test(test_memory_is_kept_to),
+        cmocka_unit_test(test_extreme_shrinking_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
