@@ -205,6 +205,18 @@ SlbUpscaleOptions picture_options(const UpscaleFiles *job, const Picture *p)
 
 /* ---- Opening ---- */
 
+/* What metadata may take while a picture is opened. A little is always enough to see what it is,
+ * and then how much memory it needs. */
+static SlbReadLimits limits_of(const UpscaleFiles *job)
+{
+    static const uint64_t least = 1 << 20;
+    SlbReadLimits limits = job->limits;
+    if (!job->max_memory) return limits;
+    bool enough = job->max_memory > program_bytes + least;
+    limits.meta_bytes = enough ? job->max_memory - program_bytes : least;
+    return limits;
+}
+
 static SlbStatus choose_model(const UpscaleFiles *job, Picture *p)
 {
     p->factor = slb_upscale_factor(&p->from, &p->to);
@@ -324,7 +336,8 @@ SlbStatus picture_open(const UpscaleFiles *job, Picture *p)
         s = slb_video_open(file, path, job->limits.max_pixels, &p->video, &p->err);
         return s == SLB_OK ? open_video(job, p) : s;
     }
-    s = slb_reader_open_file(file, path, &job->limits, &p->reader, &p->err);
+    const SlbReadLimits limits = limits_of(job);
+    s = slb_reader_open_file(file, path, &limits, &p->reader, &p->err);
     return s == SLB_OK ? open_picture(job, p) : s;
 }
 

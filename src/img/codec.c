@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,14 @@ SlbStatus slb_read_damaged(const SlbReader *reader, const char *why, SlbError *e
 {
     return slb_fail(err, SLB_E_INPUT, "%s: damaged %s file: %s; get a whole copy of it",
                     reader->path, reader->format->name, why);
+}
+
+SlbStatus slb_read_meta_large(const SlbReader *reader, SlbError *err)
+{
+    return slb_fail(err, SLB_E_MEMORY,
+                    "%s: its metadata need more memory than the %" PRIu64
+                    " MiB that are left for them; raise --max-memory",
+                    reader->path, reader->meta_bytes >> 20);
 }
 
 SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int channels, int depth,
@@ -162,6 +171,7 @@ SlbStatus slb_reader_open_file(FILE *file, const char *path, const SlbReadLimits
     r->file = file;
     r->limit_given = limits && limits->max_pixels;
     r->max_pixels = r->limit_given ? limits->max_pixels : (uint64_t)1 << 30;
+    r->meta_bytes = limits && limits->meta_bytes ? limits->meta_bytes : UINT64_MAX;
     r->path = strdup(slb_input_name(path));
     SlbStatus status = r->path ? SLB_OK : slb_fail_memory(err, path);
     if (status == SLB_OK) status = sniff(r, err);

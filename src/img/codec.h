@@ -12,13 +12,17 @@
 
 typedef struct SlbReadLimits {
     uint64_t max_pixels; /* width * height; 0: the default, 2^30 */
+    /* Memory that opening may take for metadata, with the copies of large blocks that are made on
+     * the way. What needs more is refused, SLB_E_MEMORY. 0: as much as the decoders allow; what is
+     * beyond that is left out with a note. */
+    uint64_t meta_bytes;
 } SlbReadLimits;
 
 typedef struct SlbWriteOptions {
     bool overwrite;
-    bool strip;         /* without EXIF, XMP, IPTC, texts and comments */
-    int jpeg_quality;   /* 1..100; 0: the default, 95 (4:4:4) */
-    int png_level;      /* zlib level 1..9; 0: the default, 4 (6: 3 % smaller, 2.4 times the time) */
+    bool strip;       /* without EXIF, XMP, IPTC, texts and comments */
+    int jpeg_quality; /* 1..100; 0: the default, 95 (4:4:4) */
+    int png_level;    /* zlib level 1..9; 0: the default, 4 (6: 3 % smaller, 2.4 times the time) */
     const char *format; /* to write, as an extension says it, in any case; NULL: that of the path */
 } SlbWriteOptions;
 

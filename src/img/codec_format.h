@@ -60,6 +60,7 @@ struct SlbReader {
     int orientation; /* 1..8; 0: none is told. EXIF's is the format's to read, XMP's codec.c's */
     uint64_t max_pixels;
     bool limit_given;    /* by SlbReadLimits */
+    uint64_t meta_bytes; /* of SlbReadLimits; UINT64_MAX: none is given */
     uint64_t held_bytes; /* slb_reader_bytes; set by read_open */
     SlbMeta meta;
     uint32_t row; /* rows given out so far */
@@ -78,6 +79,9 @@ struct SlbWriter {
 
 /* "FILE: damaged PNG file: WHY; ..." */
 SlbStatus slb_read_damaged(const SlbReader *reader, const char *why, SlbError *err);
+
+/* For metadata that take more than reader->meta_bytes: SLB_E_MEMORY. */
+SlbStatus slb_read_meta_large(const SlbReader *reader, SlbError *err);
 
 /* Checks the size in a header against zero and against the limit, and fills reader->info. */
 SlbStatus slb_read_size(SlbReader *reader, uint64_t width, uint64_t height, int channels, int depth,

@@ -37,10 +37,12 @@ typedef struct JpegState {
     bool jumbf; /* there are segments of it (APP11) */
     bool more;  /* what stands behind the picture has been told */
     int system_error;
-    JOCTET *profile; /* malloc, by libjpeg */
-    JOCTET *row;     /* of C, M, Y, K; slb_alloc; NULL: the picture has other colours */
-    SlbInks *inks;   /* likewise */
-    size_t saved;    /* bytes of marker segments that were kept, and SEGMENT_BYTES for each */
+    JOCTET *profile;      /* malloc, by libjpeg */
+    JOCTET *row;          /* of C, M, Y, K; slb_alloc; NULL: the picture has other colours */
+    SlbInks *inks;        /* likewise */
+    size_t saved;         /* bytes of marker segments that were kept, and SEGMENT_BYTES for each */
+    uint64_t needed;      /* the same with all copies that are made of them */
+    uint64_t most_needed; /* as much as the caller allows */
     char message[JMSG_LENGTH_MAX];
 } JpegState;
 
@@ -53,15 +55,25 @@ static void on_error(j_common_ptr jpeg)
     longjmp(s->back, 1);
 }
 
+static bool is_kept(int marker)
+{
+    return marker == JPEG_APP0 + 1 || marker == JPEG_APP0 + 2 || marker == JPEG_APP0 + 13 ||
+           marker == JPEG_COM;
+}
+
 /* libjpeg tells of each segment that it has kept or skipped. A file may have any number of them:
  * after enough of them the rest is skipped. Each counts for more than its bytes: libjpeg walks
  * along all of them to add one, and empty ones would take it hours. */
 static void count_saved(j_common_ptr jpeg)
 {
     JpegState *s = (JpegState *)(void *)jpeg->err;
-    s->jumbf = s->jumbf || jpeg->err->msg_parm.i[0] == JPEG_APP0 + 11;
-    s->saved += (size_t)jpeg->err->msg_parm.i[1] + SEGMENT_BYTES;
-    if (s->saved < SLB_META_LIMIT) return;
+    int marker = jpeg->err->msg_parm.i[0];
+    size_t bytes = (size_t)jpeg->err->msg_parm.i[1] + SEGMENT_BYTES;
+    s->jumbf = s->jumbf || marker == JPEG_APP0 + 11;
+    s->saved += bytes;
+    if (is_kept(marker)) s->needed += bytes;
+    if (marker == JPEG_APP0 + 2) s->needed += 2 * bytes; /* by read_profile */
+    if (s->saved < SLB_META_LIMIT && s->needed <= s->most_needed) return;
     jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 1, 0);
     jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 2, 0);
     jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 13, 0);
@@ -258,12 +270,14 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     jpeg_create_decompress(in);
     s->created = true;
     in->progress = &s->progress;
+    s->most_needed = r->meta_bytes;
     jpeg_stdio_src(in, r->file);
     jpeg_save_markers(in, JPEG_APP0 + 1, 0xffff);  /* EXIF, XMP */
     jpeg_save_markers(in, JPEG_APP0 + 2, 0xffff);  /* the ICC profile */
     jpeg_save_markers(in, JPEG_APP0 + 13, 0xffff); /* IPTC */
     jpeg_save_markers(in, JPEG_COM, 0xffff);
     (void)jpeg_read_header(in, TRUE);
+    if (s->needed > s->most_needed) return slb_read_meta_large(r, err);
     SlbStatus status = choose_colours(r, s, err);
     int channels = in->out_color_space == JCS_GRAYSCALE ? 1 : 3;
     if (status == SLB_OK)

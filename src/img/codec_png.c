@@ -38,21 +38,31 @@ png_voidp slb_png_on_alloc(png_structp png, png_alloc_size_t bytes)
 {
     PngState *s = png_get_mem_ptr(png);
     if (bytes > s->most_bytes) return NULL; /* not every chunk is held to libpng's own limit */
-    if (bytes > s->left_bytes) {
+    if (s->used_bytes > s->most_used || bytes > s->most_used - s->used_bytes) {
         s->crowded = true;
         png_set_chunk_cache_max(png, 1); /* no more texts: unpacking them takes time */
         return NULL;
     }
-    s->left_bytes -= bytes;
-    void *block = slb_alloc(bytes, 1);
-    if (!block) s->no_memory = true;
-    return block;
+    unsigned char *block =
+        bytes < SLB_MEM_LIMIT - SLB_ALIGN ? slb_alloc(SLB_ALIGN + bytes, 1) : NULL;
+    if (!block) {
+        s->no_memory = true;
+        return NULL;
+    }
+    memcpy(block, &(size_t){bytes}, sizeof(size_t)); /* for slb_png_on_free */
+    s->used_bytes += bytes;
+    return block + SLB_ALIGN;
 }
 
 void slb_png_on_free(png_structp png, png_voidp block)
 {
-    (void)png;
-    slb_free(block);
+    PngState *s = png_get_mem_ptr(png);
+    size_t bytes;
+    if (!block) return;
+    unsigned char *begin = (unsigned char *)block - SLB_ALIGN;
+    memcpy(&bytes, begin, sizeof bytes);
+    s->used_bytes -= bytes;
+    slb_free(begin);
 }
 
 /* ---- Writing ---- */
@@ -169,7 +179,7 @@ static SlbStatus write_open(SlbWriter *w, SlbError *err)
 {
     PngState *s = w->state = slb_calloc(1, sizeof *s);
     if (!s) return slb_fail_memory(err, w->output.path);
-    s->most_bytes = s->left_bytes = SIZE_MAX;
+    s->most_bytes = s->most_used = SIZE_MAX;
     s->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, s, slb_png_on_error,
                                        slb_png_on_warning, s, slb_png_on_alloc, slb_png_on_free);
     s->info = s->png ? png_create_info_struct(s->png) : NULL;

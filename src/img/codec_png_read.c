@@ -20,10 +20,17 @@ bool slb_png_sniff(const unsigned char *head, size_t bytes)
     return bytes >= 8 && png_sig_cmp(head, 0, 8) == 0;
 }
 
+/* Whether chunks were left out for a limit that is the caller's. */
+static bool is_starved(const PngState *s)
+{
+    return s->crowded && s->most_used < MAX_META_BYTES;
+}
+
 static SlbStatus read_failed(SlbReader *r, SlbError *err)
 {
     PngState *s = r->state;
     if (s->no_memory) return slb_fail_memory(err, r->path);
+    if (is_starved(s)) return slb_read_meta_large(r, err);
     return slb_read_damaged(r, s->message, err);
 }
 
@@ -135,6 +142,15 @@ static void note_left_out(SlbReader *r, PngState *s)
         slb_meta_note(&r->meta, "more than %d texts: the rest is left out", MAX_TEXTS);
 }
 
+/* Whether all that libpng has read can be copied beside `other_bytes`. */
+static SlbStatus check_room(const SlbReader *r, const PngState *s, size_t other_bytes,
+                            SlbError *err)
+{
+    if (is_starved(s) || other_bytes + 2 * (uint64_t)s->used_bytes > r->meta_bytes)
+        return slb_read_meta_large(r, err);
+    return SLB_OK;
+}
+
 /* What stands ahead of the pixels. */
 static SlbStatus read_meta(SlbReader *r, PngState *s, SlbError *err)
 {
@@ -150,6 +166,7 @@ static SlbStatus read_meta(SlbReader *r, PngState *s, SlbError *err)
 #ifdef PNG_eXIf_SUPPORTED
     png_free_data(s->png, s->info, PNG_FREE_EXIF, -1);
 #endif
+    s->rest_bytes = s->used_bytes;
     return status;
 }
 
@@ -163,7 +180,12 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
                                      png_get_image_height(s->png, s->info), 1, 8, err);
     if (status != SLB_OK) return status;
     ask_for_plain_samples(s);
-    s->most_bytes = s->left_bytes = SIZE_MAX; /* for rows, whose size is checked */
+    status = check_room(r, s, 0, err);
+    if (status == SLB_OK) status = read_meta(r, s, err);
+    png_set_chunk_cache_max(s->png, 1); /* texts behind the pixels: read_meta_behind */
+    if (s->no_memory) return slb_fail_memory(err, r->path); /* libpng leaves such chunks out */
+    if (status != SLB_OK) return status;
+    s->most_bytes = s->most_used = SIZE_MAX; /* for rows, whose size is checked */
     png_read_update_info(s->png, s->info);
     s->most_bytes = 2 * MAX_CHUNK_BYTES;
     r->info.channels = png_get_channels(s->png, s->info);
@@ -172,20 +194,20 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
         return slb_read_damaged(r, "its rows have an unknown layout", err);
     if (png_get_interlace_type(s->png, s->info) != PNG_INTERLACE_NONE)
         r->held_bytes += r->info.height * (uint64_t)slb_row_bytes(&r->info);
-    status = read_meta(r, s, err);
-    png_set_chunk_cache_max(s->png, 1); /* texts behind the pixels: read_meta_behind */
-    if (s->no_memory) return slb_fail_memory(err, r->path); /* libpng leaves such chunks out */
-    return status;
+    return SLB_OK;
 }
 
-static SlbStatus create_reading(const SlbReader *r, PngState *s, SlbError *err)
+/* `other_bytes` are what metadata take already. */
+static SlbStatus create_reading(const SlbReader *r, PngState *s, uint64_t other_bytes,
+                                SlbError *err)
 {
+    uint64_t left = r->meta_bytes > other_bytes ? r->meta_bytes - other_bytes : 0;
     s->most_bytes = 2 * MAX_CHUNK_BYTES; /* libpng takes a little more than a chunk has */
-    s->left_bytes = MAX_META_BYTES;
+    s->most_used = left < MAX_META_BYTES ? (size_t)left : MAX_META_BYTES;
     s->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, s, slb_png_on_error,
                                       slb_png_on_warning, s, slb_png_on_alloc, slb_png_on_free);
     s->info = s->png ? png_create_info_struct(s->png) : NULL;
-    if (!s->info) return slb_fail_memory(err, r->path);
+    if (!s->info) return s->crowded ? slb_read_meta_large(r, err) : slb_fail_memory(err, r->path);
     png_set_user_limits(s->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* slb_read_size checks */
     png_set_chunk_malloc_max(s->png, MAX_CHUNK_BYTES);
     png_set_chunk_cache_max(s->png, MAX_TEXTS + 2); /* it counts down to 2 */
@@ -246,13 +268,17 @@ static void on_read_reordered(png_structp png, png_bytep data, size_t bytes)
 
 static SlbStatus read_reordered(SlbReader *r, PngState *s, Reordered *f, SlbError *err)
 {
-    if (setjmp(png_jmpbuf(s->png)))
-        return s->no_memory ? slb_fail_memory(err, r->path) : SLB_OK; /* told with the last row */
+    const PngState *first = r->state;
+    if (setjmp(png_jmpbuf(s->png))) {
+        if (s->no_memory) return slb_fail_memory(err, r->path);
+        return is_starved(s) ? slb_read_meta_large(r, err) : SLB_OK; /* told with the last row */
+    }
     png_set_read_fn(s->png, f, on_read_reordered);
     png_read_info(s->png, s->info);
     slb_meta_free(&r->meta);
     r->orientation = 0;
-    SlbStatus status = read_meta(r, s, err);
+    SlbStatus status = check_room(r, s, first->rest_bytes, err);
+    if (status == SLB_OK) status = read_meta(r, s, err);
     return s->no_memory ? slb_fail_memory(err, r->path) : status;
 }
 
@@ -266,7 +292,8 @@ static SlbStatus read_meta_behind(SlbReader *r, off_t start, SlbError *err)
     while (seek_chunk(&f) && !f.pixels);
     if (f.at == f.pixels) return SLB_OK; /* none */
     PngState s = {0};
-    SlbStatus status = create_reading(r, &s, err);
+    const PngState *first = r->state;
+    SlbStatus status = create_reading(r, &s, first->rest_bytes + slb_meta_bytes(&r->meta), err);
     f = begin;
     if (status == SLB_OK) status = read_reordered(r, &s, &f, err);
     if (s.png) png_destroy_read_struct(&s.png, &s.info, NULL);
@@ -280,7 +307,7 @@ SlbStatus slb_png_read_open(SlbReader *r, SlbError *err)
     SlbStatus status = slb_png_make_file(r, err);
     if (status != SLB_OK) return status;
     off_t start = ftello(r->file);
-    status = create_reading(r, s, err);
+    status = create_reading(r, s, 0, err);
     if (status == SLB_OK) status = read_header(r, err);
     if (status == SLB_OK) status = read_meta_behind(r, start, err);
     if (status == SLB_OK) slb_png_read_unknown(r, start);

@@ -3,6 +3,7 @@
 
 #include <jpeglib.h>
 
+#include "base/mem.h"
 #include "img/codec.h"
 #include "unit/folder.h"
 
@@ -357,6 +358,45 @@ static void test_more_is_told(void **state)
         }
 }
 
+/* A profile is there three times while a picture is opened. */
+static void test_memory_for_metadata(void **state)
+{
+    const char *path = in_folder("a.jpg");
+    SlbImage image = noise(8, 8, 1, 8, 1);
+    SlbReader *reader;
+    SlbError err = {0};
+    (void)state;
+    image.meta.icc = (SlbBlock){slb_calloc(2 << 20, 1), 2 << 20};
+    assert_ok(slb_image_save(path, &image, NULL, &err), &err);
+    SlbReadLimits limits = {.meta_bytes = 5 << 20};
+    assert_int_equal(slb_reader_open(path, &limits, &reader, &err), SLB_E_MEMORY);
+    assert_non_null(strstr(err.message, "than the 5 MiB that are left for them; raise"));
+    limits.meta_bytes = 7 << 20;
+    assert_ok(slb_reader_open(path, &limits, &reader, &err), &err);
+    assert_int_equal(slb_reader_meta(reader)->icc.bytes, 2 << 20);
+    slb_reader_close(reader);
+    unlink(path);
+    slb_image_free(&image);
+}
+
+/* Segments that are passed over take no memory. */
+static void test_memory_for_other_segments(void **state)
+{
+    enum { BYTES = 40 * 65535 };
+    static char segments[BYTES];
+    const SlbReadLimits limits = {.meta_bytes = 1 << 20};
+    const char *path = in_folder("a.jpg");
+    SlbReader *reader;
+    SlbError err = {0};
+    (void)state;
+    for (char *s = segments; s < segments + BYTES; s += 65535)
+        memcpy(s, "\xff\xe5\xff\xfd", 4); /* APP5, its marker and 65533 bytes */
+    save_with(path, segments, sizeof segments);
+    assert_ok(slb_reader_open(path, &limits, &reader, &err), &err);
+    slb_reader_close(reader);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +408,8 @@ int main(void)
         cmocka_unit_test(test_default_is_good),
         cmocka_unit_test(test_iptc_and_comments),
         cmocka_unit_test(test_more_is_told),
+        cmocka_unit_test(test_memory_for_metadata),
+        cmocka_unit_test(test_memory_for_other_segments),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

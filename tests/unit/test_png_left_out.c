@@ -94,6 +94,55 @@ static void test_faulty_texts(void **state)
     unlink(path);
 }
 
+/* A PNG with EXIF of 3 MiB ahead of its pixels, if that is wanted, and a text of 3 MiB there or
+ * behind them. */
+static void write_large(const char *path, bool exif, bool late)
+{
+    enum { BYTES = 3 << 20 };
+    static char text[BYTES] = "Key";
+    static const char block[BYTES] = "II*\0\10";
+    FILE *file = begin_png(path);
+    memset(text + 4, 'x', sizeof text - 4);
+    if (exif) write_chunk(file, "eXIf", block, sizeof block);
+    if (late) put_pixels(file);
+    write_chunk(file, "tEXt", text, sizeof text);
+    if (!late) put_pixels(file);
+    end_png(file);
+}
+
+/* What the copies of metadata take while a picture is opened is bounded: it is refused, and nothing
+ * left out for it. */
+static void test_memory_for_metadata(void **state)
+{
+    static const struct {
+        bool exif, late;
+        unsigned few, enough; /* MiB; a text is there twice while it is read, and copied then */
+    } cases[] = {{false, false, 11, 13},
+                 {false, true, 11, 13},
+                 {true, false, 16, 19},
+                 {true, true, 16, 22},
+                 {true, true, 1, 100}};
+    const char *path = in_folder("large.png");
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SlbReadLimits limits = {.meta_bytes = (uint64_t)cases[i].few << 20};
+        SlbReader *reader = NULL;
+        SlbError err = {0};
+        char left[80];
+        write_large(path, cases[i].exif, cases[i].late);
+        assert_int_equal(slb_reader_open(path, &limits, &reader, &err), SLB_E_MEMORY);
+        snprintf(left, sizeof left, "than the %u MiB that are left for them; raise", cases[i].few);
+        assert_non_null(strstr(err.message, left));
+        limits.meta_bytes = (uint64_t)cases[i].enough << 20;
+        assert_ok(slb_reader_open(path, &limits, &reader, &err), &err);
+        assert_true(slb_reader_meta(reader)->texts.bytes > 3 << 20);
+        assert_true((slb_reader_meta(reader)->exif.data != NULL) == cases[i].exif);
+        assert_string_equal(slb_reader_meta(reader)->note, "");
+        slb_reader_close(reader);
+    }
+    unlink(path);
+}
+
 /* `types`, with spaces between them, as empty chunks. */
 static void put_chunks(FILE *file, const char *types)
 {
@@ -156,9 +205,8 @@ static void test_names_of_chunks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_texts),
-        cmocka_unit_test(test_faulty_texts),
-        cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_many_texts),          cmocka_unit_test(test_faulty_texts),
+        cmocka_unit_test(test_memory_for_metadata), cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_names_of_chunks),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
