@@ -18,6 +18,12 @@ void *slb_calloc(size_t count, size_t size);
 /* Frees a block of slb_alloc or slb_calloc. NULL is allowed. */
 void slb_free(void *block);
 
+/* For programs whose memory is bounded: from now on blocks of 256 KiB or more, those of other
+ * libraries too, go back to the system when they are freed. glibc's malloc keeps such blocks after
+ * the first ones otherwise, for the thread that had them, while the next thread takes as much
+ * again. To be called before there are other threads. Nothing happens with other C libraries. */
+void slb_mem_give_back(void);
+
 /* Sizes of files and the limits on them are taken for granted all over. */
 _Static_assert(sizeof(size_t) >= 8, "slbsr needs a 64-bit system");
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/folder.h"
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/message.h"
 #include "cli/model_choice.h"
@@ -245,6 +246,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     if (s == SLB_OK) s = cli_parse_colour("--background", set->background, job.background, err);
     if (s == SLB_OK && set->max_memory)
         s = cli_parse_bytes("--max-memory", set->max_memory, &job.max_memory, err);
+    if (job.max_memory) slb_mem_give_back();
     if (s == SLB_OK) s = find_first_model(&job, &first, err);
     if (s == SLB_OK) s = list_files(invocation, &job, first, &files, err);
     if (s == SLB_OK && files.passed_over && !set->quiet) {

@@ -69,7 +69,7 @@ for in in early.png early_more.png late.png late_more.png mixed_more.png icc.jpg
             complain "$in, $most MiB: $(cat log)"
     done
 done
-for in in early late; do
+for in in early late mixed_more; do
     for wrap in none y; do # streamed, and as a whole
         upscale $in.png small.png --wrap $wrap --max-memory 176M
         [ "$used" -gt 60 ] && [ "$used" -le 176 ] || complain "$in.png, --wrap $wrap: $used MiB of 176 were taken"
