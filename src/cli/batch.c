@@ -2,8 +2,12 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
-enum { SLOTS = 4 }; /* two that are read or wait for work, two that are worked on or written */
+#include "cli/signals.h"
+
+enum { SLOTS = 4 };               /* two that are read or wait for work, two that work or write */
+enum { WATCH_NS = 50 * 1000000 }; /* between two looks at whether the run is stopped */
 
 typedef struct Line {
     const Batch *batch;
@@ -14,7 +18,15 @@ typedef struct Line {
     uint64_t bytes[SLOTS], in_use;
     size_t read, worked, written; /* so many items have passed the stage */
     size_t end;                   /* no item from here on is begun */
+    pthread_cond_t ended;
+    pthread_t reader, worker;    /* while `reads`, `works`: threads that may wait for a file */
+    bool reads, works, finished; /* finished: there is nothing left to watch */
 } Line;
+
+static bool is_stopped(const Line *line)
+{
+    return line->batch->stages->stopped(line->batch->context);
+}
 
 /* Waits until `ready`, which is asked under the lock. */
 static void wait_until(Line *line, bool (*ready)(const Line *line))
@@ -53,7 +65,7 @@ static bool may_read(const Line *line)
 
 static bool may_work(const Line *line)
 {
-    return line->worked >= line->end ||
+    return line->worked >= line->end || is_stopped(line) ||
            (line->read > line->worked && line->written + 1 >= line->worked);
 }
 
@@ -82,31 +94,48 @@ static void count_bytes(Line *line, size_t slot, bool add)
     pthread_mutex_unlock(&line->lock);
 }
 
+/* The calling thread begins or ends what it may have to be called away from. */
+static void set_thread(Line *line, pthread_t *thread, bool *is_there, bool value)
+{
+    pthread_mutex_lock(&line->lock);
+    *thread = pthread_self();
+    *is_there = value;
+    pthread_mutex_unlock(&line->lock);
+}
+
 /* `read` is changed by this thread alone, so it may look at it without the lock; likewise the other
  * two at theirs. */
-static void *reading(void *context)
+static void read_items(Line *line)
 {
-    Line *line = context;
     const Batch *b = line->batch;
     for (;;) {
         size_t slot = line->read % SLOTS;
         wait_until(line, may_open);
-        if (is_over(line, &line->read)) return NULL;
+        if (is_over(line, &line->read)) return;
         void *item = b->stages->open(b->context, line->read, &line->bytes[slot]);
         if (!item) {
             end_at(line, line->read);
-            return NULL;
+            return;
         }
         wait_until(line, may_read);
         if (is_over(line, &line->read)) {
             b->stages->drop(b->context, item);
-            return NULL;
+            return;
         }
         count_bytes(line, slot, true);
         b->stages->read(b->context, item);
         line->slot[slot] = item;
         pass(line, &line->read);
     }
+}
+
+static void *reading(void *context)
+{
+    Line *line = context;
+    set_thread(line, &line->reader, &line->reads, true);
+    read_items(line);
+    set_thread(line, &line->reader, &line->reads, false);
+    return NULL;
 }
 
 static void *writing(void *context)
@@ -124,19 +153,78 @@ static void *writing(void *context)
     }
 }
 
-static void working(Line *line)
+static void work_on_items(Line *line)
 {
     const Batch *b = line->batch;
     for (;;) {
         wait_until(line, may_work);
-        if (b->stages->stopped(b->context)) end_at(line, line->worked);
+        if (is_stopped(line)) end_at(line, line->worked);
         if (is_over(line, &line->worked)) return;
         b->stages->work(b->context, line->slot[line->worked % SLOTS]);
-        if (b->stages->stopped(b->context))
+        if (is_stopped(line))
             end_at(line, line->worked); /* what was cut short is not written */
         else
             pass(line, &line->worked);
     }
+}
+
+static void working(Line *line)
+{
+    set_thread(line, &line->worker, &line->works, true);
+    work_on_items(line);
+    set_thread(line, &line->worker, &line->works, false);
+}
+
+/* The other end of a pipe may keep a thread waiting for ever, so one that is stopped is called away
+ * from there, and more than once: the first call may come just ahead of the wait. */
+static void *watching(void *context)
+{
+    Line *line = context;
+    pthread_mutex_lock(&line->lock);
+    while (!line->finished) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += WATCH_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&line->ended, &line->lock, &until);
+        if (line->finished || !is_stopped(line)) continue;
+        pthread_cond_broadcast(&line->changed);
+        if (line->reads) cli_signals_interrupt(line->reader);
+        if (line->works) cli_signals_interrupt(line->worker);
+    }
+    pthread_mutex_unlock(&line->lock);
+    return NULL;
+}
+
+static void end_watch(Line *line)
+{
+    pthread_mutex_lock(&line->lock);
+    line->finished = true;
+    pthread_cond_signal(&line->ended);
+    pthread_mutex_unlock(&line->lock);
+}
+
+/* All stages, with the thread that watches from before the first to behind the last. Returns why a
+ * thread cannot be made, 0 otherwise. */
+static int run_threads(Line *line)
+{
+    enum { THREADS = 3 };
+    static void *(*const mains[THREADS])(void *) = {watching, writing, reading};
+    pthread_t thread[THREADS];
+    int started = 0, why = 0;
+    while (started < THREADS && why == 0) {
+        why = pthread_create(&thread[started], NULL, mains[started], line);
+        started += why == 0;
+    }
+    if (why)
+        end_at(line, 0);
+    else
+        working(line);
+    while (started > 1) pthread_join(thread[--started], NULL);
+    end_watch(line);
+    if (started) pthread_join(thread[0], NULL);
+    return why;
 }
 
 SlbStatus cli_batch_run(const Batch *batch, SlbError *err)
@@ -145,18 +233,13 @@ SlbStatus cli_batch_run(const Batch *batch, SlbError *err)
                  .lock = PTHREAD_MUTEX_INITIALIZER,
                  .changed = PTHREAD_COND_INITIALIZER,
                  .end = batch->count};
-    pthread_t reader, writer;
-    int why = pthread_create(&writer, NULL, writing, &line);
-    if (why == 0) {
-        why = pthread_create(&reader, NULL, reading, &line);
-        if (why == 0) {
-            working(&line);
-            pthread_join(reader, NULL);
-        } else {
-            end_at(&line, 0);
-        }
-        pthread_join(writer, NULL);
-    }
+    pthread_condattr_t clock; /* one that nobody sets */
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&line.ended, &clock);
+    pthread_condattr_destroy(&clock);
+    int why = run_threads(&line);
+    pthread_cond_destroy(&line.ended);
     for (size_t i = line.written; i < line.read; i++)
         batch->stages->drop(batch->context, line.slot[i % SLOTS]);
     if (why)

@@ -20,8 +20,10 @@ typedef struct BatchStages {
     void (*write)(void *context, void *item); /* writing thread */
     void (*done)(void *context, void *item);  /* writing thread; says how it went, frees it */
     void (*drop)(void *context, void *item);  /* any thread; frees an item that did not get there */
-    /* True: begin nothing any more, and write nothing but what has been worked on. The thread of
-     * `work`, before and after it. */
+    /* True from some time on: begin nothing any more, and write nothing but what has been worked
+     * on. Any thread, again and again. `open`, `read` and `work` that wait for a file then, as a
+     * pipe may make them, see their call fail with EINTR; what becomes of their items does not
+     * matter. */
     bool (*stopped)(void *context);
 } BatchStages;
 
@@ -33,8 +35,8 @@ typedef struct Batch {
 } Batch;
 
 /* At most two items are between `open` and the end of `work`, and two between its begin and the end
- * of `write`. SLB_E_MEMORY when threads cannot be made; else SLB_OK, and what became of the items
- * is the stages' to know. */
+ * of `write`. Returns soon after `stopped` becomes true, whatever is waited for. SLB_E_MEMORY when
+ * threads cannot be made; else SLB_OK, and what became of the items is the stages' to know. */
 SLB_MUST_CHECK SlbStatus cli_batch_run(const Batch *batch, SlbError *err);
 
 #endif

@@ -138,7 +138,7 @@ static void stage_write(void *context, void *item)
 static bool stage_stopped(void *context)
 {
     (void)context;
-    return cli_stop_number;
+    return cli_stop_asked();
 }
 
 static void stage_drop(void *context, void *item)

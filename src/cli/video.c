@@ -95,7 +95,7 @@ static void stage_write(void *context, void *item)
 static bool stage_stopped(void *context)
 {
     Video *v = context;
-    return cli_stop_number || atomic_load(&v->failed);
+    return cli_stop_asked() || atomic_load(&v->failed);
 }
 
 static SlbStatus run(Video *v, SlbError *err)

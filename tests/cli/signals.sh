@@ -57,6 +57,41 @@ for attempt in 1 2 3 4 5; do
 done
 [ $ignored = 1 ] || { echo "ignored SIGHUP: never in time"; exit 1; }
 
+# Many files: one signal is enough where the program waits for the other end of a pipe, in whatever it does.
+printf 'P5 6 4 255\nabcdefghijklmnopqrstuvwx' >a.pgm
+mkfifo stalled.pgm stalled.y4m
+feeder=
+trap 'kill $feeder 2>/dev/null; rm -rf "$work"' EXIT
+# stall_in name begin option...: the next input gives `begin` and no more; without that, nobody has opened it.
+stall_in() {
+    stalled=$1 begin=$2
+    shift 2
+    rm -rf many
+    if [ -n "$begin" ]; then
+        sh -c "exec >$stalled; printf '$begin'; exec sleep 100" &
+        feeder=$!
+    fi
+    timeout --foreground -s KILL 60 "$program" upscale a.pgm "$stalled" -O many "$@" 2>errors &
+    child=$!
+    for i in $(seq 300); do [ ! -e many/a.pgm ] || break; sleep 0.1; done
+    sleep 0.3 # for the next one to be waited for
+    kill -s TERM $child
+    wait $child
+    code=$?
+    [ -z "$begin" ] || kill $feeder
+    if [ $code != 143 ] || [ "$(ls -A many)" != a.pgm ] ||
+        [ "$(cat errors)" != "slbsr: 2 files: 1 done, 1 left; stopped by signal 15" ]; then
+        echo "$stalled behind '$begin': exit code $code, files: $(ls -A many)"
+        cat errors
+        exit 1
+    fi
+}
+stall_in stalled.pgm ''
+stall_in stalled.pgm 'P5 60'
+stall_in stalled.pgm 'P5 60 40 255 abc'
+stall_in stalled.pgm 'P5 60 40 255 abc' --max-memory 256M
+stall_in stalled.y4m 'YUV4MPEG2 W16 H16 F25:1 C420\n'
+
 # Training writes a checkpoint first, and the same command goes on from it.
 trap - HUP
 printf 'input y bicubic\nconv 4 3x3 low norm relu\nconv 1 3x3 full\nadd input\n' >tiny.net
