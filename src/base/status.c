@@ -30,3 +30,11 @@ SlbStatus slb_fail_system(SlbError *err, SlbStatus status, const char *path, con
     if (errno == ENOMEM) return slb_fail_memory(err, path);
     return slb_fail(err, status, "%s: %s: %s", path, what, strerror(errno));
 }
+
+bool slb_error_tells(const SlbError *err, int why)
+{
+    const char *reason = strerror(why);
+    size_t length = strlen(err->message), n = strlen(reason);
+    return length > n + 2 && strcmp(err->message + length - n, reason) == 0 &&
+           strncmp(err->message + length - n - 2, ": ", 2) == 0;
+}

@@ -2,6 +2,8 @@
 #ifndef SLBSR_BASE_STATUS_H
 #define SLBSR_BASE_STATUS_H
 
+#include <stdbool.h>
+
 /* Every value is also the exit code of the program (128 + n: ended by signal n). */
 typedef enum SlbStatus {
     SLB_OK = 0,
@@ -37,6 +39,10 @@ SlbStatus slb_fail(SlbError *err, SlbStatus status, const char *format, ...)
 /* slb_fail for a call of the system that failed: "<path>: <what>: <the reason in errno>", where
  * `what` is like "cannot be opened". When the reason is that memory is out, slb_fail_memory. */
 SlbStatus slb_fail_system(SlbError *err, SlbStatus status, const char *path, const char *what);
+
+/* Whether *err tells the system's reason `why` (ENOSPC, ...): all messages that tell one have it
+ * last, in the words of strerror. */
+bool slb_error_tells(const SlbError *err, int why);
 
 /* slb_fail for an allocation that failed: "out of memory: <what>". */
 SlbStatus slb_fail_memory(SlbError *err, const char *what);

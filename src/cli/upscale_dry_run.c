@@ -99,6 +99,7 @@ SlbStatus cli_upscale_dry_run(const UpscaleFiles *job, SlbError *err)
 {
     size_t failed = 0;
     double seconds = 0;
+    bool mixed = false; /* failures of more than one status */
     for (size_t i = 0; i < job->files->count; i++) {
         Picture *p = picture_create(job, i);
         if (!p) return slb_fail_memory(err, "the next picture");
@@ -107,13 +108,14 @@ SlbStatus cli_upscale_dry_run(const UpscaleFiles *job, SlbError *err)
         if (p->status == SLB_OK && !p->skipped) takes = work(job, p) * p->model->pixel_seconds;
         picture_tell(job, p);
         tell_plan(job, p, takes);
+        mixed = mixed || (failed && p->status != SLB_OK && p->status != err->status);
         if (p->status != SLB_OK) failed++, *err = p->err;
         if (!p->video) seconds += takes;
         picture_free(p);
     }
     if (job->files->count > 1 && !job->json) tell_sum(job->files->count, seconds);
     if (!failed) return SLB_OK;
-    if (job->files->count > 1)
-        return slb_fail(err, SLB_PARTIAL, "%zu files: %zu would fail", job->files->count, failed);
-    return err->status;
+    if (job->files->count == 1) return err->status;
+    return slb_fail(err, failed < job->files->count || mixed ? SLB_PARTIAL : err->status,
+                    "%zu files: %zu would fail", job->files->count, failed);
 }

@@ -1,6 +1,9 @@
 #include "cli/upscale_files.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/io.h"
@@ -20,8 +23,10 @@ typedef struct Run {
     const UpscaleFiles *job;
     Progress progress;
     size_t done, skipped, failed;
-    bool starved;    /* memory was out for one more file */
-    SlbError single; /* of the only file */
+    bool starved;   /* memory was out for one more file */
+    bool mixed;     /* failures of more than one status */
+    SlbError last;  /* failure */
+    atomic_int why; /* errno: no output can be written any more; 0: they can */
 } Run;
 
 /* ---- Stages ---- */
@@ -69,9 +74,16 @@ static void stage_read(void *context, void *item)
     p->seconds += slb_seconds() - start;
 }
 
+static bool stage_stopped(void *context)
+{
+    Run *run = context;
+    return cli_stop_asked() || atomic_load(&run->why);
+}
+
 static int show_progress(void *user, uint64_t done, uint64_t total)
 {
-    return progress_update(user, done, total) || cli_stop_number;
+    Run *run = user;
+    return progress_update(&run->progress, done, total) || stage_stopped(run);
 }
 
 static void work_on_picture(Run *run, Picture *p)
@@ -80,7 +92,7 @@ static void work_on_picture(Run *run, Picture *p)
     run->progress.unit_size = 1e6;
     SlbUpscaleOptions options = picture_options(run->job, p);
     options.progress = show_progress;
-    options.user = &run->progress;
+    options.user = run;
     if (p->streamed) {
         p->status = cli_upscale_stream(p->model->plan, p->reader, &options, p->file->output,
                                        &p->how, p->lost, &p->err);
@@ -135,16 +147,28 @@ static void stage_write(void *context, void *item)
     p->seconds += slb_seconds() - start;
 }
 
-static bool stage_stopped(void *context)
-{
-    (void)context;
-    return cli_stop_asked();
-}
-
 static void stage_drop(void *context, void *item)
 {
     (void)context;
     picture_free(item);
+}
+
+/* What has come in the way of one output and will come in the way of all that are left. */
+static int reason_for_all(const SlbError *err)
+{
+    static const int reasons[] = {ENOSPC, EDQUOT, EROFS};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (err->status == SLB_E_OUTPUT && slb_error_tells(err, reasons[i])) return reasons[i];
+    return 0;
+}
+
+static void count_failure(Run *run, const SlbError *err)
+{
+    int why = reason_for_all(err);
+    if (why) atomic_store(&run->why, why);
+    run->mixed = run->mixed || (run->failed && run->last.status != err->status);
+    run->failed++;
+    run->last = *err;
 }
 
 static void stage_done(void *context, void *item)
@@ -155,7 +179,7 @@ static void stage_done(void *context, void *item)
     const char *status = p->status != SLB_OK ? "failed" : p->skipped ? "skipped" : "done";
     picture_tell(job, p);
     if (p->status != SLB_OK)
-        run->failed++, run->single = p->err;
+        count_failure(run, &p->err);
     else if (p->skipped)
         run->skipped++;
     else
@@ -197,7 +221,11 @@ static SlbStatus conclude(const Run *run, SlbError *err)
     if (cli_stop_number)
         return slb_fail(err, (SlbStatus)(128 + cli_stop_number), "%s; stopped by signal %d", text,
                         (int)cli_stop_number);
-    if (run->failed) return slb_fail(err, SLB_PARTIAL, "%s", text);
+    int why = atomic_load(&run->why);
+    if (why)
+        return slb_fail(err, SLB_E_OUTPUT, "%s; no more can be written: %s", text, strerror(why));
+    bool all = run->failed == count && !run->mixed;
+    if (run->failed) return slb_fail(err, all ? run->last.status : SLB_PARTIAL, "%s", text);
     if (!job->quiet) cli_message("%s", text);
     return SLB_OK;
 }
@@ -224,6 +252,6 @@ SlbStatus cli_upscale_files(const UpscaleFiles *job, SlbError *err)
     if (s == SLB_OK && run.starved) s = slb_fail_memory(err, "the next picture");
     if (s != SLB_OK) return s;
     if (batch.count > 1) return conclude(&run, err);
-    if (run.failed) *err = run.single;
-    return run.failed ? run.single.status : SLB_OK;
+    if (run.failed) *err = run.last;
+    return run.failed ? run.last.status : SLB_OK;
 }

@@ -28,8 +28,10 @@ typedef struct UpscaleFiles {
 } UpscaleFiles;
 
 /* Upscales one file after the other, reading ahead and writing behind (cli/batch.h), and says in
- * their order what went wrong. The status of a single file is that file's. Of several, SLB_PARTIAL
- * when some failed, with the sum in *err; 128 + n when signal n ended it: what is done by then is
+ * their order what went wrong. The status of a single file is that file's. Of several, with the sum
+ * in *err: SLB_PARTIAL when some failed, or all with more than one status, else theirs;
+ * SLB_E_OUTPUT when an output failed for want of room (of a quota, too) or as its file system is
+ * for reading alone: the rest is not begun; 128 + n when signal n ended it: what is done by then is
  * whole, the file at work is dropped. Errors of the result lines are left to stdout's own flag. */
 SLB_MUST_CHECK SlbStatus cli_upscale_files(const UpscaleFiles *job, SlbError *err);
 

@@ -64,3 +64,20 @@ try() {
 }
 try INT 2
 try TERM 15
+
+# A device that is full, where the first result was to be: the rest is not enlarged in vain.
+mkdir full && ln -s /dev/full full/10.png
+"$program" upscale -r cats -O full 2>errors
+code=$?
+grep -q '^slbsr: full/10.png: cannot be written: No space left on device$' errors && [ $code = 4 ] ||
+    { echo "full: exit code $code"; cat errors; exit 1; }
+sum=$(tail -n 1 errors)
+left=$(echo "$sum" | sed 's/.* 1 failed, \([0-9]*\) left; no more can be written: No space left on device$/\1/')
+[ "$left" -ge 40 ] 2>/dev/null || { echo "full: $sum"; exit 1; }
+
+# A file that becomes too large is one file's matter.
+mkdir sizes && ln -s "$source/data/cat.png" sizes/a.png && echo 'P5 1 1 255 a' >sizes/b.pgm
+(trap '' XFSZ && ulimit -f 2 && exec "$program" upscale -r sizes -O limited -m w2.safetensors 2>errors)
+code=$?
+[ $code = 1 ] && [ "$(tail -n 1 errors)" = "slbsr: 2 files: 1 done, 1 failed" ] ||
+    { echo "a limit of size: exit code $code"; cat errors; exit 1; }

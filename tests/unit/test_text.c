@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,10 +84,28 @@ static void test_errors(void **state)
     assert_string_equal(err.message, "???caf\xc3\xa9.png: is missing");
 }
 
+/* The reason stands last, and nothing else counts for one. */
+static void test_reason(void **state)
+{
+    (void)state;
+    SlbError err;
+    errno = ENOSPC;
+    (void)!slb_fail_system(&err, SLB_E_OUTPUT, "a.png", "cannot be written");
+    assert_true(slb_error_tells(&err, ENOSPC));
+    assert_false(slb_error_tells(&err, EROFS));
+    (void)!slb_fail(&err, SLB_E_OUTPUT, "%s: already exists", strerror(ENOSPC));
+    assert_false(slb_error_tells(&err, ENOSPC));
+    (void)!slb_fail(&err, SLB_E_OUTPUT, "%s", strerror(ENOSPC));
+    assert_false(slb_error_tells(&err, ENOSPC));
+    (void)!slb_fail(&err, SLB_E_OUTPUT, "%s", "");
+    assert_false(slb_error_tells(&err, ENOSPC));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_reason),
         cmocka_unit_test(test_two_bytes),
         cmocka_unit_test(test_three_bytes),
         cmocka_unit_test(test_errors),
