@@ -151,7 +151,7 @@ static SlbStatus eval_set(Eval *eval, const PictureSet *set, const EvalModels *m
     for (size_t i = 0; s == SLB_OK && i < set->count; i++)
         s = eval_picture(eval, set, i, models, scale, err);
     if (s == SLB_OK) s = eval_report_end(eval->report, &mean, err);
-    if (s == SLB_OK && eval->html) s = eval_html_end(eval->html, &mean, err);
+    if (s == SLB_OK && eval->html) s = eval_html_end(eval->html, &mean, &eval->report->counts, err);
     return s;
 }
 
@@ -333,7 +333,10 @@ const Command cmd_eval = {
     .notes = "Each picture is cropped to a multiple of the factor, made smaller, made larger again "
              "and compared with the original in Y (BT.601), without a border as wide as the "
              "factor. Alpha is ignored: colours count as they are stored. The mean is that of the "
-             "pictures' values.\n"
+             "pictures' values, of those where bicubic and all models have one: PSNR is infinite "
+             "where a result equals the original, SSIM needs 11x11 pixels. How many are left out "
+             "stands behind the table; in JSON psnr_images and ssim_images count those in the "
+             "means, equal_images those with an infinite PSNR, and null is what is no number.\n"
              "--protocol vdsr: Y as integers, bicubic down and up in double precision, the network "
              "on that, rounded. --protocol rgb: 8-bit RGB down, upscaled as 'slbsr upscale' does, "
              "8-bit RGB, its Y not rounded.\n"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/eval_report.h"
 #include "cli/html.h"
 
 enum { NAME_BYTES = 128 };
@@ -259,7 +260,17 @@ static void put_summary_row(EvalHtml *h, const EvalRow *mean)
     fputs("</tr>\n", out);
 }
 
-SlbStatus eval_html_end(EvalHtml *html, const EvalRow *mean, SlbError *err)
+static void put_notes(FILE *out, const EvalCounts *counts)
+{
+    char note[2][EVAL_NOTE_BYTES];
+    eval_psnr_note(counts, note[0]);
+    eval_ssim_note(counts, note[1]);
+    for (int i = 0; i < 2; i++)
+        if (*note[i]) fprintf(out, "<p class=\"note\">%s</p>\n", note[i]);
+}
+
+SlbStatus eval_html_end(EvalHtml *html, const EvalRow *mean, const EvalCounts *counts,
+                        SlbError *err)
 {
     FILE *out = html->body.file;
     const EvalModels *models = html->models;
@@ -278,6 +289,7 @@ SlbStatus eval_html_end(EvalHtml *html, const EvalRow *mean, SlbError *err)
     put_row(html->rows.file, mean, models->count, " class=\"mean\"");
     SlbStatus s = part_close(&html->rows, out, err);
     end_table(out);
+    put_notes(out, counts);
     if (s == SLB_OK) s = part_close(&html->views, out, err);
     fputs("</section>\n", out);
     return s;

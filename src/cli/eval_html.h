@@ -17,7 +17,9 @@ SLB_MUST_CHECK SlbStatus eval_html_begin(EvalHtml *html, const char *set, int sc
                                          const EvalModels *models, SlbError *err);
 SLB_MUST_CHECK SlbStatus eval_html_row(EvalHtml *html, const EvalRow *row, const EvalView *view,
                                        SlbError *err);
-SLB_MUST_CHECK SlbStatus eval_html_end(EvalHtml *html, const EvalRow *mean, SlbError *err);
+/* `counts`: what the means are of, for a note where that is not all. */
+SLB_MUST_CHECK SlbStatus eval_html_end(EvalHtml *html, const EvalRow *mean,
+                                       const EvalCounts *counts, SlbError *err);
 /* Writes the page and closes *html in any case. */
 SLB_MUST_CHECK SlbStatus eval_html_finish(EvalHtml *html, SlbError *err);
 void eval_html_abort(EvalHtml *html); /* leaves no file; NULL is allowed */

@@ -4,6 +4,7 @@
 #define SLBSR_CLI_EVAL_MEASURE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "img/protocol.h"
 #include "infer/plan.h"
@@ -31,6 +32,15 @@ typedef struct EvalRow {
     const char *name; /* of the file, without its folder */
     SlbScore bicubic, model[EVAL_MODELS];
 } EvalRow;
+
+/* What the means of a set are of. A picture counts in that of PSNR only where PSNR is a number for
+ * bicubic and all models, so that the means beside each other are of the same pictures; likewise
+ * for SSIM. */
+typedef struct EvalCounts {
+    size_t pictures;
+    size_t psnr, ssim; /* of them: in the means */
+    size_t equal;      /* left out of PSNR, which is infinite; those left out for else are small */
+} EvalCounts;
 
 typedef struct EvalRect {
     uint32_t x, y, width, height;

@@ -77,10 +77,16 @@ static SlbStatus add_image(EvalReport *report, const EvalRow *row, int index, Sl
 
 static SlbStatus end_result(EvalReport *report, const EvalRow *mean, int index, SlbError *err)
 {
-    if (!add_scores(report, report->result[index], mean, index)) return no_memory(err);
+    cJSON *result = report->result[index];
+    const EvalCounts *c = &report->counts;
+    if (!add_scores(report, result, mean, index) ||
+        !cJSON_AddNumberToObject(result, "psnr_images", (double)c->psnr) ||
+        !cJSON_AddNumberToObject(result, "ssim_images", (double)c->ssim) ||
+        !cJSON_AddNumberToObject(result, "equal_images", (double)c->equal))
+        return no_memory(err);
     cJSON *images = report->images[index];
     report->images[index] = NULL;
-    if (cJSON_AddItemToObject(report->result[index], "images", images)) return SLB_OK;
+    if (cJSON_AddItemToObject(result, "images", images)) return SLB_OK;
     cJSON_Delete(images);
     return no_memory(err);
 }
@@ -151,28 +157,79 @@ static void print_row(const EvalReport *report, const char *name, const EvalRow 
     fflush(stdout);
 }
 
+static void put_note(const char *what, const EvalCounts *counts, size_t counted, size_t equal,
+                     char text[EVAL_NOTE_BYTES])
+{
+    size_t small = counts->pictures - counted - equal;
+    text[0] = 0;
+    if (counted == counts->pictures) return;
+    int used = snprintf(text, EVAL_NOTE_BYTES, "mean of %s: %zu of %zu picture%s;", what, counted,
+                        counts->pictures, counts->pictures == 1 ? "" : "s");
+    if (equal)
+        used += snprintf(text + used, EVAL_NOTE_BYTES - (size_t)used, " %zu equal%s", equal,
+                         small ? "," : "");
+    if (small) snprintf(text + used, EVAL_NOTE_BYTES - (size_t)used, " %zu too small", small);
+}
+
+void eval_psnr_note(const EvalCounts *counts, char text[EVAL_NOTE_BYTES])
+{
+    put_note("PSNR", counts, counts->psnr, counts->equal, text);
+}
+
+void eval_ssim_note(const EvalCounts *counts, char text[EVAL_NOTE_BYTES])
+{
+    put_note("SSIM", counts, counts->ssim, 0, text);
+}
+
+static void print_notes(const EvalCounts *counts)
+{
+    char psnr[EVAL_NOTE_BYTES], ssim[EVAL_NOTE_BYTES];
+    eval_psnr_note(counts, psnr);
+    eval_ssim_note(counts, ssim);
+    if (*psnr) puts(psnr);
+    if (*ssim) puts(ssim);
+}
+
 /* -- both -- */
 
 SlbStatus eval_report_begin(EvalReport *report, const char *set, int scale, SlbError *err)
 {
     report->sum = (EvalRow){0};
-    report->rows = 0;
+    report->counts = (EvalCounts){0};
     if (report->json) return begin_json(report, set, scale, err);
     begin_table(report, set, scale);
     return SLB_OK;
 }
 
-static void add_score(SlbScore *sum, SlbScore score)
+static const SlbScore *score_of(const EvalRow *row, int index)
 {
-    sum->psnr += score.psnr;
-    sum->ssim += score.ssim;
+    return index < 0 ? &row->bicubic : &row->model[index];
+}
+
+/* Adds the row to the sums, and counts it, where all of its figures of a kind are numbers. */
+static void add_row(EvalReport *report, const EvalRow *row)
+{
+    bool psnr = true, ssim = true, equal = false;
+    for (int i = -1; i < report->models->count; i++) {
+        const SlbScore *score = score_of(row, i);
+        psnr = psnr && isfinite(score->psnr);
+        ssim = ssim && isfinite(score->ssim);
+        equal = equal || isinf(score->psnr);
+    }
+    for (int i = -1; i < report->models->count; i++) {
+        SlbScore *sum = i < 0 ? &report->sum.bicubic : &report->sum.model[i];
+        if (psnr) sum->psnr += score_of(row, i)->psnr;
+        if (ssim) sum->ssim += score_of(row, i)->ssim;
+    }
+    report->counts.pictures++;
+    report->counts.psnr += psnr;
+    report->counts.ssim += ssim;
+    report->counts.equal += equal;
 }
 
 SlbStatus eval_report_row(EvalReport *report, const EvalRow *row, SlbError *err)
 {
-    add_score(&report->sum.bicubic, row->bicubic);
-    for (int i = 0; i < report->models->count; i++) add_score(&report->sum.model[i], row->model[i]);
-    report->rows++;
+    add_row(report, row);
     if (!report->json) {
         print_row(report, row->name, row);
         return SLB_OK;
@@ -183,19 +240,21 @@ SlbStatus eval_report_row(EvalReport *report, const EvalRow *row, SlbError *err)
     return s;
 }
 
-static SlbScore mean_of(SlbScore sum, size_t rows)
+/* Where no picture counts, the mean is 0 / 0, NAN. */
+static SlbScore mean_of(const EvalReport *report, int index)
 {
-    double n = (double)rows; /* no rows: every mean is 0 / 0, NAN */
-    return (SlbScore){sum.psnr / n, sum.ssim / n};
+    const SlbScore *sum = score_of(&report->sum, index);
+    const EvalCounts *c = &report->counts;
+    return (SlbScore){sum->psnr / (double)c->psnr, sum->ssim / (double)c->ssim};
 }
 
 SlbStatus eval_report_end(EvalReport *report, EvalRow *mean, SlbError *err)
 {
-    *mean = (EvalRow){.name = "mean", .bicubic = mean_of(report->sum.bicubic, report->rows)};
-    for (int i = 0; i < report->models->count; i++)
-        mean->model[i] = mean_of(report->sum.model[i], report->rows);
+    *mean = (EvalRow){.name = "mean", .bicubic = mean_of(report, -1)};
+    for (int i = 0; i < report->models->count; i++) mean->model[i] = mean_of(report, i);
     if (!report->json) {
         print_row(report, mean->name, mean);
+        print_notes(&report->counts);
         return SLB_OK;
     }
     SlbStatus s = SLB_OK;

@@ -17,8 +17,8 @@ typedef struct EvalReport {
     const EvalModels *models; /* none of them: bicubic alone */
     const char *protocol;     /* "vdsr", "rgb" */
     size_t failed;            /* measurements that failed; counted by the caller */
-    EvalRow sum;              /* of the rows since eval_report_begin */
-    size_t rows;
+    EvalRow sum;              /* of the rows since eval_report_begin that count in means */
+    EvalCounts counts;        /* of those rows */
     /* root owns all others; one result and one list of images a model, or one in all */
     struct cJSON *root, *result[EVAL_MODELS], *images[EVAL_MODELS];
 } EvalReport;
@@ -27,8 +27,12 @@ typedef struct EvalReport {
 SLB_MUST_CHECK SlbStatus eval_report_begin(EvalReport *report, const char *set, int scale,
                                            SlbError *err);
 SLB_MUST_CHECK SlbStatus eval_report_row(EvalReport *report, const EvalRow *row, SlbError *err);
-/* *mean gets the means of the rows. */
+/* *mean gets the means of the rows; what is no number is left out of them and counted. */
 SLB_MUST_CHECK SlbStatus eval_report_end(EvalReport *report, EvalRow *mean, SlbError *err);
+/* "mean of PSNR: 98 of 100 pictures; 1 equal, 1 too small"; "" when all of them count. */
+enum { EVAL_NOTE_BYTES = 160 };
+void eval_psnr_note(const EvalCounts *counts, char text[EVAL_NOTE_BYTES]);
+void eval_ssim_note(const EvalCounts *counts, char text[EVAL_NOTE_BYTES]);
 SLB_MUST_CHECK SlbStatus eval_report_finish(EvalReport *report, SlbError *err);
 void eval_report_free(EvalReport *report);
 
