@@ -34,6 +34,7 @@ typedef struct Comparison {
     SlbScore y, rgb; /* rgb: NAN for grey pictures */
     bool grey;       /* both */
     double largest;  /* difference of two samples, of 255 */
+    double alpha;    /* the same of alpha; NAN: neither picture has it */
 } Comparison;
 
 /* The planes of two pictures, one channel at a time. */
@@ -73,6 +74,24 @@ static double largest_difference(const Pair *pair)
         for (size_t x = pair->shave; x + pair->shave < pair->width; x++)
             most = fmax(most, fabs(pair->plane[0][y * pair->width + x] -
                                    pair->plane[1][y * pair->width + x]));
+    return most;
+}
+
+/* 0..255; a picture without alpha is opaque. */
+static double alpha_at(const SlbImage *image, size_t x, size_t y)
+{
+    int channels = image->info.channels;
+    return channels % 2 ? 255.0 : cli_sample(image, x, y, (size_t)channels - 1);
+}
+
+static double alpha_difference(const Pair *pair)
+{
+    const SlbImage *a = pair->image[0], *b = pair->image[1];
+    double most = 0.0;
+    if (a->info.channels % 2 && b->info.channels % 2) return NAN;
+    for (size_t y = pair->shave; y + pair->shave < pair->height; y++)
+        for (size_t x = pair->shave; x + pair->shave < pair->width; x++)
+            most = fmax(most, fabs(alpha_at(a, x, y) - alpha_at(b, x, y)));
     return most;
 }
 
@@ -123,6 +142,7 @@ static SlbStatus compare(const SlbImage *a, const SlbImage *b, uint32_t shave, C
         s = score_planes(&pair, &c->y, err);
     }
     if (s == SLB_OK) s = compare_colours(&pair, c, err);
+    if (s == SLB_OK) c->alpha = alpha_difference(&pair);
     for (int k = 0; k < 2; k++) slb_free(pair.plane[k]);
     return s;
 }
@@ -144,6 +164,7 @@ static void print_table(const Comparison *c)
     print_score("Y", &c->y);
     if (!c->grey) print_score("RGB", &c->rgb);
     printf("largest difference: %.6g of 255\n", c->largest);
+    if (c->alpha > 0.0) printf("alpha differs, by %.6g of 255 at most\n", c->alpha);
 }
 
 /* Rounded to 1e-6; JSON has no infinity and no NaN. */
@@ -156,11 +177,13 @@ static bool add_number(cJSON *object, const char *key, double value)
 static SlbStatus print_json(const Comparison *c, SlbError *err)
 {
     cJSON *root = cJSON_CreateObject();
-    bool ok = root && cJSON_AddBoolToObject(root, "equal", c->largest == 0.0) &&
+    bool equal = c->largest == 0.0 && !(c->alpha > 0.0);
+    bool ok = root && cJSON_AddBoolToObject(root, "equal", equal) &&
               add_number(root, "psnr_y", c->y.psnr) && add_number(root, "ssim_y", c->y.ssim) &&
               add_number(root, "psnr_rgb", c->rgb.psnr) &&
               add_number(root, "ssim_rgb", c->rgb.ssim) &&
-              add_number(root, "largest_difference", c->largest);
+              add_number(root, "largest_difference", c->largest) &&
+              add_number(root, "largest_alpha_difference", c->alpha);
     SlbStatus s = ok ? cli_json_report(root, err) : slb_fail_memory(err, "report");
     cJSON_Delete(root);
     return s;
@@ -227,7 +250,12 @@ const Command cmd_compare = {
     .notes = "PSNR (peak 255) and SSIM (11x11 Gaussian window) of Y (BT.601, 16..235, not rounded) "
              "and of R, G, B: for PSNR the mean of all squared errors, for SSIM the mean of the "
              "channels'. Between two grey pictures the samples are Y; beside a colour picture grey "
-             "is R = G = B. Samples of 16 bits count in 255ths. Alpha is not compared.",
+             "is R = G = B. Samples of 16 bits count in 255ths. Alpha does not count in these "
+             "figures; where it differs, that is told, a picture without it being opaque.\n"
+             "In JSON, equal is true when all samples are the same, those of alpha too, but for "
+             "the border that --shave leaves out. psnr_y and psnr_rgb are null where they are "
+             "infinite, as nothing differs there. null is also what there is not: RGB of two grey "
+             "pictures, SSIM of fewer than 11x11 pixels, alpha where neither has it.",
     .example = "slbsr compare original.png result.png\n"
                "slbsr compare original.png result.png --shave 2 --min-psnr 35 --json",
     .options = options,
