@@ -190,9 +190,14 @@ static SlbStatus eval_all(Eval *eval, const PictureSet *sets, const char *line, 
                     eval->total);
 }
 
-static SlbStatus check_settings(const Settings *set, SlbError *err)
+static SlbStatus check_settings(const Invocation *invocation, SlbError *err)
 {
+    const Settings *set = invocation->settings;
     int models = set->bits.count + set->models.count;
+    bool crop = cli_given(invocation, "html-crop");
+    if (!set->html && (crop || cli_given(invocation, "html-pictures")))
+        return slb_fail(err, SLB_E_USAGE, "--%s: needs --html for the report",
+                        crop ? "html-crop" : "html-pictures");
     if (set->lr && set->protocol == 1 + EVAL_VDSR)
         return slb_fail(err, SLB_E_USAGE, "--lr: belongs to --protocol rgb");
     if (models == 0 && (set->choice.net || set->choice.use_float))
@@ -304,7 +309,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     const Settings *set = invocation->settings;
     PictureSet sets[MAX_LIST] = {0};
     Eval eval = {.set = set};
-    SlbStatus s = check_settings(set, err);
+    SlbStatus s = check_settings(invocation, err);
     if (s == SLB_OK) s = open_factors(&eval, err);
     for (int i = 0; s == SLB_OK && i < set->data.count; i++)
         s = open_set(set->data.item[i], &sets[i], err);

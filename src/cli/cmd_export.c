@@ -59,6 +59,10 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
         return slb_fail(err, SLB_E_USAGE, "%s: the name must end in .onnx or .safetensors", output);
     if (onnx && set->map)
         return slb_fail(err, SLB_E_USAGE, "--map: is for safetensors; %s is to be ONNX", output);
+    if (!onnx && set->use_float)
+        return slb_fail(err, SLB_E_USAGE,
+                        "--float: is for ONNX; %s gets float weights in any case; leave it out",
+                        output);
     SlbStatus s = open_model(set, invocation->operands[0], &model, err);
     if (s != SLB_OK) return s;
     SlbOnnxOptions how = {set->use_float, invocation->line, set->overwrite};

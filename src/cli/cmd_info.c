@@ -313,6 +313,8 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
     int count = invocation->operand_count, done = 0;
+    if (set->choice.use_float && !set->kernels)
+        return slb_fail(err, SLB_E_USAGE, "--float: needs --kernels");
     if (count == 0) return info_program(set, err);
     if (count == 1) return info_one(set, invocation->operands[0], false, err);
     for (int i = 0; i < count; i++) {

@@ -65,7 +65,7 @@ static const Option options[] = {
     {0, "format", OPTION_CHOICE, offsetof(Settings, format), NULL, formats, 0, 0, "auto", false,
      "format to write; auto: by the name of OUTPUT, else that of INPUT"},
     {0, "skip-existing", OPTION_FLAG, offsetof(Settings, skip_existing), NULL, NULL, 0, 0, NULL,
-     false, "pass over inputs whose output exists"},
+     false, "pass over inputs whose output exists, with --overwrite too"},
     {'q', "quality", OPTION_INT, offsetof(Settings, quality), "N", NULL, 1, 100, "95", false,
      "quality of a JPEG"},
     {0, "png-level", OPTION_INT, offsetof(Settings, png_level), "N", NULL, 1, 9, "4", false,
@@ -144,6 +144,9 @@ static SlbStatus find_output(const Invocation *invocation, const char **output, 
     const Settings *set = invocation->settings;
     int inputs = invocation->operand_count;
     *output = set->output;
+    if (set->null_separated && !set->list)
+        return slb_fail(err, SLB_E_USAGE,
+                        "--null: needs --files-from, as it is about the names there");
     if (set->folder) {
         if (set->output)
             return slb_fail(err, SLB_E_USAGE, "--output and --output-dir exclude each other");
@@ -178,6 +181,15 @@ static SlbStatus check_standard_input(const Invocation *invocation, int inputs, 
     for (int i = 0; i < inputs; i++) count += strcmp(invocation->operands[i], "-") == 0;
     return count < 2 ? SLB_OK
                      : slb_fail(err, SLB_E_USAGE, "-: standard input can be read only once");
+}
+
+/* One of the options that say how a picture is written: a video has nothing for them. */
+static const char *option_for_pictures(const Invocation *invocation)
+{
+    static const char *const names[] = {"--background", "--quality", "--png-level", "--strip"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (cli_given(invocation, names[i] + strlen("--"))) return names[i];
+    return NULL;
 }
 
 /* Lists the files, with their outputs. `model` may be NULL: not known yet. */
@@ -235,6 +247,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
                                 .jpeg_quality = set->quality,
                                 .png_level = set->png_level,
                                 .format = format_of(set->format, format)},
+                        .for_pictures = option_for_pictures(invocation),
                         .make_folders = set->folder != NULL,
                         .skip_existing = set->skip_existing,
                         .json = set->json,
@@ -303,7 +316,8 @@ const Command cmd_upscale = {
         "progressive, 8 to 16 bits, 4:2:0, 4:2:2, 4:4:4 or luma alone. Luma goes through the "
         "network, chroma is enlarged where its samples lie; levels, range, rate, aspect and "
         "the words of the headers stay. Videos are enlarged by 2, 3 or 4, and frames are in "
-        "memory as a whole; sizes, --tta, --wrap and --alpha net are for pictures.\n"
+        "memory as a whole; sizes, --tta, --wrap, --alpha, --background, --strip, --quality and "
+        "--png-level are for pictures.\n"
         "Models with activations of 8 bits or fewer run on integer kernels, which give the same "
         "pixels on every machine, unless --float is given. SLBSR_CPU=c|sse2|avx2|vnni|amx|neon "
         "forces a kernel level.",

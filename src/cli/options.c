@@ -346,14 +346,14 @@ static SlbStatus fill_defaults(const Command *command, const Words *words, void 
 SlbStatus cli_parse(const Command *command, int argc, char **argv, void *settings,
                     Invocation *invocation, SlbError *err)
 {
-    unsigned char given[MAX_LIST] = {0};
-    Words words = {.argv = argv, .argc = argc, .given = given};
+    Words words = {.argv = argv, .argc = argc, .given = invocation->given};
     bool options = true;
     invocation->command = command;
     invocation->settings = settings;
     invocation->operands = argv;
     invocation->operand_count = 0;
     invocation->request = REQUEST_RUN;
+    memset(invocation->given, 0, sizeof invocation->given);
     for (; words.at < argc; words.at++) {
         char *word = argv[words.at];
         SlbStatus s = SLB_OK;
@@ -369,6 +369,13 @@ SlbStatus cli_parse(const Command *command, int argc, char **argv, void *setting
     }
     SlbStatus s = check_operands(invocation, err);
     return s == SLB_OK ? fill_defaults(command, &words, settings, err) : s;
+}
+
+bool cli_given(const Invocation *invocation, const char *name)
+{
+    const Option *first = invocation->command->options, *o = first;
+    while (o->name && strcmp(o->name, name) != 0) o++;
+    return o->name && invocation->given[o - first];
 }
 
 enum { HELP_WIDTH = 80, HELP_COLUMN = 27 };

@@ -71,7 +71,11 @@ struct Invocation {
     int operand_count;
     const char *line; /* the whole command line as one would type it, for records */
     Request request;
+    unsigned char given[MAX_LIST]; /* bool per row of the command's table; see cli_given */
 };
+
+/* Whether the option of this long name stands on the command line, be it with its default. */
+bool cli_given(const Invocation *invocation, const char *name);
 
 /* Takes argv (the words behind the command's name) apart: options into *settings (zeroed by the
  * caller), the rest into invocation->operands, which point into argv, reordered. Stops early at -h,

@@ -16,8 +16,9 @@ typedef struct UpscaleFiles {
     SlbAlpha alpha;
     unsigned wrap; /* SLB_WRAP_* */
     bool tta;
-    uint8_t background[3]; /* R, G, B */
-    uint64_t max_memory;   /* bytes of the whole program; 0: no limit */
+    uint8_t background[3];    /* R, G, B */
+    const char *for_pictures; /* option that was given and means nothing to a video; NULL: none */
+    uint64_t max_memory;      /* bytes of the whole program; 0: no limit */
     SlbWriteOptions how; /* format NULL: the output's name says it, of standard output the input */
     bool make_folders;   /* those of the outputs, where they are missing */
     bool skip_existing;

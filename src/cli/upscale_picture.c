@@ -247,10 +247,11 @@ int cli_video_scale(const SlbWantedSize *size)
 /* Options that mean nothing here are better refused than passed over. */
 static SlbStatus check_video_options(const UpscaleFiles *job, Picture *p)
 {
-    const char *option = job->tta                      ? "--tta"
-                         : job->wrap                   ? "--wrap"
-                         : job->alpha == SLB_ALPHA_NET ? "--alpha net"
-                                                       : NULL;
+    const char *option = job->tta                       ? "--tta"
+                         : job->wrap                    ? "--wrap"
+                         : job->alpha == SLB_ALPHA_NET  ? "--alpha net"
+                         : job->alpha == SLB_ALPHA_DROP ? "--alpha drop"
+                                                        : job->for_pictures;
     if (!option) return SLB_OK;
     return slb_fail(&p->err, SLB_E_USAGE, "%s: is a video, and %s is for pictures; leave it out",
                     slb_input_name(p->file->input), option);
