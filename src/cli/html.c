@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/embed.h"
 #include "base/text.h"
@@ -122,6 +123,8 @@ SlbStatus html_picture(FILE *out, const SlbImage *image, const char *attributes,
 bool html_is_ours(const char *path, const char *generator)
 {
     char head[sizeof beginning + 32] = "", want[sizeof head];
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return false; /* a pipe would be waited for */
     FILE *file = fopen(path, "rb");
     if (!file) return false;
     size_t n = fread(head, 1, sizeof head - 1, file);

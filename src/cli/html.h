@@ -30,7 +30,7 @@ SLB_MUST_CHECK SlbStatus html_picture(FILE *out, const SlbImage *image, const ch
 void html_cell(FILE *out, double value, int decimals, const char *classes);
 
 /* True when the file at `path` is a page of html_begin for `generator`, which may be replaced
- * without asking. */
+ * without asking. Nothing but an ordinary file is opened. */
 bool html_is_ours(const char *path, const char *generator);
 
 #endif
