@@ -172,6 +172,7 @@ static SlbStatus look_at(const char *path, bool overwrite, Place *place, SlbErro
 {
     struct stat st;
     *place = (Place){0};
+    if (!*path) return slb_fail(err, SLB_E_OUTPUT, "the name of an output is empty; give one");
     if (lstat(path, &st) != 0)
         return errno == ENOENT ? SLB_OK
                                : slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be created");
