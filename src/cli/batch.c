@@ -54,7 +54,8 @@ static void end_at(Line *line, size_t end)
 
 static bool may_open(const Line *line)
 {
-    return line->read <= line->worked + 1 || line->read >= line->end;
+    bool alone = !line->batch->open_alone || line->in_use == 0;
+    return (alone && line->read <= line->worked + 1) || line->read >= line->end;
 }
 
 static bool may_read(const Line *line)

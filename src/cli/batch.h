@@ -32,6 +32,7 @@ typedef struct Batch {
     void *context;
     size_t count;          /* the most items there may be */
     uint64_t memory_bytes; /* items wait to be read while those at work take more than this */
+    bool open_alone;       /* nor are they opened while there is one that takes memory */
 } Batch;
 
 /* At most two items are between `open` and the end of `work`, and two between its begin and the end

@@ -243,7 +243,9 @@ SlbStatus cli_upscale_files(const UpscaleFiles *job, SlbError *err)
     const Batch batch = {.stages = &stages,
                          .context = &run,
                          .count = job->files->count,
-                         .memory_bytes = job->max_memory ? job->max_memory : batch_memory_bytes};
+                         .memory_bytes = job->max_memory ? job->max_memory : batch_memory_bytes,
+                         /* What an open picture brings along is of its own bytes. */
+                         .open_alone = job->max_memory != 0};
     progress_start(&run.progress, "upscaling", job->progress);
     run.progress.count = batch.count;
     if (batch.count > 1) cli_signals_ask_first();
