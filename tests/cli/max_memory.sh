@@ -77,6 +77,12 @@ for in in early late mixed_more; do
     rm -f small.png
 done
 
+# Several of them in one run take no more than one.
+mkdir several && for i in 1 2 3; do ln early.png several/$i.png; done
+upscale -r several -O larger --max-memory 176M
+[ "$used" -le 176 ] || complain "three pictures: $used MiB of 176 were taken"
+rm -rf several larger
+
 # Video, which is not refused but for what it needs.
 { printf 'YUV4MPEG2 W1500 H1000 F25:1 Ip C420jpeg\n'
   for i in 1 2 3; do printf 'FRAME\n' && tail -c +$((i * 1000)) in.ppm | head -c 2250000; done; } >in.y4m
