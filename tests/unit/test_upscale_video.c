@@ -152,7 +152,8 @@ static void test_highlights(void **state)
         const SlbVideoInfo info = {16, 12, depth, 1, 0, 0, 0.5, 0.5, false};
         unsigned most = (1u << depth) - 1, first = 255u << (depth - 8), last = 0;
         Pair pair = make_pair(plan, info, 2);
-        for (unsigned level = first; level <= most; level++) {
+        unsigned step = depth < 14 ? 1 : depth == 14 ? 3 : 5; /* up to the last */
+        for (unsigned level = first; level <= most; level += step) {
             fill(&info, &pair.in, 0, level);
             upscale(&pair);
             unsigned is = get(&pair.large, &pair.out, 0, 0);
