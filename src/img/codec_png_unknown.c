@@ -60,12 +60,11 @@ static void count_left_out(Names *names, const unsigned char *type)
 static void note_left_out(SlbMeta *m, const Names *names)
 {
     char text[MAX_NAMES * 6 + 16] = "";
-    for (int i = 0; i < names->count; i++) {
-        if (i) strcat(text, ", ");
-        strcat(text, names->name[i]);
-    }
-    if (names->more) strcat(text, " and others");
-    if (*text) slb_meta_note(m, "chunks that are left out: %s", text);
+    for (int i = 0, used = 0; i < names->count; i++) /* at most 6 bytes each */
+        used += snprintf(text + used, sizeof text - (size_t)used, "%s%s", i ? ", " : "",
+                         names->name[i]);
+    if (*text)
+        slb_meta_note(m, "chunks that are left out: %s%s", text, names->more ? " and others" : "");
 }
 
 /* Where `chunk` (length, name, data) is a `type` of so many bytes, the first of them, they go to
