@@ -55,10 +55,13 @@ static void on_error(j_common_ptr jpeg)
     longjmp(s->back, 1);
 }
 
-static bool is_kept(int marker)
+/* Those with metadata, up to so many bytes of each; 0: no more of them. */
+static void save_segments(struct jpeg_decompress_struct *in, unsigned int bytes)
 {
-    return marker == JPEG_APP0 + 1 || marker == JPEG_APP0 + 2 || marker == JPEG_APP0 + 13 ||
-           marker == JPEG_COM;
+    jpeg_save_markers(in, JPEG_APP0 + 1, bytes);  /* EXIF, XMP */
+    jpeg_save_markers(in, JPEG_APP0 + 2, bytes);  /* the ICC profile */
+    jpeg_save_markers(in, JPEG_APP0 + 13, bytes); /* IPTC */
+    jpeg_save_markers(in, JPEG_COM, bytes);
 }
 
 /* libjpeg tells of each segment that it has kept or skipped. A file may have any number of them:
@@ -71,13 +74,9 @@ static void count_saved(j_common_ptr jpeg)
     size_t bytes = (size_t)jpeg->err->msg_parm.i[1] + SEGMENT_BYTES;
     s->jumbf = s->jumbf || marker == JPEG_APP0 + 11;
     s->saved += bytes;
-    if (is_kept(marker)) s->needed += bytes;
-    if (marker == JPEG_APP0 + 2) s->needed += 2 * bytes; /* by read_profile */
-    if (s->saved < SLB_META_LIMIT && s->needed <= s->most_needed) return;
-    jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 1, 0);
-    jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 2, 0);
-    jpeg_save_markers(&s->jpeg.in, JPEG_APP0 + 13, 0);
-    jpeg_save_markers(&s->jpeg.in, JPEG_COM, 0);
+    bool kept = marker == JPEG_APP0 + 1 || marker == JPEG_APP0 + 13 || marker == JPEG_COM;
+    s->needed += (marker == JPEG_APP0 + 2 ? 3 : kept) * bytes; /* a profile: read_profile copies */
+    if (s->saved >= SLB_META_LIMIT || s->needed > s->most_needed) save_segments(&s->jpeg.in, 0);
 }
 
 static void on_message(j_common_ptr jpeg, int level)
@@ -272,10 +271,7 @@ static SlbStatus read_open(SlbReader *r, SlbError *err)
     in->progress = &s->progress;
     s->most_needed = r->meta_bytes;
     jpeg_stdio_src(in, r->file);
-    jpeg_save_markers(in, JPEG_APP0 + 1, 0xffff);  /* EXIF, XMP */
-    jpeg_save_markers(in, JPEG_APP0 + 2, 0xffff);  /* the ICC profile */
-    jpeg_save_markers(in, JPEG_APP0 + 13, 0xffff); /* IPTC */
-    jpeg_save_markers(in, JPEG_COM, 0xffff);
+    save_segments(in, 0xffff);
     (void)jpeg_read_header(in, TRUE);
     if (s->needed > s->most_needed) return slb_read_meta_large(r, err);
     SlbStatus status = choose_colours(r, s, err);
