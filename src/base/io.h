@@ -31,8 +31,8 @@ typedef struct SlbOutput {
 /* Opens *out for `path`. Without `overwrite`, an existing file at `path` is an SLB_E_OUTPUT (looked
  * at now and once more at the end); one that is replaced leaves its owner, group and permissions to
  * the new one, as far as this process may give them. A character device (/dev/null) is written
- * itself, with or without `overwrite`; but for terminals, as below. An empty `path` is
- * an SLB_E_OUTPUT. On failure there is nothing to close. */
+ * itself, with or without `overwrite`; but for terminals, as below. An empty `path` is an
+ * SLB_E_OUTPUT. On failure there is nothing to close. */
 SLB_MUST_CHECK SlbStatus slb_output_open(SlbOutput *out, const char *path, bool overwrite,
                                          SlbError *err);
 
