@@ -38,8 +38,10 @@ png_voidp slb_png_on_alloc(png_structp png, png_alloc_size_t bytes)
 {
     PngState *s = png_get_mem_ptr(png);
     if (bytes > s->most_bytes) return NULL; /* not every chunk is held to libpng's own limit */
-    if (s->used_bytes > s->most_used || bytes > s->most_used - s->used_bytes) {
-        s->crowded = true;
+    bool crowded = bytes > s->left_bytes;   /* what is freed counts too: it took its time */
+    if (crowded || s->used_bytes > s->most_used || bytes > s->most_used - s->used_bytes) {
+        s->crowded = s->crowded || crowded;
+        s->starved = s->starved || !crowded;
         png_set_chunk_cache_max(png, 1); /* no more texts: unpacking them takes time */
         return NULL;
     }
@@ -50,6 +52,7 @@ png_voidp slb_png_on_alloc(png_structp png, png_alloc_size_t bytes)
         return NULL;
     }
     memcpy(block, &(size_t){bytes}, sizeof(size_t)); /* for slb_png_on_free */
+    s->left_bytes -= bytes;
     s->used_bytes += bytes;
     return block + SLB_ALIGN;
 }
@@ -179,7 +182,7 @@ static SlbStatus write_open(SlbWriter *w, SlbError *err)
 {
     PngState *s = w->state = slb_calloc(1, sizeof *s);
     if (!s) return slb_fail_memory(err, w->output.path);
-    s->most_bytes = s->most_used = SIZE_MAX;
+    s->most_bytes = s->left_bytes = s->most_used = SIZE_MAX;
     s->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, s, slb_png_on_error,
                                        slb_png_on_warning, s, slb_png_on_alloc, slb_png_on_free);
     s->info = s->png ? png_create_info_struct(s->png) : NULL;

@@ -20,10 +20,12 @@ typedef struct PngState {
     png_infop info;
     unsigned char *whole; /* an interlaced picture, NULL otherwise */
     size_t most_bytes;    /* of a block for libpng; what claims more is no picture */
-    size_t used_bytes;    /* of all blocks that libpng has */
-    size_t most_used;     /* that they may be; then it leaves chunks out */
+    size_t left_bytes;    /* of all blocks that libpng may ask for; then it leaves chunks out */
+    size_t used_bytes;    /* of all blocks that it has now */
+    size_t most_used;     /* that these may be; likewise */
     size_t rest_bytes;    /* what was left of them when metadata had been copied */
-    bool crowded;         /* a block was refused for most_used */
+    bool crowded;         /* a block was refused for left_bytes */
+    bool starved;         /* for most_used alone */
     int faulty_texts;     /* that could not be unpacked */
     bool no_memory;
     int system_error;

@@ -20,17 +20,11 @@ bool slb_png_sniff(const unsigned char *head, size_t bytes)
     return bytes >= 8 && png_sig_cmp(head, 0, 8) == 0;
 }
 
-/* Whether chunks were left out for a limit that is the caller's. */
-static bool is_starved(const PngState *s)
-{
-    return s->crowded && s->most_used < MAX_META_BYTES;
-}
-
 static SlbStatus read_failed(SlbReader *r, SlbError *err)
 {
     PngState *s = r->state;
     if (s->no_memory) return slb_fail_memory(err, r->path);
-    if (is_starved(s)) return slb_read_meta_large(r, err);
+    if (s->starved) return slb_read_meta_large(r, err);
     return slb_read_damaged(r, s->message, err);
 }
 
@@ -146,7 +140,7 @@ static void note_left_out(SlbReader *r, PngState *s)
 static SlbStatus check_room(const SlbReader *r, const PngState *s, size_t other_bytes,
                             SlbError *err)
 {
-    if (is_starved(s) || other_bytes + 2 * (uint64_t)s->used_bytes > r->meta_bytes)
+    if (s->starved || other_bytes + 2 * (uint64_t)s->used_bytes > r->meta_bytes)
         return slb_read_meta_large(r, err);
     return SLB_OK;
 }
@@ -185,7 +179,7 @@ static SlbStatus read_header(SlbReader *r, SlbError *err)
     png_set_chunk_cache_max(s->png, 1); /* texts behind the pixels: read_meta_behind */
     if (s->no_memory) return slb_fail_memory(err, r->path); /* libpng leaves such chunks out */
     if (status != SLB_OK) return status;
-    s->most_bytes = s->most_used = SIZE_MAX; /* for rows, whose size is checked */
+    s->most_bytes = s->left_bytes = s->most_used = SIZE_MAX; /* rows: their size is checked */
     png_read_update_info(s->png, s->info);
     s->most_bytes = 2 * MAX_CHUNK_BYTES;
     r->info.channels = png_get_channels(s->png, s->info);
@@ -203,11 +197,12 @@ static SlbStatus create_reading(const SlbReader *r, PngState *s, uint64_t other_
 {
     uint64_t left = r->meta_bytes > other_bytes ? r->meta_bytes - other_bytes : 0;
     s->most_bytes = 2 * MAX_CHUNK_BYTES; /* libpng takes a little more than a chunk has */
-    s->most_used = left < MAX_META_BYTES ? (size_t)left : MAX_META_BYTES;
+    s->left_bytes = MAX_META_BYTES;
+    s->most_used = left;
     s->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, s, slb_png_on_error,
                                       slb_png_on_warning, s, slb_png_on_alloc, slb_png_on_free);
     s->info = s->png ? png_create_info_struct(s->png) : NULL;
-    if (!s->info) return s->crowded ? slb_read_meta_large(r, err) : slb_fail_memory(err, r->path);
+    if (!s->info) return s->starved ? slb_read_meta_large(r, err) : slb_fail_memory(err, r->path);
     png_set_user_limits(s->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* slb_read_size checks */
     png_set_chunk_malloc_max(s->png, MAX_CHUNK_BYTES);
     png_set_chunk_cache_max(s->png, MAX_TEXTS + 2); /* it counts down to 2 */
@@ -271,7 +266,7 @@ static SlbStatus read_reordered(SlbReader *r, PngState *s, Reordered *f, SlbErro
     const PngState *first = r->state;
     if (setjmp(png_jmpbuf(s->png))) {
         if (s->no_memory) return slb_fail_memory(err, r->path);
-        return is_starved(s) ? slb_read_meta_large(r, err) : SLB_OK; /* told with the last row */
+        return s->starved ? slb_read_meta_large(r, err) : SLB_OK; /* told with the last row */
     }
     png_set_read_fn(s->png, f, on_read_reordered);
     png_read_info(s->png, s->info);
