@@ -35,7 +35,8 @@ play() {
             code=$?
             cat "$work/out"
             if [ -s "$work/out" ] && [ -n "$(tail -c 1 "$work/out")" ]; then echo '\ no newline'; fi
-            sed 's/^/! /' "$work/err"
+            # A slow machine says every ten seconds how far it is.
+            sed -E '/^slbsr: upscaling[^:]*: [0-9]+ %, /d; s/^/! /' "$work/err"
             [ $code = 0 ] || echo "[$code]"
             ;;
         esac
