@@ -59,7 +59,7 @@ checked 0 eval --data data --scale 2 --model model
 checked 0 plot "$corpus/log/run.csv" --html plot.html
 checked 0 --help
 # Damaged pictures, models, networks, packs; options and files that are wrong.
-checked 1 upscale "$source"/tests/bad/pictures/* -O damaged -m "$corpus/model/w2-a8"
+checked 3 upscale "$source"/tests/bad/pictures/* -O damaged -m "$corpus/model/w2-a8"
 checked 3 upscale missing.png out.png
 checked 4 upscale "$corpus/pnm/p6.ppm" no-such-folder/out.png -m "$corpus/model/w2-a8"
 checked 5 upscale "$corpus/pnm/p6.ppm" out2.png -m "$corpus/net/wrong"
