@@ -13,6 +13,17 @@
 #include "infer/plan.h"
 #include "net/foreign.h"
 
+static SlbModel *float_model(const char *net)
+{
+    SlbError err = {0};
+    SlbGraph *g = NULL;
+    SlbModel *m = NULL;
+    assert_int_equal(slb_graph_parse(net, strlen(net), "t", &g, &err), SLB_OK);
+    assert_int_equal(slb_model_create(g, 32, &m, &err), SLB_OK);
+    slb_graph_free(g);
+    return m;
+}
+
 static void fill(SlbModel *m)
 {
     SlbRng rng = slb_rng(3, 0, 0);
@@ -40,11 +51,7 @@ static void check_range(const char *net, double mean, bool whole)
     const double range = 255.0;
     static float in[SIDE * SIDE], other[SIDE * SIDE], want[SIDE * SIDE], got[SIDE * SIDE];
     SlbError err = {0};
-    SlbGraph *g = NULL;
-    SlbModel *m = NULL;
-    assert_int_equal(slb_graph_parse(net, strlen(net), "t", &g, &err), SLB_OK);
-    assert_int_equal(slb_model_create(g, 32, &m, &err), SLB_OK);
-    slb_graph_free(g);
+    SlbModel *m = float_model(net);
     fill(m);
     for (int i = 0; i < SIDE * SIDE; i++) {
         in[i] = (float)(i * 37 % 101) / 101.0f;
@@ -78,11 +85,7 @@ static void test_the_mean_goes_through_a_shuffle(void **state)
     static const char net[] = "input rgb\nconv 12 1x1 full\nshuffle 2\n";
     static const double mean[] = {0.5, 0.25, 0.125};
     SlbError err = {0};
-    SlbGraph *g = NULL;
-    SlbModel *m = NULL;
-    assert_int_equal(slb_graph_parse(net, strlen(net), "t", &g, &err), SLB_OK);
-    assert_int_equal(slb_model_create(g, 32, &m, &err), SLB_OK);
-    slb_graph_free(g);
+    SlbModel *m = float_model(net);
     for (int i = 0; i < 36; i++) m->conv[0].weight[i] = (float)i;
     for (int o = 0; o < 12; o++) m->conv[0].bias[o] = 8.0f;
     assert_int_equal(slb_foreign_rescale(m, 4.0, mean, &err), SLB_OK);
@@ -105,14 +108,10 @@ static void test_networks_that_want_their_range_are_told(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         SlbError err = {0};
-        SlbGraph *g = NULL;
-        SlbModel *m = NULL;
+        SlbModel *m = float_model(bad[i]);
         const double mean = 0.0;
-        assert_int_equal(slb_graph_parse(bad[i], strlen(bad[i]), "t", &g, &err), SLB_OK);
-        assert_int_equal(slb_model_create(g, 32, &m, &err), SLB_OK);
         assert_int_equal(slb_foreign_rescale(m, 255.0, &mean, &err), SLB_E_MODEL);
         slb_model_free(m);
-        slb_graph_free(g);
     }
 }
 
