@@ -13,8 +13,9 @@
 typedef struct SlbReadLimits {
     uint64_t max_pixels; /* width * height; 0: the default, 2^30 */
     /* Memory that opening may take for metadata, with the copies of large blocks that are made on
-     * the way. What needs more is refused, SLB_E_MEMORY. 0: as much as the decoders allow; what is
-     * beyond that is left out with a note. */
+     * the way, and for a PNG from a pipe where no temporary file can be made. What needs more is
+     * refused, SLB_E_MEMORY. 0: as much as the decoders allow; what is beyond that is left out with
+     * a note. */
     uint64_t meta_bytes;
 } SlbReadLimits;
 

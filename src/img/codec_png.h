@@ -54,8 +54,9 @@ void slb_png_read_unknown(SlbReader *r, off_t start);
 /* Sees to it that r->file can be read in any order: what comes through a pipe is copied, up to the
  * end of the picture, into a file without a name in $TMPDIR (/tmp), or into memory, which
  * r->held_bytes counts, where no file can be made there. SLB_E_INPUT for what is larger than such
- * a picture can be or over the limit of pixels; SLB_E_OUTPUT when the copy finds no room. What is
- * damaged is copied as far as it goes: the decoder tells. */
+ * a picture can be or over the limit of pixels; SLB_E_OUTPUT when the copy finds no room,
+ * SLB_E_MEMORY when it would take more memory than r->meta_bytes. What is damaged is copied as far
+ * as it goes: the decoder tells. */
 SLB_MUST_CHECK SlbStatus slb_png_make_file(SlbReader *r, SlbError *err);
 
 #endif

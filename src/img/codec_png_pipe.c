@@ -2,6 +2,7 @@
  * puts EXIF there), but are wanted ahead of them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -52,7 +53,16 @@ static bool copy_head(FILE *in, FILE *out, unsigned char *head, size_t n)
     return fwrite(head, 1, got, out) == got && got == n;
 }
 
-static SlbStatus copy_chunks(SlbReader *r, FILE *out, SlbError *err)
+static SlbStatus no_room(const SlbReader *r, SlbError *err)
+{
+    return slb_fail(err, SLB_E_MEMORY,
+                    "%s: needs more memory than the %" PRIu64
+                    " MiB that are left, as no temporary file can be made for it; set TMPDIR to a "
+                    "folder that can be written to, or raise --max-memory",
+                    r->path, r->meta_bytes >> 20);
+}
+
+static SlbStatus copy_chunks(SlbReader *r, FILE *out, bool in_memory, SlbError *err)
 {
     unsigned char head[24]; /* signature; length, name, width and height of IHDR */
     if (!copy_head(r->file, out, head, sizeof head) || memcmp(head + 12, "IHDR", 4) != 0)
@@ -63,22 +73,25 @@ static SlbStatus copy_chunks(SlbReader *r, FILE *out, SlbError *err)
     if (status != SLB_OK) return status;
     /* Of 16 bits, four channels; and what comes through a pipe may never end. */
     uint64_t left = 2 * height * (8 * width + 8) + most_besides;
+    uint64_t memory = in_memory ? r->meta_bytes : UINT64_MAX;
     uint64_t rest = (uint64_t)png_get_uint_32(head + 8) + 4; /* with the checksum */
     if (rest < 8 || !copy_bytes(r->file, out, rest - 8)) return SLB_OK;
     while (copy_head(r->file, out, head, 8)) {
         rest = (uint64_t)png_get_uint_32(head) + 4;
         if (rest + 8 > left)
             return slb_read_damaged(r, "it is far longer than a picture of its size", err);
+        if (rest + 8 > memory) return no_room(r, err);
         left -= rest + 8;
+        memory -= rest + 8;
         if (!copy_bytes(r->file, out, rest) || memcmp(head + 4, "IEND", 4) == 0) break;
     }
     return SLB_OK;
 }
 
-static SlbStatus copy_file(SlbReader *r, FILE *out, SlbError *err)
+static SlbStatus copy_file(SlbReader *r, FILE *out, bool in_memory, SlbError *err)
 {
     errno = 0;
-    SlbStatus status = copy_chunks(r, out, err);
+    SlbStatus status = copy_chunks(r, out, in_memory, err);
     if (status != SLB_OK) return status;
     if (ferror(r->file)) return slb_fail_system(err, SLB_E_INPUT, r->path, "cannot be read");
     if (fflush(out) == 0 && !ferror(out)) return SLB_OK;
@@ -101,12 +114,17 @@ SlbStatus slb_png_make_file(SlbReader *r, SlbError *err)
         if (fd >= 0) close(fd);
         return status;
     }
-    SlbStatus status = copy_file(r, copy, err);
+    SlbStatus status = copy_file(r, copy, in_memory, err);
     if (status != SLB_OK) {
         fclose(copy);
         return status;
     }
-    if (in_memory) r->held_bytes += (uint64_t)ftello(copy);
+    if (in_memory) {
+        uint64_t bytes = (uint64_t)ftello(copy);
+        r->held_bytes += bytes;
+        if (r->meta_bytes != UINT64_MAX) /* the rest of it is for metadata */
+            r->meta_bytes -= bytes < r->meta_bytes ? bytes : r->meta_bytes;
+    }
     rewind(copy);
     fclose(r->file);
     r->file = copy;

@@ -134,6 +134,8 @@ static void note_left_out(SlbReader *r, PngState *s)
                       SLB_PNG_MAX_FAULTY);
     else if (png_get_chunk_cache_max(s->png) == 1) /* no room for one more */
         slb_meta_note(&r->meta, "more than %d texts: the rest is left out", MAX_TEXTS);
+    else if (s->faulty_texts > 0)
+        slb_meta_note(&r->meta, "texts that cannot be unpacked are left out: %d", s->faulty_texts);
 }
 
 /* Whether all that libpng has read can be copied beside `other_bytes`. */

@@ -55,7 +55,8 @@ static void test_behind_the_pixels(void **state)
 }
 
 /* A file as it comes through a pipe, opened; it has to fit into one. */
-static SlbStatus open_piped(const char *path, SlbReader **reader, SlbError *err)
+static SlbStatus open_piped(const char *path, const SlbReadLimits *limits, SlbReader **reader,
+                            SlbError *err)
 {
     static char bytes[32768];
     int ends[2];
@@ -66,7 +67,7 @@ static SlbStatus open_piped(const char *path, SlbReader **reader, SlbError *err)
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], bytes, n), n);
     close(ends[1]);
-    return slb_reader_open_file(fdopen(ends[0], "rb"), "-", NULL, reader, err);
+    return slb_reader_open_file(fdopen(ends[0], "rb"), "-", limits, reader, err);
 }
 
 /* A PNG of 6x3 pixels with EXIF behind them: orientation 6. */
@@ -92,7 +93,7 @@ static void test_behind_the_pixels_of_a_pipe(void **state)
     assert_ok(slb_image_load(path, NULL, &whole, &err), &err);
     for (int round = 0; round < 2; round++) {
         if (round) setenv("TMPDIR", "/nowhere/to/be/found", 1);
-        assert_ok(open_piped(path, &reader, &err), &err);
+        assert_ok(open_piped(path, NULL, &reader, &err), &err);
         unsetenv("TMPDIR");
         assert_int_equal(slb_reader_orientation(reader), 6);
         assert_int_equal(slb_reader_meta(reader)->exif.bytes, EXIF);
@@ -121,7 +122,7 @@ static void test_no_room_for_a_pipe(void **state)
     small = before;
     small.rlim_cur = 100;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    SlbStatus status = open_piped(path, &reader, &err);
+    SlbStatus status = open_piped(path, NULL, &reader, &err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     signal(SIGXFSZ, handler);
     assert_int_equal(status, SLB_E_OUTPUT);
@@ -129,6 +130,27 @@ static void test_no_room_for_a_pipe(void **state)
     assert_non_null(strstr(err.message, strerror(EFBIG)));
     assert_non_null(strstr(err.message, "TMPDIR"));
     assert_null(reader);
+    unlink(path);
+}
+
+/* Where no temporary file can be made, what is copied into memory has a limit. */
+static void test_no_memory_for_a_pipe(void **state)
+{
+    (void)state;
+    static const SlbReadLimits little = {.meta_bytes = 100}, enough = {.meta_bytes = 1 << 20};
+    const char *path = in_folder("late.png");
+    SlbReader *reader = NULL;
+    SlbError err = {0};
+    write_late_exif(path);
+    setenv("TMPDIR", "/nowhere/to/be/found", 1);
+    SlbStatus status = open_piped(path, &little, &reader, &err);
+    assert_null(reader);
+    assert_int_equal(status, SLB_E_MEMORY);
+    assert_message(&err, SLB_E_MEMORY, "standard input");
+    assert_non_null(strstr(err.message, "TMPDIR"));
+    assert_ok(open_piped(path, &enough, &reader, &err), &err);
+    unsetenv("TMPDIR");
+    slb_reader_close(reader);
     unlink(path);
 }
 
@@ -467,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_behind_the_pixels),
         cmocka_unit_test(test_behind_the_pixels_of_a_pipe),
         cmocka_unit_test(test_no_room_for_a_pipe),
+        cmocka_unit_test(test_no_memory_for_a_pipe),
         cmocka_unit_test(test_damage_behind_the_pixels),
         cmocka_unit_test(test_texts_are_kept),
         cmocka_unit_test(test_cicp),

@@ -88,7 +88,8 @@ static void test_faulty_texts(void **state)
         assert_true((image.meta.texts.data != NULL) == (faulty < 16));
         assert_string_equal(
             image.meta.note,
-            faulty < 16 ? "" : "16 faulty texts or more: these and all behind them are left out");
+            faulty < 16 ? "texts that cannot be unpacked are left out: 15"
+                        : "16 faulty texts or more: these and all behind them are left out");
         slb_image_free(&image);
     }
     unlink(path);
