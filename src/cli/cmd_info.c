@@ -313,19 +313,24 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
     int count = invocation->operand_count, done = 0;
+    SlbStatus failure = SLB_OK; /* of all that failed; SLB_PARTIAL when they are not alike */
     if (set->choice.use_float && !set->kernels)
         return slb_fail(err, SLB_E_USAGE, "--float: needs --kernels");
     if (count == 0) return info_program(set, err);
     if (count == 1) return info_one(set, invocation->operands[0], false, err);
     for (int i = 0; i < count; i++) {
         SlbError why;
-        if (info_one(set, invocation->operands[i], done > 0, &why) == SLB_OK)
+        SlbStatus s = info_one(set, invocation->operands[i], done > 0, &why);
+        if (s == SLB_OK) {
             done++;
-        else
-            cli_message("%s", why.message);
+            continue;
+        }
+        cli_message("%s", why.message);
+        failure = failure == SLB_OK || failure == s ? s : SLB_PARTIAL;
     }
     if (done == count) return SLB_OK;
-    return slb_fail(err, SLB_PARTIAL, "%d files: %d done, %d failed", count, done, count - done);
+    return slb_fail(err, done ? SLB_PARTIAL : failure, "%d files: %d done, %d failed", count, done,
+                    count - done);
 }
 
 const Command cmd_info = {
@@ -339,7 +344,7 @@ const Command cmd_info = {
              "depth and what it brings along; '-' reads one from standard input. Nothing: the "
              "version, the kernel levels of this machine and what is built in.\n"
              "Of several, one that cannot be read is told, the rest is done, and the exit code is "
-             "1.",
+             "1; where all fail alike, it is that of one.",
     .example = "slbsr info\n"
                "slbsr info photo.png\n"
                "slbsr info *.jpg\n"
