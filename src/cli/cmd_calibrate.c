@@ -54,6 +54,8 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
     SlbModel *model = NULL;
+    if (!set->val && cli_given(invocation, "val-pictures"))
+        return slb_fail(err, SLB_E_USAGE, "--val-pictures: goes with --val only");
     SlbStatus s = slb_model_open(invocation->operands[0], NULL, &model, err);
     if (s != SLB_OK) return s;
     const SlbGraph *g = model->graph;

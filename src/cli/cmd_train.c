@@ -267,6 +267,40 @@ static SlbStatus choose_form(SlbTrainOptions *how, SlbError *err)
     return SLB_OK;
 }
 
+/* Options that would mean nothing beside the others. */
+static SlbStatus check_options(const Invocation *invocation, SlbError *err)
+{
+    const Settings *set = invocation->settings;
+    const SlbMethod *method = methods[set->method];
+    bool low = set->bits != 32 && method != &slb_method_float;
+    bool annealed = low && method->annealed;
+    const struct {
+        const char *option;
+        bool fits;
+        const char *other;
+    } rule[] = {
+        {"act-bits", low || set->act_bits == 32 || set->bits == 32, "--method slb or dorefa"},
+        {"logit-lr", low, "low-bit weights"},
+        {"tmax", annealed, "the search of low-bit weights (--method slb)"},
+        {"tschedule", annealed, "the search of low-bit weights (--method slb)"},
+        {"anneal-from", annealed, "the search of low-bit weights (--method slb)"},
+        {"anneal-to", annealed, "the search of low-bit weights (--method slb)"},
+        {"restarts", set->tempering == SLB_TEMPER_SGDR, "--tschedule sgdr"},
+        {"decay-every", set->schedule == SLB_STEPS, "--schedule step"},
+        {"teacher-weight", set->teacher, "--teacher"},
+        {"val-every", set->val, "--val"},
+        {"val-pictures", set->val, "--val"},
+    };
+    for (size_t i = 0; i < sizeof rule / sizeof *rule; i++)
+        if (!rule[i].fits && cli_given(invocation, rule[i].option))
+            return slb_fail(err, SLB_E_USAGE, "--%s: goes with %s only", rule[i].option,
+                            rule[i].other);
+    if (set->anneal_from > set->anneal_to)
+        return slb_fail(err, SLB_E_USAGE, "--anneal-from: %g lies behind --anneal-to, %g",
+                        set->anneal_from, set->anneal_to);
+    return SLB_OK;
+}
+
 static SlbStatus dry_run(const SlbTrainOptions *how, SlbError *err)
 {
     const double mib = 1 << 20;
@@ -300,15 +334,12 @@ static SlbStatus train(const Invocation *invocation, SlbComm *comm, SlbError *er
     bool html = set->html && slb_comm_rank(comm) == 0;
     Watch watch = {.terminal = progress_has_terminal(), .set = set, .line = invocation->line};
     SlbTrainOptions how = train_options(set, invocation);
-    if (set->anneal_from > set->anneal_to)
-        return slb_fail(err, SLB_E_USAGE, "--anneal-from: %g lies behind --anneal-to, %g",
-                        set->anneal_from, set->anneal_to);
-    if (set->restarts && set->tempering != SLB_TEMPER_SGDR)
-        return slb_fail(err, SLB_E_USAGE, "--restarts: goes with --tschedule sgdr only");
+    SlbStatus s = check_options(invocation, err);
+    if (s != SLB_OK) return s;
     if (set->stop_after && !parse_time(set->stop_after, &how.stop_after))
         return slb_fail(err, SLB_E_USAGE, "--stop-after: '%s' is no time; give 90s, 15m or 2h",
                         set->stop_after);
-    SlbStatus s = choose_form(&how, err);
+    s = choose_form(&how, err);
     if (s == SLB_OK && html && !set->dry_run) s = train_html_check(set->html, set->overwrite, err);
     s = slb_comm_settle(comm, s, err);
     if (s != SLB_OK) return s;
@@ -322,9 +353,9 @@ static SlbStatus train(const Invocation *invocation, SlbComm *comm, SlbError *er
     if (s == SLB_PARTIAL && html) (void)!write_page(&watch, NULL); /* the stop is told instead */
     if (s == SLB_PARTIAL && cli_stop_number && !slb_comm_has_left(comm))
         return slb_fail(err, (SlbStatus)(128 + cli_stop_number),
-                        "stopped by signal %d; the checkpoint is written, and the same command "
+                        "stopped by signal %d; the checkpoint is written, and the same command%s "
                         "goes on from it",
-                        (int)cli_stop_number);
+                        (int)cli_stop_number, set->restart ? " without --restart" : "");
     return s;
 }
 
@@ -345,7 +376,8 @@ const Command cmd_train = {
     .summary = "Train a network with low-bit weights (SLB) on folders of pictures",
     .notes = "Small pictures are made on the fly, bicubically; any folder of pictures will do. "
              "SIGINT and SIGTERM write a checkpoint first; the same command goes on from it and "
-             "ends with the same bytes as a run that was never stopped.",
+             "ends with the same bytes as a run that was never stopped. A run that was stopped before "
+             "its end, by --stop-after, has exit code 1.",
     .example = "slbsr train --data DIV2K --bits 32 --out float.safetensors\n"
                "slbsr train --data DIV2K --bits 2 --init float.safetensors --val photos "
                "--out w2.safetensors",
