@@ -25,7 +25,8 @@ static void count(const Run *run, SlbTrainCost *cost)
     cost->pictures = run->dataset.count;
 }
 
-/* The first step touches memory for the first time and does not count. */
+/* The first step touches memory for the first time and does not count. All processes make the same
+ * steps: the first one's clock says how many. */
 static SlbStatus measure(Run *run, SlbTrainCost *cost, SlbError *err)
 {
     enum { LEAST = 2, MOST = 20 };
@@ -36,8 +37,10 @@ static SlbStatus measure(Run *run, SlbTrainCost *cost, SlbError *err)
             began = slb_seconds();
             run->times = (RunTimes){0};
         }
-        if (i > LEAST && slb_seconds() - began > enough) break;
-        SlbStatus s = run_step(run, &loss, &baseline, err);
+        bool over = i > LEAST && slb_seconds() - began > enough;
+        SlbStatus s = slb_comm_share(run->options->comm, &over, sizeof over, err);
+        if (s == SLB_OK && over) break;
+        if (s == SLB_OK) s = run_step(run, &loss, &baseline, err);
         if (s != SLB_OK) return s;
         cost->measured = i;
         cost->step_seconds = (slb_seconds() - began) / (i ? i : 1);

@@ -70,8 +70,9 @@ enum { SLB_PATCH_MARGIN = 5 };
 
 /* A patch at a random place (uniform over all pixels), in one of eight orientations, as floats of
  * 0..1, HWC. The target is the picture's Y or RGB; the input the same after bicubic downsampling by
- * key->scale, either rounded to 8 bits as in a file, or (enlarged) upsampled again without
- * rounding in between. SLB_E_MEMORY. */
+ * key->scale, either rounded to 8 bits at the end, or (enlarged) upsampled again without rounding
+ * in between. (imresize rounds between its two passes too: few samples differ, by one level.)
+ * SLB_E_MEMORY. */
 SLB_MUST_CHECK SlbStatus slb_dataset_patch(const SlbDataset *dataset, const SlbPatchKey *key,
                                            float *input, float *target, SlbError *err);
 

@@ -27,6 +27,16 @@ static void put(const Kept *kept, void *data, size_t at, float value)
         ((float *)data)[at] = value;
 }
 
+/* Channels that are there for kernels alone are zeros: with weights of zero, too, what another
+ * tensor left there could come out as no number. */
+static void clear_padding(const SlbSlot *slot, const Kept *kept, void *data, size_t channels)
+{
+    size_t bytes = element_bytes(kept), more = (kept->stride - channels) * bytes;
+    if (!more) return;
+    for (size_t p = 0; p < flat_pixels(slot, kept); p++)
+        memset((unsigned char *)data + (p * kept->stride + channels) * bytes, 0, more);
+}
+
 static bool same_form(const Kept *a, const Kept *b)
 {
     return a->half == b->half && a->stride == b->stride;
@@ -47,6 +57,7 @@ static void add_tensors(const SlbEngine *e, const SlbSlot *slot, const Kept *a, 
         for (size_t c = 0; c < channels; c++)
             put(to, out, p * to->stride + c,
                 get(a, x, p * a->stride + c) + get(b, y, p * b->stride + c));
+    clear_padding(slot, to, out, channels);
 }
 
 static void add_forward(const SlbEngine *e, SlbSlot *slot, int node)
@@ -67,12 +78,14 @@ static void leak_forward(const SlbEngine *e, SlbSlot *slot, int node)
         e->ops->leak_bf16(in, SLB_LRELU_SLOPE, flat_count(slot, to), out);
     else if (same_form(from, to))
         e->ops->leak_f32(in, SLB_LRELU_SLOPE, flat_count(slot, to), out);
-    else /* of the input itself */
+    else { /* of the input itself */
         for (size_t p = 0; p < flat_pixels(slot, to); p++)
             for (size_t c = 0; c < (size_t)n->channels; c++) {
                 float v = get(from, in, p * from->stride + c);
                 put(to, out, p * to->stride + c, v > 0.0f ? v : SLB_LRELU_SLOPE * v);
             }
+        clear_padding(slot, to, out, (size_t)n->channels);
+    }
 }
 
 /* Copies between the tensor before a shuffle (`small`, `before`) and that behind it; back: from
@@ -108,8 +121,10 @@ static void shuffle_pixels(const SlbSlot *slot, const SlbNode *n, const Kept *sm
 static void shuffle_forward(const SlbEngine *e, SlbSlot *slot, int node)
 {
     const SlbNode *n = &e->graph->nodes[node];
-    shuffle_pixels(slot, n, kept_of(e, slot, n->source[0]), tensor(e, slot, n->source[0]),
-                   kept_of(e, slot, node), tensor(e, slot, node), false);
+    const Kept *to = kept_of(e, slot, node);
+    shuffle_pixels(slot, n, kept_of(e, slot, n->source[0]), tensor(e, slot, n->source[0]), to,
+                   tensor(e, slot, node), false);
+    clear_padding(slot, to, tensor(e, slot, node), (size_t)n->channels);
 }
 
 static void quantize_forward(const SlbEngine *e, const SlbWeights *weights, SlbSlot *slot, int node)
@@ -123,6 +138,7 @@ static void quantize_forward(const SlbEngine *e, const SlbWeights *weights, SlbS
         for (size_t p = 0; p < flat_pixels(slot, to); p++)
             for (size_t c = 0; c < (size_t)n->channels; c++)
                 put(to, out, p * to->stride + c, get(from, in, p * from->stride + c));
+        clear_padding(slot, to, out, (size_t)n->channels);
         in = out;
     }
     size_t count = flat_count(slot, to);

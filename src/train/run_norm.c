@@ -56,6 +56,12 @@ static SlbBatch batch_of(const Run *run)
                       .threads = run->options->threads};
 }
 
+/* By the whole way it comes to `to` itself: rounded, the sum would still depend on where it was. */
+static void move(float *value, float to, float share)
+{
+    *value = share < 1.0f ? *value + share * (to - *value) : to;
+}
+
 /* Moves the averages of all layers towards the statistics of the last batch. */
 static void follow(Run *run, SlbNormState state, float share)
 {
@@ -65,8 +71,8 @@ static void follow(Run *run, SlbNormState state, float share)
         const float *variance = slb_moments_variance(run->moments, i);
         float *to = layer->moments[state];
         for (int c = 0; mean && c < layer->out_channels; c++) {
-            to[c] += share * (mean[c] - to[c]);
-            to[layer->out_channels + c] += share * (variance[c] - to[layer->out_channels + c]);
+            move(&to[c], mean[c], share);
+            move(&to[layer->out_channels + c], variance[c], share);
         }
     }
 }

@@ -21,8 +21,10 @@ static SlbStatus set_weights(Run *run, const SlbModel *model, SlbError *err)
         if (!weight) return slb_fail_memory(err, "the teacher");
         slb_conv_effective(c, weight);
         slb_weights_set(t->weights, t->engine, i, weight, c->bias);
+        slb_weights_set_step(t->weights, t->engine, i, c->in_step);
         t->crc = crc_of(t->crc, weight, inputs * (size_t)c->out_channels);
         t->crc = crc_of(t->crc, c->bias, (size_t)c->out_channels);
+        if (model->act_bits < 32) t->crc = crc_of(t->crc, &c->in_step, 1);
         slb_free(weight);
     }
     return s;
@@ -40,7 +42,7 @@ static SlbStatus create(Run *run, const SlbModel *model, SlbError *err)
                         "%s: cannot teach %s: their inputs or factors differ; both must begin with "
                         "the same input line and enlarge alike",
                         o->teacher, o->net);
-    const SlbEngineForm form = {.precision = o->precision, .act_bits = 32};
+    const SlbEngineForm form = {.precision = o->precision, .act_bits = model->act_bits};
     SlbPatchKey patch = run_patch_form(run);
     uint32_t side = (uint32_t)slb_patch_input_side(&patch);
     SlbStatus s = slb_engine_create(g, &form, &run->cpu, &t->engine, err);

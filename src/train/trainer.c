@@ -83,7 +83,16 @@ static SlbStatus look(Run *run, const Clock *clock, Progress *p, SlbError *err)
     return s;
 }
 
-/* Hands the last good state to the saver where a checkpoint is due; the run goes on meanwhile. */
+static SlbStatus save_last(Run *run, SlbError *err)
+{
+    if (!run_leads(run)) return SLB_OK;
+    (void)!slb_saver_wait(run->saver, NULL); /* had it failed: this one may find room */
+    SlbStatus s = slb_saver_start(run->saver, &run->good, err);
+    return s == SLB_OK ? slb_saver_wait(run->saver, err) : s;
+}
+
+/* Hands the last good state to the saver where a checkpoint is due; the run goes on meanwhile. One
+ * that could not be written is tried once more, with this state; then the run ends. */
 static SlbStatus save_when_due(Run *run, Clock *clock, SlbError *err)
 {
     bool fresh = run->now.step % SLB_GOOD_EVERY == 0;
@@ -91,6 +100,7 @@ static SlbStatus save_when_due(Run *run, Clock *clock, SlbError *err)
     if (slb_seconds() - clock->saved < run->options->checkpoint_seconds) return SLB_OK;
     if (slb_saver_busy(run->saver)) return SLB_OK; /* a slow disk: next time */
     clock->saved = slb_seconds();
+    if (slb_saver_wait(run->saver, NULL) != SLB_OK) return save_last(run, err);
     return slb_saver_start(run->saver, &run->good, err);
 }
 
@@ -119,19 +129,18 @@ static SlbStatus ask_to_stop(const Run *run, const Clock *clock, bool *stop, Slb
     return s;
 }
 
-static SlbStatus save_last(Run *run, SlbError *err)
+/* Given once more, --restart would begin anew once more. */
+static const char *same_command(const Run *run)
 {
-    if (!run_leads(run)) return SLB_OK;
-    SlbStatus s = slb_saver_start(run->saver, &run->good, err);
-    return s == SLB_OK ? slb_saver_wait(run->saver, err) : s;
+    return run->options->restart ? "the same command without --restart" : "the same command";
 }
 
 static SlbStatus stop(Run *run, SlbError *err)
 {
     SlbStatus s = save_last(run, err);
     if (s != SLB_OK) return s;
-    return slb_fail(err, SLB_PARTIAL, "%s: stopped at step %ld of %ld; the same command goes on",
-                    run->options->out, run->good.step, run->options->steps);
+    return slb_fail(err, SLB_PARTIAL, "%s: stopped at step %ld of %ld; %s goes on",
+                    run->options->out, run->good.step, run->options->steps, same_command(run));
 }
 
 static void note_fall(const Run *run)
@@ -179,22 +188,40 @@ static SlbStatus loop(Run *run, Clock *clock, Progress *p, SlbError *err)
     return SLB_OK;
 }
 
+static SlbStatus finish(Run *run, Progress *p, SlbError *err)
+{
+    char figures[256] = "";
+    if (run->validation && !p->any_validation) { /* resumed at the end */
+        SlbStatus s = run_validate(run, p->psnr, p->psnr_soft, err);
+        if (s != SLB_OK) return s;
+        p->any_validation = true;
+    }
+    if (p->any_validation)
+        slb_figures_write(run->options->scales, run->options->scale_count, p->psnr,
+                          slb_validation_bicubic(run->validation), figures, sizeof figures);
+    return run_finish(run, figures, err);
+}
+
+/* Steps that were done are kept when what is around them fails: a full disk, a model that has come
+ * to stand there meanwhile, memory that is out. */
+static void keep_steps(Run *run, SlbError *err)
+{
+    const SlbError why = *err;
+    if (!run_leads(run) || save_last(run, NULL) != SLB_OK) return;
+    (void)!slb_fail(err, why.status, "%.4400s; the checkpoint of step %ld is kept", why.message,
+                    run->good.step);
+}
+
 static SlbStatus train(Run *run, SlbError *err)
 {
     Clock clock = {.started = slb_seconds(), .saved = slb_seconds(), .first_step = run->now.step};
     Progress progress = {0};
-    char figures[256] = "";
     SlbStatus s = begin_log(run, err);
     if (s == SLB_OK) s = loop(run, &clock, &progress, err);
-    if (s == SLB_OK && run->validation && !progress.any_validation) { /* resumed at the end */
-        s = run_validate(run, progress.psnr, progress.psnr_soft, err);
-        progress.any_validation = s == SLB_OK;
-    }
-    if (s != SLB_OK) return s;
-    if (progress.any_validation)
-        slb_figures_write(run->options->scales, run->options->scale_count, progress.psnr,
-                          slb_validation_bicubic(run->validation), figures, sizeof figures);
-    return run_finish(run, figures, err);
+    if (s == SLB_OK) s = finish(run, &progress, err);
+    bool gained = run->good.step > clock.first_step;
+    if ((s == SLB_E_OUTPUT || s == SLB_E_MEMORY) && gained) keep_steps(run, err);
+    return s;
 }
 
 /* The other processes have gone: the last good state is all that can be saved. */
@@ -204,9 +231,8 @@ static SlbStatus rescue(Run *run, SlbError *err)
     SlbStatus s = save_last(run, err);
     if (s != SLB_OK) return s;
     return slb_fail(err, SLB_PARTIAL,
-                    "%s: %.400s; the checkpoint of step %ld is written, and the same command goes "
-                    "on from it",
-                    run->options->out, why.message, run->good.step);
+                    "%s: %.400s; the checkpoint of step %ld is written, and %s goes on from it",
+                    run->options->out, why.message, run->good.step, same_command(run));
 }
 
 SlbStatus slb_train(const SlbTrainOptions *options, SlbError *err)

@@ -128,12 +128,25 @@ static SlbStatus add_picture(SlbValidation *v, const char *path, SlbError *err)
     return s;
 }
 
-/* Sums by scale in the order of the items, so that threads do not matter. */
+/* Pictures that come out without an error, such as those of one colour, have no figure: as in
+ * `slbsr eval`, they do not count. What is no number does, so that it shows. */
+static bool counts(const Item *item, double score)
+{
+    return item->bicubic != INFINITY && score != INFINITY;
+}
+
+/* By scale; summed in the order of the items, so that threads do not matter. */
 static void means(const SlbValidation *v, const double *score, double *psnr)
 {
-    size_t each = v->item_count / (size_t)v->scale_count;
-    for (int i = 0; i < v->scale_count; i++) psnr[i] = 0;
-    for (size_t i = 0; i < v->item_count; i++) psnr[v->item[i].scale] += score[i] / (double)each;
+    for (int i = 0; i < v->scale_count; i++) {
+        size_t count = 0;
+        for (size_t k = 0; k < v->item_count; k++)
+            count += v->item[k].scale == i && counts(&v->item[k], score[k]);
+        psnr[i] = count ? 0 : INFINITY;
+        for (size_t k = 0; k < v->item_count; k++)
+            if (v->item[k].scale == i && counts(&v->item[k], score[k]))
+                psnr[i] += score[k] / (double)count;
+    }
 }
 
 static SlbStatus score_bicubic(SlbValidation *v, SlbError *err)

@@ -1,7 +1,8 @@
 /* PSNR of a network on a set of pictures, in float32: by the VDSR protocol (img/protocol.h), or,
  * when the network enlarges by itself, by the RGB protocol: an 8-bit picture made smaller, the
  * network, Y of the 8-bit result (of `input y` networks the Y that comes out) against Y, none
- * rounded. */
+ * rounded. Zeros begin at the picture's border, as at that of a patch in training; upscaling, which
+ * `slbsr eval` measures, lets networks that enlarge see a few mirrored pixels there. */
 #ifndef SLBSR_TRAIN_VALIDATE_H
 #define SLBSR_TRAIN_VALIDATE_H
 
@@ -27,8 +28,9 @@ const double *slb_validation_bicubic(const SlbValidation *validation);
 /* The engine whose weights are asked for below: float32. */
 const SlbEngine *slb_validation_engine(const SlbValidation *validation);
 
-/* Mean PSNR with `weights`, by scale, into psnr[scale_count]; all processes call it at the same
- * time and get the same. SLB_E_MEMORY; SLB_PARTIAL as in train/comm.h. */
+/* Mean PSNR with `weights` by scale into psnr[scale_count], without pictures that bicubic or the
+ * network gives back without an error (INFINITY when there are no others); all processes call it at
+ * the same time and get the same. SLB_E_MEMORY; SLB_PARTIAL as in train/comm.h. */
 SLB_MUST_CHECK SlbStatus slb_validation_run(SlbValidation *validation, const SlbWeights *weights,
                                             double *psnr, SlbError *err);
 

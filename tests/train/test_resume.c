@@ -85,6 +85,91 @@ static void test_resume_other_recipe(void **state)
     train(&o, SLB_E_OUTPUT); /* there is a model now, and no leave to overwrite it */
 }
 
+/* Something comes to stand where the model is to go, while the run works. */
+static void stand_there(void *user, const SlbTrainReport *report)
+{
+    if (report->step != 20) return;
+    FILE *file = fopen(user, "w");
+    assert_non_null(file);
+    fclose(file);
+}
+
+/* The steps of a run whose model cannot be written at the end are not lost. */
+static void test_model_in_the_way(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("in-time"), 2);
+    train(&o, SLB_OK);
+    o.out = in_folder("late");
+    o.report = stand_there;
+    o.user = (void *)(uintptr_t)o.out;
+    SlbError err = {0};
+    assert_int_equal(slb_train(&o, &err), SLB_E_OUTPUT);
+    assert_non_null(strstr(err.message, "already exists"));
+    assert_non_null(strstr(err.message, "the checkpoint of step 20 is kept"));
+    assert_true(exists("late.ckpt"));
+    assert_int_equal(unlink(o.out), 0);
+    o.report = NULL;
+    train(&o, SLB_OK);
+    assert_same_file(in_folder("in-time"), in_folder("late"));
+    assert_false(exists("late.ckpt"));
+}
+
+/* A folder stands where checkpoints go, from step 5 until step `user`. */
+static void block_checkpoints(void *user, const SlbTrainReport *report)
+{
+    const char *path = in_folder("full.ckpt");
+    if (report->step == 5) {
+        assert_int_equal(mkdir(path, 0700), 0);
+        assert_int_equal(mkdir(in_folder("full.ckpt/file"), 0700), 0);
+    }
+    if (report->step != *(const long *)user) return;
+    usleep(200000); /* so that the thread has failed */
+    assert_int_equal(rmdir(in_folder("full.ckpt/file")), 0);
+    assert_int_equal(rmdir(path), 0);
+}
+
+/* A checkpoint that could not be written is written as soon as it can; where that fails too, the
+ * run ends. */
+static void test_blocked_checkpoint(void **state)
+{
+    (void)state;
+    long until = 15;
+    SlbTrainOptions o = small(in_folder("full"), 2);
+    o.checkpoint_seconds = 0;
+    o.report = block_checkpoints;
+    o.user = &until;
+    train(&o, SLB_OK);
+    assert_int_equal(unlink(o.out), 0);
+    until = 1000;
+    SlbError err = {0};
+    assert_int_equal(slb_train(&o, &err), SLB_E_OUTPUT);
+    assert_non_null(strstr(err.message, "full.ckpt"));
+    assert_false(exists("full"));
+    until = 0;
+    block_checkpoints(&until, &(SlbTrainReport){.step = 0});
+}
+
+/* What goes on is not the command that begins anew. */
+static void test_stopped_after_a_restart(void **state)
+{
+    (void)state;
+    long at = 15;
+    SlbTrainOptions o = small(in_folder("begun-anew"), 2);
+    SlbError err = {0};
+    o.stop = &stop_now;
+    o.report = stop_at;
+    o.user = &at;
+    for (int restart = 0; restart < 2; restart++) {
+        o.restart = restart;
+        stop_now = 0;
+        assert_int_equal(slb_train(&o, &err), SLB_PARTIAL);
+        assert_true((strstr(err.message, "the same command without --restart goes on") != NULL) ==
+                    restart);
+    }
+    stop_now = 0;
+}
+
 /* A teacher made anew under its name is another one. */
 static void test_resume_other_teacher(void **state)
 {
@@ -234,6 +319,9 @@ int main(void)
         cmocka_unit_test(test_saver),
         cmocka_unit_test(test_resume_other_recipe),
         cmocka_unit_test(test_resume_other_teacher),
+        cmocka_unit_test(test_model_in_the_way),
+        cmocka_unit_test(test_blocked_checkpoint),
+        cmocka_unit_test(test_stopped_after_a_restart),
         cmocka_unit_test(test_falls_back),
         cmocka_unit_test(test_one_jump_is_no_fall),
         cmocka_unit_test(test_restart_is_no_fall),

@@ -198,6 +198,102 @@ static void test_teacher(void **state)
     train(&o, SLB_E_MODEL);
 }
 
+/* What a run's teacher makes of one patch of noise. */
+static void show(const SlbTrainOptions *o, float *out, size_t count)
+{
+    Run run;
+    SlbError err = {0};
+    if (run_create(&run, o, &err) != SLB_OK) fail_msg("%s", err.message);
+    SlbPatchKey form = run_patch_form(&run);
+    size_t inputs = slb_patch_inputs(&form);
+    assert_int_equal(slb_patch_targets(&form), count);
+    float *in = slb_alloc(inputs, sizeof *in);
+    assert_non_null(in);
+    for (size_t i = 0; i < inputs; i++) /* half of it is 127, of bits that are large as bf16 */
+        in[i] = (float)(i % 2 ? 127 : i * i % 251) / 255.0f;
+    run_teacher_show(&run, 0, in, out);
+    slb_free(in);
+    run_free(&run);
+}
+
+/* A teacher's activations are those of its model: what is taught is what `slbsr upscale` gives. */
+static void test_teacher_activations(void **state)
+{
+    (void)state;
+    enum { SIDE = 17 };
+    float with[SIDE * SIDE], without[SIDE * SIDE];
+    SlbTrainOptions o = small(in_folder("signs"), 1);
+    SlbModel *model;
+    o.act_bits = 1;
+    o.overwrite = true;
+    train(&o, SLB_OK);
+    assert_int_equal(slb_model_load(o.out, NULL, &model, NULL), SLB_OK);
+    model->act_bits = 32;
+    assert_int_equal(slb_model_save(model, in_folder("floats"), true, NULL), SLB_OK);
+    slb_model_free(model);
+    o.teacher = o.out;
+    o.out = in_folder("signs-pupil");
+    show(&o, with, SIDE * SIDE);
+    o.teacher = in_folder("floats");
+    show(&o, without, SIDE * SIDE);
+    double distance = 0;
+    for (int i = 0; i < SIDE * SIDE; i++) distance += fabs((double)with[i] - (double)without[i]);
+    if (!(distance > 0.01)) fail_msg("%g: no signs were taken", distance);
+}
+
+/* Channels that are there for kernels alone hold no leftovers, which could be no numbers. */
+static void test_padded_channels(void **state)
+{
+    (void)state;
+    static const char net[] = "input rgb\nconv 80 3x3 full relu\nshuffle 2\nconv 20 3x3 full relu\n"
+                              "conv 3 3x3 full\n";
+    enum { SIDE = 32 };
+    static float out[SIDE * SIDE * 3];
+    FILE *file = fopen(in_folder("wide.net"), "w");
+    assert_non_null(file);
+    assert_int_equal(fputs(net, file) < 0, 0);
+    assert_int_equal(fclose(file), 0);
+    for (int p = 0; p < precisions(); p++) {
+        SlbTrainOptions o = small_x2(in_folder("wide"), 32);
+        o.net = in_folder("wide.net");
+        o.precision = (SlbPrecision)p;
+        o.steps = 1;
+        train(&o, SLB_OK);
+        o.teacher = o.out;
+        o.out = in_folder("wide-pupil");
+        show(&o, out, SIDE * SIDE * 3);
+        for (int i = 0; i < SIDE * SIDE * 3; i++) assert_true(isfinite(out[i]));
+    }
+}
+
+static void write_grey(const char *name, bool flat)
+{
+    FILE *file = fopen(in_folder(name), "wb");
+    assert_non_null(file);
+    fprintf(file, "P5 48 48 255\n");
+    for (int i = 0; i < 48 * 48; i++) fputc(flat ? 255 : i * i % 251, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A picture of one colour has no PSNR: it does not count. */
+static void test_flat_picture(void **state)
+{
+    (void)state;
+    SlbTrainOptions o = small(in_folder("flat-model"), 32);
+    assert_int_equal(mkdir(in_folder("flat"), 0700), 0);
+    write_grey("flat/a.pgm", false);
+    o.val = in_folder("flat");
+    o.report = keep;
+    train(&o, SLB_OK);
+    double bicubic = last_bicubic, psnr = psnr_of(o.out, &o);
+    assert_true(isfinite(bicubic) && isfinite(psnr));
+    write_grey("flat/b.pgm", true);
+    o.overwrite = true;
+    train(&o, SLB_OK);
+    assert_true(last_bicubic == bicubic);
+    assert_true(psnr_of(o.out, &o) == psnr);
+}
+
 /* State batch normalization: the same bytes for any threads and after a stop, in every form and for
  * float weights; the model computes what was validated. */
 static void test_sbn(void **state)
@@ -211,6 +307,7 @@ static void test_sbn(void **state)
         o.act_bits = 32;
         o.overwrite = true;
         o.val = data[0];
+        o.val_every = 5; /* estimates behind the step of the checkpoint are not in it */
         o.report = keep;
         train(&o, SLB_OK);
         double psnr = psnr_of(o.out, &o);
@@ -326,6 +423,9 @@ int main(void)
         cmocka_unit_test(test_model_file),
         cmocka_unit_test(test_activation_bits),
         cmocka_unit_test(test_teacher),
+        cmocka_unit_test(test_teacher_activations),
+        cmocka_unit_test(test_padded_channels),
+        cmocka_unit_test(test_flat_picture),
         cmocka_unit_test(test_base),
         cmocka_unit_test(test_cost),
         cmocka_unit_test(test_sbn),
