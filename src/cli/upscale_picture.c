@@ -187,9 +187,22 @@ static SlbStatus choose_way(const UpscaleFiles *job, Picture *p)
     return check_bands(job, p);
 }
 
+/* Bytes of the network, which all pictures share, with those of its threads at a picture as wide as
+ * this one and what is continued beyond its borders. */
+static uint64_t network_bytes(const UpscaleFiles *job, const Picture *p)
+{
+    const SlbPlan *plan = p->model->plan;
+    if (p->factor <= 1) return slb_plan_bytes(plan, 1);
+    uint64_t width = p->from.width;
+    if (job->tta && p->from.height > width) width = p->from.height; /* lying on its side */
+    width += 2 * 8;                                                 /* infer/upscaler.h */
+    if (slb_plan_scale(plan) == 1) width *= (uint64_t)p->factor;
+    return slb_plan_bytes(plan, (uint32_t)width);
+}
+
 uint64_t picture_memory(const UpscaleFiles *job, const Picture *p)
 {
-    return job->max_memory ? job->max_memory : p->bytes + program_bytes;
+    return job->max_memory ? job->max_memory : p->bytes + network_bytes(job, p) + program_bytes;
 }
 
 SlbUpscaleOptions picture_options(const UpscaleFiles *job, const Picture *p)

@@ -114,7 +114,7 @@ static SlbStatus check_least(const SlbUpscaler *up, const Room *room, SlbError *
     if (!o->max_bytes || least <= o->max_bytes) return SLB_OK;
     return slb_fail(err, SLB_E_MEMORY,
                     "%u x %u pixels to %u x %u: at least %llu MiB are needed for bands of a row, "
-                    "there are %llu; allow more memory",
+                    "there are %llu; use fewer threads or allow more memory",
                     up->in.width, up->in.height, o->out.width, o->out.height,
                     (unsigned long long)((least >> 20) + 1),
                     (unsigned long long)(o->max_bytes >> 20));

@@ -38,6 +38,14 @@ done
 "$program" upscale in.ppm in.png -s 1 -m m.safetensors && upscale in.png out.jpg --max-memory 48M
 [ "$used" -le 48 ] || complain "in.png to out.jpg: $used MiB of 48 were taken"
 
+# What a dry run tells is a bound, and counts every thread's part of the network.
+told() { # MiB, with so many threads
+    "$program" upscale in.ppm told.png -m light-x2-w4 -y -n -j "$1" | sed 's/.*, \([0-9]*\) MiB, about .*/\1/'
+}
+used=$(python3 run.py "$program" upscale in.ppm told.png -m light-x2-w4 -j 4) || complain "with 4 threads: failed"
+[ "$used" -le "$(told 4)" ] || complain "a dry run tells of $(told 4) MiB, $used were taken"
+[ "$(told 64)" -gt $(($(told 1) + 30)) ] || complain "64 threads take $(told 64) MiB, one takes $(told 1)"
+
 # What a small picture brings along: 14 MiB each of EXIF and XMP, ahead of the pixels or behind them.
 python3 - <<'PYTHON'
 import struct, zlib
