@@ -50,16 +50,15 @@ ${about_library}
 This is what programs are built with: the header, the static library, and
 files for pkg-config and CMake.")
 
-set(maintainer "slbsr authors <slbsr@localhost>")
-if(DEFINED ENV{DEBFULLNAME} AND DEFINED ENV{DEBEMAIL})
-  set(maintainer "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
-endif()
-set(SLBSR_MAINTAINER "${maintainer}" CACHE STRING "Who makes the Debian packages: NAME <ADDRESS>")
+# DEBFULLNAME and DEBEMAIL are those of whoever calls cpack (package_maintainer.cmake).
+set(SLBSR_MAINTAINER "" CACHE STRING "Who makes the Debian packages: NAME <ADDRESS>; empty: see README.md")
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "${SLBSR_MAINTAINER}")
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_SOURCE_DIR}/src/package_maintainer.cmake)
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/src/package_deb.cmake)
 set(CPACK_POST_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/src/package_library.cmake)
 set(CPACK_SLBSR_DATE ${SLBSR_DATE})
 set(CPACK_SLBSR_SOVERSION ${soversion})
 set(CPACK_SLBSR_DOCS ${CMAKE_SOURCE_DIR})
 set(CPACK_SLBSR_NM ${CMAKE_NM})
+set(CPACK_SLBSR_STRIP ${CMAKE_STRIP})
 include(CPack)

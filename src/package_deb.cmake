@@ -52,9 +52,12 @@ endif()
 file(GLOB_RECURSE library ${shared}/lib/*.so.*)
 foreach(file ${program}/bin/slbsr ${library})
   if(NOT IS_SYMLINK ${file})
-    execute_process(COMMAND strip --remove-section=.comment --remove-section=.note ${file} COMMAND_ERROR_IS_FATAL ANY)
+    execute_process(COMMAND ${CPACK_SLBSR_STRIP} --remove-section=.comment --remove-section=.note ${file} COMMAND_ERROR_IS_FATAL ANY)
   endif()
 endforeach()
 file(GLOB_RECURSE archive ${development}/lib/*.a)
-execute_process(COMMAND strip --strip-debug --remove-section=.comment --enable-deterministic-archives ${archive}
+execute_process(COMMAND ${CPACK_SLBSR_STRIP} --strip-debug --remove-section=.comment --enable-deterministic-archives ${archive}
                 COMMAND_ERROR_IS_FATAL ANY)
+
+# Whatever umask this was made under.
+execute_process(COMMAND chmod -R u=rwX,go=rX ${CPACK_TEMPORARY_DIRECTORY} COMMAND_ERROR_IS_FATAL ANY)

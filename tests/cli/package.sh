@@ -15,11 +15,15 @@ complain() {
     bad=1
 }
 
-(cd "$build" && cpack -G DEB -B "$work") >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+# Nothing depends on the umask.
+(cd "$build" && umask 077 && DEBFULLNAME='A Maintainer' DEBEMAIL=a@example.org cpack -G DEB -B "$work") >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 depends() { dpkg-deb -f "$work/$1"_*.deb Depends; }
 so=$("$1" --version | sed 's/slbsr \(.*\)\..*/\1/')
 for package in slbsr "libslbsr$so" libslbsr-dev; do
     [ "$(echo "$work/$package"_*.deb | wc -w)" = 1 ] || complain "$package: not one package"
+    [ "$(dpkg-deb -f "$work/$package"_*.deb Maintainer)" = 'A Maintainer <a@example.org>' ] ||
+        complain "$package: the maintainer is $(dpkg-deb -f "$work/$package"_*.deb Maintainer)"
+    dpkg-deb -c "$work/$package"_*.deb | grep -v '^.rw.r-.r-.\|^lrwxrwxrwx' && complain "$package: not for all to read"
     dpkg-deb -x "$work/$package"_*.deb "$work/root" || { cat "$work/log"; exit 1; }
 done
 depends slbsr | grep -q 'libc6.*libpng16' || complain "the package does not say what it needs"
