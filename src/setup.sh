@@ -37,6 +37,10 @@ done
 
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
+[ -z "$sudo" ] || command -v sudo >/dev/null || {
+    echo "missing, and there is no sudo to install it; as root: apt-get install$missing" >&2
+    exit 1
+}
 echo "installing:$missing"
 case $missing in
 *:arm64*) [ "$native" = arm64 ] || $sudo dpkg --add-architecture arm64 ;;
