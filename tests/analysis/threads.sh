@@ -15,7 +15,7 @@ CC=clang cmake -B "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLBSR_SANITIZE=th
     cmake --build "$build" -j"$(nproc)" --target slbsr $tests >"$build/log" 2>&1 || { tail -n 30 "$build/log"; exit 1; }
 
 export OMP_TOOL_LIBRARIES="$archer" OMP_WAIT_POLICY=passive
-export TSAN_OPTIONS="suppressions=$PWD/tests/analysis/tsan.txt ignore_noninstrumented_modules=1 halt_on_error=1"
+export TSAN_OPTIONS="suppressions='$PWD/tests/analysis/tsan.txt' ignore_noninstrumented_modules=1 halt_on_error=1"
 bad=0
 clang -g -O1 -fopenmp=libomp -fsanitize=thread tests/analysis/race.c -o "$build/race" &&
     "$build/race" none >/dev/null 2>&1 || { echo "a program without a race is complained of"; bad=1; }

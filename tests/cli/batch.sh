@@ -47,7 +47,7 @@ mkdir cats
 for i in $(seq 10 59); do ln -s "$source/data/cat.png" cats/$i.png; done
 try() {
     rm -rf half
-    env --default-signal=INT "$program" upscale -r cats -O half 2>errors &
+    env --default-signal=INT,HUP,TERM "$program" upscale -r cats -O half 2>errors &
     child=$!
     while kill -0 $child 2>/dev/null && [ ! -e half/11.png ]; do sleep 0.01; done
     kill -s "$1" $child

@@ -3,6 +3,8 @@
 # stands at the top of the tree. Prints every line that breaks a rule.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+list=$(mktemp) || exit 1
+trap 'rm -f "$list"' EXIT
 bad=0
 complain() {
     echo "$1"
@@ -71,12 +73,16 @@ for path in src/*/; do
     allowed "$folder" "$folders" || complain "src/$folder: a folder without a rule; add one to $0"
 done
 
-# Everything at the top of the tree but what .gitignore names.
+# Everything at the top of the tree: what git knows or, where there is no git, all but builds.
 top='.ci .clang-format .git .github .gitignore CHANGELOG.md CMakeLists.txt LICENSE README.md data nets src tests weights'
-for path in * .[!.]*; do
-    case $path in build* | run) continue ;; esac
+if git rev-parse --git-dir >/dev/null 2>&1; then
+    git ls-files | cut -d/ -f1 | sort -u
+else
+    ls -A | grep -v '^build\|^run$'
+fi >"$list"
+while read -r path; do
     allowed "$path" "$top" || complain "$path: does not belong at the top of the tree"
-done
+done <"$list"
 for path in $top; do
     [ "$path" = .git ] || [ -e "$path" ] || complain "$path: is missing"
 done

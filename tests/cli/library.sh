@@ -63,7 +63,7 @@ cmake_minimum_required(VERSION 3.13)
 project(example C)
 find_package(slbsr ${version%.*} REQUIRED)
 foreach(kind slbsr static)
-  add_executable(with_\${kind} $example)
+  add_executable(with_\${kind} "$example")
   target_link_libraries(with_\${kind} slbsr::\${kind})
 endforeach()
 EOF

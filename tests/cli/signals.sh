@@ -13,7 +13,7 @@ cd "$work" || exit 1
 # Ends the program with signal $1 (number $2) while it writes its output.
 try() {
     # sh starts background jobs with SIGINT ignored, and the program leaves ignored signals alone.
-    env --default-signal=INT "$program" downscale in.pgm out.png -s 2 2>errors &
+    env --default-signal=INT,HUP,TERM "$program" downscale in.pgm out.png -s 2 2>errors &
     child=$!
     while kill -0 $child 2>/dev/null; do
         set -- "$1" "$2" .out.png.*
@@ -97,7 +97,7 @@ trap - HUP
 printf 'input y bicubic\nconv 4 3x3 low norm relu\nconv 1 3x3 full\nadd input\n' >tiny.net
 train() {
     rm -f errors # of the run before: a signal must not come before the program is there
-    env --default-signal=INT "$program" train --data "$pictures" --net tiny.net --bits 1 --batch 1 --patch 16 \
+    env --default-signal=INT,HUP,TERM "$program" train --data "$pictures" --net tiny.net --bits 1 --batch 1 --patch 16 \
         --steps 200000 --out model.safetensors -j 1 2>errors &
     child=$!
     # The first report says that the steps are under way.

@@ -103,7 +103,7 @@ head -c 1000 noted.y4m >cut.y4m
 # A reader that leaves ends it quietly.
 mkfifo pipe
 (head -c 100 >/dev/null <pipe) &
-"$program" upscale large.y4m - -s 4 >pipe 2>errors
+env --default-signal=PIPE "$program" upscale large.y4m - -s 4 >pipe 2>errors
 [ $? = 141 ] && [ ! -s errors ] || complain "EPIPE: $(cat errors)"
 wait
 exit $bad

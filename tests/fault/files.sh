@@ -1,12 +1,17 @@
 #!/bin/sh
 # Writing goes wrong in every way that there is: no space left, input/output errors, short writes, a full device; at
-# the first call, the second, ... of each kind until there is none left. What may come of it: the same output as ever,
+# each of the first calls of each kind, then at fewer and fewer until there is none left (SLBSR_ALL_FAULTS: at every
+# one). What may come of it: the same output as ever,
 # or exit code 4, one line that names the file and the reason, no new file and no temporary one, and what stood at the
 # output's name before still there. Training that failed so goes on afterwards and ends with the same bytes.
 #   tests/fault/files.sh build/slbsr build/tests/fault/libinterpose.so
 . "$(dirname "$0")/setup.inc"
 export OMP_NUM_THREADS=1
 faults=0
+kinds= # that came to pass
+next() { # n, all up to
+    if [ -n "${SLBSR_ALL_FAULTS-}" ] || [ "$1" -lt "$2" ]; then echo $(($1 + 1)); else echo $(($1 * 2)); fi
+}
 
 complain() {
     echo "$name, ${fault-}: $1"
@@ -39,10 +44,10 @@ each_fault() {
             fault=${kind%%:*}:$n:${kind##*:}
             rm -rf here hit && mkdir here
             [ "$old" = none ] || echo "what stood there" >"$out"
-            SLBSR_FAULT=$fault SLBSR_FAULT_LOG=hit LD_PRELOAD=$interposer "$@" 2>errors
+            inject "$fault" "$@" 2>errors
             code=$?
             [ -e hit ] || break
-            faults=$((faults + 1))
+            faults=$((faults + 1)) kinds="$kinds $kind"
             if [ $code = 0 ]; then
                 cmp -s whole "$out" || complain "done, but with another output"
             else
@@ -57,7 +62,7 @@ each_fault() {
             fi
             [ $bad -lt 10 ] || break 2
             # The first calls and the last are the interesting ones.
-            n=$((n < 12 ? n + 1 : n * 2))
+            n=$(next $n 12)
         done
     done
 }
@@ -88,7 +93,7 @@ for kind in open::ENOSPC write::ENOSPC fsync::EIO fclose::EIO rename::EIO link::
     while :; do
         fault=${kind%%:*}:$n:${kind##*:}
         rm -rf here hit && mkdir here
-        (export SLBSR_FAULT=$fault SLBSR_FAULT_LOG=hit LD_PRELOAD=$interposer && train) 2>errors
+        inject "$fault" train 2>errors
         code=$?
         [ -e hit ] || break
         faults=$((faults + 1))
@@ -101,7 +106,7 @@ for kind in open::ENOSPC write::ENOSPC fsync::EIO fclose::EIO rename::EIO link::
         cmp -s whole here/out.safetensors || complain "another model"
         [ -z "$(ls -A here | grep '^\.')" ] || complain "left behind: $(ls -A here)"
         [ $bad -lt 10 ] || break 2
-        n=$((n < 6 ? n + 1 : n * 2))
+        n=$(next $n 6)
     done
 done
 unset fault
@@ -138,4 +143,8 @@ else
 fi
 echo "$faults faults"
 [ $faults -gt 50 ] || complain "too few"
+for kind in open::ENOSPC write::ENOSPC write::EIO pwrite::ENOSPC pwrite::short fsync::EIO fclose::EIO link::EIO \
+    rename::EIO; do
+    case "$kinds " in *" $kind "*) ;; *) complain "$kind never came to pass" ;; esac
+done
 finish

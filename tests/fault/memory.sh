@@ -49,7 +49,7 @@ each_allocation() {
     n=1
     while :; do
         rm -rf here hit && mkdir here
-        SLBSR_FAULT=malloc:$n SLBSR_FAULT_LOG=hit LD_PRELOAD=$interposer "$@" >printed 2>errors
+        inject "malloc:$n" "$@" >printed 2>errors
         code=$?
         [ -e hit ] || break
         check

@@ -29,9 +29,10 @@ CC=$clang cmake -B build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLBSR_FUZZ=ON 
 if [ $# = 0 ]; then # those that are built: cmyk wants a library
     for source in tests/fuzz/fuzz_*.c; do
         target=$(basename -s .c "$source")
-        grep -q "^$target:" build-fuzz/Makefile && set -- "$@" "${target#fuzz_}"
+        [ -x "build-fuzz/tests/fuzz/$target" ] && set -- "$@" "${target#fuzz_}"
     done
 fi
+[ $# -gt 0 ] || { echo "no targets were built" >&2; exit 1; }
 
 turn=${FUZZ_TURN:-60} # seconds
 end=$(($(date +%s) + minutes * 60))

@@ -1,5 +1,5 @@
 // Runs an ONNX file with ONNX Runtime: onnxruntime_run.cjs MODEL INPUT OUTPUT CHANNELS HEIGHT WIDTH (onnx_cases.h).
-// Without arguments: nothing but a look whether it is there (NODE_PATH says where).
+// NODE_PATH says where ONNX Runtime is.
 const fs = require('fs')
 const ort = require('onnxruntime-node')
 
@@ -19,8 +19,7 @@ async function main(model, source, target, channels, height, width) {
     fs.writeFileSync(target, Buffer.from(result.buffer))
 }
 
-if (process.argv.length > 2)
-    main(...process.argv.slice(2)).catch(error => {
-        console.error(error.message)
-        process.exitCode = 1
-    })
+main(...process.argv.slice(2)).catch(error => {
+    console.error(error.message)
+    process.exitCode = 1
+})
