@@ -168,7 +168,8 @@ static void run_kernel(const Bed *bed, Kernel k, const SlbCpu *cpu, const SlbBf1
         run_bf16(bed, k, half);
 }
 
-/* Operations a second of all threads, each on a patch of its own, `batch` patches in all. */
+/* Operations a second of all threads, each on a patch of its own, `batch` patches in all. Those on
+ * the pixels between rows, which some kernels compute too, are of no use and do not count. */
 static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, SlbError *err)
 {
     double taken[BENCH_MAX_REPEATS];
@@ -176,8 +177,8 @@ static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, Sl
     const SlbBf16Kernels *half = slb_bf16_kernels(&how->cpu);
     Bed *beds = slb_calloc((size_t)how->threads, sizeof *beds);
     if (!beds) return slb_fail_memory(err, "the benchmark");
-    for (int t = 0; t < how->threads; t++)
-        ok = bed_create(&beds[t], how->patch ? how->patch : 41, half) && ok;
+    const int patch = how->patch ? how->patch : 41;
+    for (int t = 0; t < how->threads; t++) ok = bed_create(&beds[t], patch, half) && ok;
     for (int i = -1; ok && i < how->repeats; i++) {
         double start = slb_seconds();
 #pragma omp parallel for num_threads(how->threads) schedule(static, 1)
@@ -186,8 +187,7 @@ static SlbStatus time_kernel(const BenchOptions *how, Kernel k, double *rate, Sl
                 run_kernel(&beds[t], k, &how->cpu, half);
         if (i >= 0) taken[i] = slb_seconds() - start;
     }
-    double operations =
-        2.0 * TAPS * CHANNELS * CHANNELS * (double)beds[0].pixels * (double)how->batch;
+    double operations = 2.0 * TAPS * CHANNELS * CHANNELS * patch * patch * how->batch;
     for (int t = 0; t < how->threads; t++) bed_free(&beds[t]);
     slb_free(beds);
     if (!ok) return slb_fail_memory(err, "the benchmark");
@@ -353,7 +353,9 @@ static SlbStatus time_step(const BenchOptions *how, int bits, SlbPrecision preci
 SlbStatus bench_train(const BenchOptions *how, SlbError *err)
 {
     static const int bits[] = {1, 2, 4};
-    double float_peak = how->peak[SLB_PEAK_F32], half_peak = how->peak[SLB_PEAK_BF16];
+    double size = slb_comm_size(how->comm); /* processes, which share a step */
+    double float_peak = size * how->peak[SLB_PEAK_F32];
+    double half_peak = size * how->peak[SLB_PEAK_BF16];
     bool half = how->cpu.bf16;
     SlbPrecision best = half ? SLB_BFLOAT16 : SLB_FLOAT32;
     SlbStatus s = kernels(how, err);

@@ -12,11 +12,11 @@
 #include "infer/plan.h"
 #include "kern/conv_xnor.h"
 
-/* One result: a table row or an element of "upscale". */
+/* One result: a table row or an element of "upscale". `size`: side of the output. */
 static void tell(const BenchOptions *how, const char *name, const char *run, double seconds,
-                 double pixels, double macs, double peak)
+                 int size, double macs, double peak)
 {
-    double rate = 2.0 * macs * pixels / seconds;
+    double pixels = (double)size * size, rate = 2.0 * macs * pixels / seconds;
     if (!how->json) {
         cli_print_column(name, 16);
         printf(" %-7s %9.1f ms %8.2f Mpixel/s %8.1f GOP/s", run, seconds * 1e3,
@@ -28,7 +28,7 @@ static void tell(const BenchOptions *how, const char *name, const char *run, dou
     cJSON *row = cJSON_CreateObject();
     cli_json_text(row, "model", name);
     cJSON_AddStringToObject(row, "run", run);
-    cJSON_AddNumberToObject(row, "size", how->size);
+    cJSON_AddNumberToObject(row, "size", size);
     cJSON_AddNumberToObject(row, "ms", seconds * 1e3);
     cJSON_AddNumberToObject(row, "mpixel_per_s", pixels / seconds / 1e6);
     cJSON_AddNumberToObject(row, "gops", rate / 1e9);
@@ -70,11 +70,11 @@ static SlbStatus one_run(const BenchOptions *how, const char *name, const SlbMod
     SlbStatus s = slb_plan_create(model, &options, &plan, err);
     if (s != SLB_OK) return s;
     int scale = slb_plan_scale(plan), side = (how->size + scale - 1) / scale;
-    double pixels = (double)(side * scale) * (side * scale);
     s = time_plan(how, plan, (uint32_t)side, &seconds, err);
     slb_plan_free(plan);
     if (s == SLB_OK)
-        tell(how, name, packed ? "packed" : "float", seconds, pixels, bench_macs(model->graph),
+        tell(how, name, packed ? "packed" : "float", seconds, side * scale,
+             bench_macs(model->graph),
              how->peak[!packed  ? SLB_PEAK_F32
                        : counts ? SLB_PEAK_BITS
                                 : SLB_PEAK_INT8]);

@@ -46,7 +46,7 @@ static int by_value(const void *a, const void *b)
 double bench_median(double *values, int count)
 {
     qsort(values, (size_t)count, sizeof *values, by_value);
-    return values[count / 2];
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
 static void measure_peaks(BenchOptions *how)
@@ -89,12 +89,12 @@ static void describe_machine(const BenchOptions *how)
         printf("slbsr %s, kernels %s, threads %d", SLBSR_VERSION,
                slb_cpu_level_name(how->cpu.level), how->threads);
         if (how->comm) printf(", processes %d", slb_comm_size(how->comm));
-        printf("\npeak");
+        printf(how->comm ? "\npeak of one process" : "\npeak");
     }
     for (int k = 0; k < SLB_PEAKS; k++) {
-        if (how->json)
+        if (how->json && how->peak[k] > 0)
             cJSON_AddNumberToObject(all, slb_peak_name((SlbPeak)k), how->peak[k] / 1e9);
-        else if (how->peak[k] > 0)
+        else if (!how->json && how->peak[k] > 0)
             printf("%s %s %.0f GOP/s", k ? "," : "", slb_peak_name((SlbPeak)k), how->peak[k] / 1e9);
     }
     if (!how->json) putchar('\n');
@@ -117,6 +117,20 @@ static SlbStatus measure(BenchOptions *how, bool train, const char *what, bool j
     return s;
 }
 
+/* Options that would mean nothing for what is measured. */
+static SlbStatus check_options(const Invocation *invocation, bool train, bool upscale,
+                               SlbError *err)
+{
+    static const char *const of_training[] = {"data", "net", "batch", "patch"};
+    for (size_t i = 0; !train && i < sizeof of_training / sizeof *of_training; i++)
+        if (cli_given(invocation, of_training[i]))
+            return slb_fail(err, SLB_E_USAGE, "--%s: belongs to 'slbsr bench train'",
+                            of_training[i]);
+    if (!upscale && cli_given(invocation, "size"))
+        return slb_fail(err, SLB_E_USAGE, "--size: is for upscaling, and that is not measured");
+    return SLB_OK;
+}
+
 static SlbStatus run(const Invocation *invocation, SlbError *err)
 {
     const Settings *set = invocation->settings;
@@ -130,9 +144,12 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
                         .patch = set->patch};
     if (!slb_cpu_detect(&how.cpu)) return slb_cpu_refuse("SLBSR_CPU", getenv("SLBSR_CPU"), err);
     bool train = what && strcmp(what, "train") == 0;
+    bool kernels = what && strcmp(what, "kernels") == 0;
+    SlbStatus s = check_options(invocation, train, !train && !kernels, err);
+    if (s != SLB_OK) return s;
     if (train && !set->data)
         return slb_fail(err, SLB_E_USAGE, "bench train: give --data, pictures to train on");
-    SlbStatus s = train ? slb_comm_open(NULL, &how.comm, err) : SLB_OK;
+    if (train) s = slb_comm_open(NULL, &how.comm, err);
     if (s != SLB_OK) return s;
     s = measure(&how, train, what, set->json, err);
     cli_processes_close(how.comm, s, err);

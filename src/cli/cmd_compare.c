@@ -196,7 +196,9 @@ static SlbStatus judge(const Settings *set, const char *name, const Comparison *
                         name, c->y.psnr, set->min_psnr);
     if (set->min_ssim > 0.0 && isnan(c->y.ssim))
         return slb_fail(err, SLB_E_USAGE,
-                        "--min-ssim: SSIM needs 11x11 pixels at least, and %s has fewer", name);
+                        "--min-ssim: SSIM needs 11x11 pixels at least, and fewer of %s are "
+                        "compared",
+                        name);
     if (set->min_ssim > 0.0 && c->y.ssim < set->min_ssim)
         return slb_fail(err, SLB_E_QUALITY, "%s: SSIM of Y is %.4f, --min-ssim asks for %g", name,
                         c->y.ssim, set->min_ssim);

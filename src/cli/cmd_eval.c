@@ -90,6 +90,7 @@ static SlbStatus open_set(const char *folder, PictureSet *set, SlbError *err)
     size_t length = strlen(folder);
     while (length > 1 && folder[length - 1] == '/') length--;
     if (length > 3 && strncmp(folder + length - 3, "/HR", 3) == 0) length -= 3;
+    while (length > 1 && folder[length - 1] == '/') length--;
     *set = (PictureSet){.folder = strndup(folder, length)};
     char *inner = malloc(length + sizeof "/HR");
     if (!set->folder || !inner) {
@@ -108,6 +109,15 @@ static SlbStatus open_set(const char *folder, PictureSet *set, SlbError *err)
     free(inner);
     if (s != SLB_OK) close_set(set);
     return s;
+}
+
+/* Sets of the same name are called by their whole paths. */
+static void tell_apart(PictureSet *sets, int count)
+{
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < count; k++)
+            if (k != i && strcmp(cli_base_name(sets[k].folder), cli_base_name(sets[i].folder)) == 0)
+                sets[i].name = sets[i].folder;
 }
 
 static void show_progress(Eval *eval)
@@ -175,8 +185,8 @@ static SlbStatus eval_all(Eval *eval, const PictureSet *sets, const char *line, 
     const Settings *set = eval->set;
     SlbStatus s = SLB_OK;
     if (set->html)
-        s = eval_html_open(set->html, set->overwrite, eval->report->protocol, line, &eval->html,
-                           err);
+        s = eval_html_open(set->html, set->overwrite, eval->report->protocol, set->lr, line,
+                           &eval->html, err);
     if (s == SLB_OK) s = eval_sets(eval, sets, err);
     progress_end(&eval->progress);
     if (s == SLB_OK && eval->html)
@@ -313,6 +323,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     if (s == SLB_OK) s = open_factors(&eval, err);
     for (int i = 0; s == SLB_OK && i < set->data.count; i++)
         s = open_set(set->data.item[i], &sets[i], err);
+    if (s == SLB_OK) tell_apart(sets, set->data.count);
     if (s == SLB_OK) {
         eval.protocol = choose_protocol(&eval);
         s = check_protocol(&eval, err);
@@ -321,6 +332,7 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
         EvalReport report = {
             .json = set->json,
             .protocol = eval.protocol == EVAL_RGB ? "rgb" : "vdsr",
+            .lr = set->lr,
         };
         eval.report = &report;
         s = eval_all(&eval, sets, invocation->line, err);
@@ -335,19 +347,20 @@ const Command cmd_eval = {
     .name = "eval",
     .operands = "",
     .summary = "Measure PSNR and SSIM on sets of pictures, bicubic beside",
-    .notes = "Each picture is cropped to a multiple of the factor, made smaller, made larger again "
-             "and compared with the original in Y (BT.601), without a border as wide as the "
-             "factor. Alpha is ignored: colours count as they are stored. The mean is that of the "
-             "pictures' values, of those where bicubic and all models have one: PSNR is infinite "
-             "where a result equals the original, SSIM needs 11x11 pixels. How many are left out "
-             "stands behind the table; in JSON psnr_images and ssim_images count those in the "
-             "means, equal_images those with an infinite PSNR, and null is what is no number.\n"
-             "--protocol vdsr: Y as integers, bicubic down and up in double precision, the network "
-             "on that, rounded. --protocol rgb: 8-bit RGB down, upscaled as 'slbsr upscale' does, "
-             "8-bit RGB, its Y not rounded.\n"
-             "--html: a page with the same tables, crops of the pictures where bicubic errs most, "
-             "side by side and under a slider, and error maps. --bits and --model may name several "
-             "models.",
+    .notes =
+        "Each picture is cropped to a multiple of the factor, made smaller, made larger again "
+        "and compared with the original in Y (BT.601), without a border as wide as the "
+        "factor. Alpha is ignored: colours count as they are stored. The mean is that of the "
+        "pictures' values, of those where bicubic and all models have one: PSNR is infinite "
+        "where a result equals the original, SSIM needs 11x11 pixels. How many are left out "
+        "stands behind the table; in JSON psnr_images and ssim_images count those in the "
+        "means, equal_images those with an infinite PSNR, and null is what is no number.\n"
+        "--protocol vdsr: Y as integers, bicubic down and up in double precision, the network "
+        "on that, rounded. --protocol rgb: RGB of 8 bits (16 where the picture has them) down, "
+        "upscaled as 'slbsr upscale' does, its Y not rounded.\n"
+        "--html: a page with the same tables, crops of the pictures where bicubic errs most, "
+        "side by side and under a slider, and error maps. --bits and --model may name several "
+        "models.",
     .example = "slbsr eval --data Set5 --scale 2,3,4 --bits 2\n"
                "slbsr eval -d Set5 -d Set14 --model my.safetensors --json\n"
                "slbsr eval -d Set5 --bits 1,2,32 --html report.html\n"

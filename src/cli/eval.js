@@ -16,14 +16,14 @@ function chooser(label, crops, chosen, change) {
 }
 
 function buildViewer(crops) {
-  const image = crops[0].image, width = image.naturalWidth || image.width;
+  const image = crops[0].image, width = Number(image.getAttribute('width'));
   const leftImage = element('img', {className: 'left', draggable: false});
   const rightImage = element('img', {draggable: false});
   const leftTag = element('span', {className: 'tag'}), rightTag = element('span', {className: 'tag'});
   leftTag.style.left = rightTag.style.right = '0.3rem';
   const pair = element('div', {className: 'pair'}, rightImage, leftImage, leftTag, rightTag,
                        element('span', {className: 'bar'}));
-  const stage = element('div', {className: 'stage'}, pair);
+  const stage = element('div', {className: 'stage', tabIndex: 0, role: 'region', ariaLabel: 'Enlarged crop'}, pair);
   const slider = element('input', {type: 'range', min: 0, max: 100, step: 0.5, value: 50});
   const zoomShown = element('output');
   let zoom = 1;

@@ -21,6 +21,7 @@ typedef struct Part {
 struct EvalHtml {
     SlbOutput out;
     const char *protocol, *command_line;
+    bool published; /* small pictures */
     Part summary, body; /* of the page: rows of the first table; sections */
     Part rows, views;   /* of the section at hand: rows of its table; crops */
     char set[NAME_BYTES];
@@ -55,15 +56,16 @@ static SlbStatus part_close(Part *part, FILE *to, SlbError *err)
     return ok ? SLB_OK : no_memory(err);
 }
 
-SlbStatus eval_html_open(const char *path, bool overwrite, const char *protocol,
+SlbStatus eval_html_open(const char *path, bool overwrite, const char *protocol, bool published,
                          const char *command_line, EvalHtml **html, SlbError *err)
 {
     EvalHtml *h = slb_calloc(1, sizeof *h);
     *html = NULL;
     if (!h) return no_memory(err);
     h->protocol = protocol;
+    h->published = published;
     h->command_line = command_line;
-    SlbStatus s = slb_output_open(&h->out, path, overwrite || html_is_ours(path, "eval"), err);
+    SlbStatus s = html_open(&h->out, path, overwrite, "eval", err);
     if (s == SLB_OK) s = part_open(&h->summary, err);
     if (s == SLB_OK) s = part_open(&h->body, err);
     if (s == SLB_OK)
@@ -81,7 +83,7 @@ static void name_columns(EvalHtml *h, const EvalModels *models)
         char *column = h->column[i];
         if (h->columns == 0)
             snprintf(column, NAME_BYTES, "%s", name);
-        else if (strcmp(column, name) != 0)
+        else if (strncmp(column, name, NAME_BYTES - 1) != 0)
             snprintf(column, NAME_BYTES, "model %d, %d bit%s", i + 1,
                      models->item[i].model->weight_bits,
                      models->item[i].model->weight_bits == 1 ? "" : "s");
@@ -298,13 +300,15 @@ SlbStatus eval_html_end(EvalHtml *html, const EvalRow *mean, const EvalCounts *c
 static void put_intro(const EvalHtml *h, FILE *out)
 {
     bool rgb = strcmp(h->protocol, "rgb") == 0;
-    fprintf(
-        out,
-        "<p>Each original is made smaller bicubically and larger again, by bicubic and by "
-        "each model, and compared in Y (BT.601) without a border as wide as the factor; PSNR "
-        "of peak 255, SSIM with an 11 &times; 11 Gaussian window. Protocol <b>%s</b>: %s.</p>\n",
-        h->protocol,
-        rgb ? "8-bit RGB pictures, small and large" : "on Y; colours are those of bicubic");
+    fprintf(out,
+            "<p>%s larger again, by bicubic and by each model, and compared in Y (BT.601) without "
+            "a border as wide as the factor; PSNR of peak 255, SSIM with an 11 &times; 11 Gaussian "
+            "window. Protocol <b>%s</b>: %s.</p>\n",
+            h->published ? "The small picture that was published with each original is made"
+                         : "Each original is made smaller bicubically and",
+            h->protocol,
+            rgb ? "RGB pictures of 8 bits (16 where the original has them), small and large"
+                : "on Y; colours are those of bicubic");
 }
 
 SlbStatus eval_html_finish(EvalHtml *html, SlbError *err)

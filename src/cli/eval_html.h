@@ -7,9 +7,11 @@
 
 typedef struct EvalHtml EvalHtml;
 
-/* Opens the file; `overwrite` as in base/io.h. `command_line` must outlive it. */
+/* Opens the file; `overwrite` as in base/io.h. `published`: the small pictures are those that came
+ * with the set (--lr). `protocol` and `command_line` must outlive it. */
 SLB_MUST_CHECK SlbStatus eval_html_open(const char *path, bool overwrite, const char *protocol,
-                                        const char *command_line, EvalHtml **html, SlbError *err);
+                                        bool published, const char *command_line, EvalHtml **html,
+                                        SlbError *err);
 
 /* The sequence is: for each set and scale begin, row..., end; then finish. `view`: NULL for a
  * picture that is only measured. */

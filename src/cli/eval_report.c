@@ -47,6 +47,7 @@ static SlbStatus begin_result(EvalReport *report, const char *set, int scale, in
     bool ok = report->images[index] && cli_json_text(result, "set", set) &&
               cJSON_AddNumberToObject(result, "scale", scale) &&
               cJSON_AddStringToObject(result, "protocol", report->protocol) &&
+              cJSON_AddBoolToObject(result, "lr", report->lr) &&
               (model ? cli_json_text(result, "model", model->name)
                      : cJSON_AddNullToObject(result, "model") != NULL) &&
               (!model || cJSON_AddBoolToObject(result, "packed", model->packed));
@@ -111,7 +112,8 @@ static void begin_table(const EvalReport *report, const char *set, int scale)
 {
     const EvalModels *models = report->models;
     cli_print_clean(set);
-    printf(", scale %d, protocol %s%s", scale, report->protocol, models->count == 1 ? ", " : "");
+    printf(", scale %d, protocol %s%s%s", scale, report->protocol,
+           report->lr ? ", published small pictures" : "", models->count == 1 ? ", " : "");
     if (models->count == 0)
         puts(", model: none");
     else if (models->count == 1)

@@ -10,12 +10,13 @@
 
 struct cJSON;
 
-/* The caller fills the first four and zeroes the rest; `models` may change before every
+/* The caller fills the first five and zeroes the rest; `models` may change before every
  * eval_report_begin. */
 typedef struct EvalReport {
     bool json;
     const EvalModels *models; /* none of them: bicubic alone */
     const char *protocol;     /* "vdsr", "rgb" */
+    bool lr;                  /* the small pictures are published ones (--lr) */
     size_t failed;            /* measurements that failed; counted by the caller */
     EvalRow sum;              /* of the rows since eval_report_begin that count in means */
     EvalCounts counts;        /* of those rows */

@@ -120,7 +120,7 @@ SlbStatus html_picture(FILE *out, const SlbImage *image, const char *attributes,
     return SLB_OK;
 }
 
-bool html_is_ours(const char *path, const char *generator)
+static bool is_ours(const char *path, const char *generator)
 {
     char head[sizeof beginning + 32] = "", want[sizeof head];
     struct stat st;
@@ -132,4 +132,12 @@ bool html_is_ours(const char *path, const char *generator)
     head[n] = 0;
     int length = snprintf(want, sizeof want, "%s%s\"", beginning, generator);
     return length > 0 && strncmp(head, want, (size_t)length) == 0;
+}
+
+SlbStatus html_open(SlbOutput *out, const char *path, bool overwrite, const char *generator,
+                    SlbError *err)
+{
+    if (strcmp(path, "-") == 0)
+        return slb_fail(err, SLB_E_USAGE, "--html: a page goes into a file; give its name");
+    return slb_output_open(out, path, overwrite || is_ours(path, generator), err);
 }

@@ -162,7 +162,7 @@ static void put_intro(FILE *out, const TrainLog *logs, int count)
 
 static SlbStatus open_page(SlbOutput *out, const char *path, bool overwrite, SlbError *err)
 {
-    return slb_output_open(out, path, overwrite || html_is_ours(path, generator), err);
+    return html_open(out, path, overwrite, generator, err);
 }
 
 SlbStatus train_html_check(const char *path, bool overwrite, SlbError *err)

@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cli/picture.h"
 
 enum { MAX_LOG_BYTES = 1 << 28 };
@@ -25,7 +26,7 @@ static bool read_header(TrainLog *log, const char *line, const char *end)
     static const char beginning[] = "step,seconds,loss";
     if (strncmp(line, beginning, sizeof beginning - 1) != 0) return false;
     while (line < end) {
-        size_t n = strcspn(line, ",\n");
+        size_t n = strcspn(line, ",\r\n");
         if (log->columns == LOG_COLUMNS || n == 0 || n >= LOG_NAME_BYTES) return false;
         memcpy(log->column[log->columns++], line, n);
         line += n + 1;
@@ -50,25 +51,33 @@ static bool read_row(TrainLog *log, const char *line, const char *end, size_t ro
     return true;
 }
 
+/* `end` of a line, or the CR ahead of that. */
+static const char *without_cr(const char *line, const char *end)
+{
+    return end > line && end[-1] == '\r' ? end - 1 : end;
+}
+
+/* As it is written, or as editors on Windows keep it. */
 static SlbStatus parse(TrainLog *log, const char *path, const char *text, SlbError *err)
 {
+    text += slb_mark_bytes(text, strlen(text));
     const char *end = strchr(text, '\n');
     size_t lines = 0;
-    if (!end || !read_header(log, text, end)) return no_log(path, err);
+    if (!end || !read_header(log, text, without_cr(text, end))) return no_log(path, err);
     for (const char *c = end + 1; (c = strchr(c, '\n')); c++) lines++;
     for (int c = 0; c < log->columns; c++)
         if (!(log->value[c] = slb_alloc(lines, sizeof **log->value)))
             return slb_fail_memory(err, path);
     for (const char *line = end + 1; (end = strchr(line, '\n')); line = end + 1)
-        if (!read_row(log, line, end, log->rows++))
+        if (!read_row(log, line, without_cr(line, end), log->rows++))
             return slb_fail(err, SLB_E_INPUT, "%s: row %zu is damaged", path, log->rows);
     return SLB_OK;
 }
 
-static char *run_name(const char *path)
+static char *run_name(const char *path, bool with_folder)
 {
     static const char *const ends[] = {".csv", ".safetensors"};
-    const char *name = cli_base_name(path);
+    const char *name = with_folder ? path : cli_base_name(path);
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         size_t n = strlen(ends[i]);
@@ -84,11 +93,31 @@ SlbStatus train_log_read(const char *path, TrainLog *log, SlbError *err)
     *log = (TrainLog){0};
     SlbStatus s = slb_read_file(path, MAX_LOG_BYTES, SLB_E_INPUT, &text, &bytes, err);
     if (s != SLB_OK) return s;
-    log->name = run_name(path);
+    log->name = run_name(path, false);
     s = log->name ? parse(log, path, (const char *)text, err) : slb_fail_memory(err, path);
     slb_free(text);
     if (s != SLB_OK) train_log_free(log);
     return s;
+}
+
+SlbStatus train_log_tell_apart(TrainLog *logs, char *const *paths, int count, SlbError *err)
+{
+    for (int i = 0; i < count; i++) {
+        bool again = false;
+        char *alone = run_name(paths[i], false);
+        for (int k = 0; alone && k < count; k++) {
+            char *other = k == i ? NULL : run_name(paths[k], false);
+            again = again || (other && strcmp(other, alone) == 0);
+            free(other);
+        }
+        free(alone);
+        if (!again) continue;
+        char *name = run_name(paths[i], true);
+        if (!name) return slb_fail_memory(err, paths[i]);
+        free(logs[i].name);
+        logs[i].name = name;
+    }
+    return SLB_OK;
 }
 
 void train_log_free(TrainLog *log)
