@@ -16,11 +16,15 @@
  * any number of them may be used in any number of threads at the same time, each by one thread at a
  * time. It opens no file but the model that is asked for. With models whose activations have 8 bits
  * or fewer (all built-in ones but those of 32 bits), and without use_float, the pixels are the same
- * on every machine, for any number of threads and any memory limit.
+ * on every machine, for any number of threads and any memory limit, as long as floats are rounded
+ * to nearest (fesetround), as they are in a program that does not ask for anything else.
  *
  * Threads are OpenMP's. Where the system refuses to start as many as are asked for, OpenMP's own
  * library prints that and ends the process: under tight limits ask for few. In a child that a
  * process forks after it has used several threads, they wait for ever: ask for one there.
+ *
+ * On processors with AMX the process asks Linux for its tiles, unless options.cpu or SLBSR_CPU name
+ * a level. From then on stacks for signals (sigaltstack) must have room for them: some 11 KiB.
  *
  * Link with -lslbsr (pkg-config slbsr), or in CMake find_package(slbsr) and slbsr::slbsr. */
 #ifndef SLBSR_H
@@ -82,7 +86,7 @@ enum {
 };
 
 /* Told from time to time, by one thread at a time but not always the one that called: `done` of
- * `total` pixels of the result. A value other than 0 ends the work with SLBSR_CANCELLED. */
+ * `total` pixels of the result (with tta of all eight). A value other than 0 ends the work with SLBSR_CANCELLED. */
 typedef int (*SlbsrProgress)(void *user, uint64_t done, uint64_t total);
 
 /* How to work. A field of 0 is its default, so {.struct_bytes = sizeof options} is all defaults.
@@ -115,8 +119,10 @@ typedef struct SlbsrOptions {
                       picture: a little better, eight times the time; not for rows in, rows out */
 
     /* What the work may take, the model and the context among it, but not the caller's pictures;
-     * with tta and SLBSR_WRAP_Y the work needs whole pictures beyond that. At most 2^62. Default:
-     * bands of about 128 MiB. */
+     * with tta and SLBSR_WRAP_Y the work needs whole pictures beyond that. While a model is loaded,
+     * twice the bytes of its file and one of each low-bit weight, four of each float one, are taken
+     * besides. At most 2^62. Default: about 128 MiB and what a row takes, which is more than that
+     * for pictures of tens of thousands of pixels. */
     uint64_t max_memory_bytes;
 
     SlbsrProgress progress; /* default: none */

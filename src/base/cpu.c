@@ -147,14 +147,16 @@ bool slb_cpu_has_i8mm(void)
 }
 #endif
 
+/* Only levels that may be taken are asked for: to ask for AMX changes the process. */
 bool slb_cpu_detect(SlbCpu *cpu)
 {
-    SlbCpuLevel best = SLB_CPU_C;
-    for (int l = 0; l < SLB_CPU_LEVELS; l++)
-        if (slb_cpu_has((SlbCpuLevel)l)) best = (SlbCpuLevel)l;
-    *cpu = (SlbCpu){.level = best, .bf16 = has_bf16()};
+    *cpu = (SlbCpu){.level = SLB_CPU_C, .bf16 = has_bf16()};
     const char *wanted = getenv("SLBSR_CPU");
-    if (!wanted || !*wanted) return true;
+    for (int l = SLB_CPU_LEVELS - 1; l >= 0 && (!wanted || !*wanted); l--) {
+        if (!slb_cpu_has((SlbCpuLevel)l)) continue;
+        cpu->level = (SlbCpuLevel)l;
+        return true;
+    }
     for (int l = 0; l < SLB_CPU_LEVELS; l++) {
         if (strcmp(wanted, level_names[l]) != 0 || !slb_cpu_has((SlbCpuLevel)l)) continue;
         cpu->level = (SlbCpuLevel)l;

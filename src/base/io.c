@@ -62,7 +62,7 @@ static SlbStatus read_opened(FILE *file, const char *path, size_t limit_bytes, S
 SlbStatus slb_read_file(const char *path, size_t limit_bytes, SlbStatus status,
                         unsigned char **data, size_t *bytes, SlbError *err)
 {
-    return read_opened(fopen(path, "rb"), path, limit_bytes, status, data, bytes, err);
+    return read_opened(fopen(path, "rbe"), path, limit_bytes, status, data, bytes, err);
 }
 
 SlbStatus slb_read_stdin(size_t limit_bytes, SlbStatus status, unsigned char **data, size_t *bytes,

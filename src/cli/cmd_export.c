@@ -80,10 +80,13 @@ const Command cmd_export = {
     .notes =
         "OUTPUT.onnx: opset 13, one input and one output, N x channels x height x width floats of "
         "any size. What they hold stands in the file: Y / 255, already enlarged bicubically, for "
-        "networks with 'input y bicubic', R, G, B / 255 of the picture as it is for 'input rgb'. "
-        "Models with activations of 8 bits or fewer keep their integers, as QuantizeLinear and "
-        "DequantizeLinear around int8 weights; results differ from slbsr's by one of 255 at most, "
-        "at few pixels.\n"
+        "networks with 'input y bicubic', R, G, B / 255 of the picture for 'input rgb'. slbsr lets "
+        "the network see 8 pixels of the picture's mirror image beyond its border, and cuts them "
+        "off the result: where that is not done, results differ near the border. Models with "
+        "activations of 8 bits or fewer keep their integers, as QuantizeLinear and "
+        "DequantizeLinear around int8 weights; results of the same input differ from slbsr's by "
+        "one "
+        "of 255 at most, at few pixels.\n"
         "OUTPUT.safetensors: the float weights that the model means, conv00.weight (out, in, y, x) "
         "and conv00.bias and so on, or with --map under the names of another program's network. "
         "Not for slbsr itself, which keeps models with their bits; but slbsr import reads it.",

@@ -125,7 +125,7 @@ static bool is_ours(const char *path, const char *generator)
     char head[sizeof beginning + 32] = "", want[sizeof head];
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return false; /* a pipe would be waited for */
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(path, "rbe");
     if (!file) return false;
     size_t n = fread(head, 1, sizeof head - 1, file);
     fclose(file);

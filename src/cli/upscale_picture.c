@@ -132,15 +132,6 @@ static uint64_t picture_bytes(const UpscaleFiles *job, const Picture *p)
     return held + (working > turned + samples(&p->from) ? working : turned + samples(&p->from));
 }
 
-/* What the upscaler takes unless it is told otherwise (infer/upscaler.h), without the network's. */
-static uint64_t usual_band_bytes(const Picture *p)
-{
-    uint64_t small = (uint64_t)p->from.width * p->from.height;
-    uint64_t large = (uint64_t)p->to.width * p->to.height;
-    uint64_t all = small * (uint64_t)p->from.channels * sizeof(double) + large * 2 * sizeof(float);
-    return all < SLB_BAND_BYTES ? all : SLB_BAND_BYTES;
-}
-
 /* An error that tells of too little memory, and what to do. */
 static SlbStatus too_little(Picture *p, const SlbError *why)
 {
@@ -156,18 +147,22 @@ static SlbStatus need_more(Picture *p, uint64_t bytes, bool whole)
                     whole ? ", as this picture has to be in memory as a whole" : "");
 }
 
-/* Whether the upscaler can do with what is left of the limit. */
-static SlbStatus check_bands(const UpscaleFiles *job, Picture *p)
+/* Whether the upscaler can do with what is left of the limit; and what it takes, with the network.
+ */
+static SlbStatus check_bands(const UpscaleFiles *job, Picture *p, uint64_t *bytes)
 {
     SlbError why;
+    uint64_t lying = 0;
     SlbUpscaleOptions o = picture_options(job, p);
-    SlbStatus s = slb_upscaler_create(p->model->plan, &p->from, &o, NULL, &why);
+    *bytes = 0;
+    SlbStatus s = slb_upscaler_check(p->model->plan, &p->from, &o, bytes, &why);
     if (s == SLB_OK && job->tta) { /* four times lying on its side */
         SlbImageInfo in = p->from;
         in.width = p->from.height, in.height = p->from.width;
         o.out.width = p->to.height, o.out.height = p->to.width;
-        s = slb_upscaler_create(p->model->plan, &in, &o, NULL, &why);
+        s = slb_upscaler_check(p->model->plan, &in, &o, &lying, &why);
     }
+    if (lying > *bytes) *bytes = lying;
     if (s == SLB_E_MEMORY) return too_little(p, &why);
     return SLB_OK; /* other errors are told when it is worked on */
 }
@@ -178,31 +173,21 @@ static SlbStatus choose_way(const UpscaleFiles *job, Picture *p)
         slb_reader_orientation(p->reader) == 1 && !job->tta && !(job->wrap & SLB_WRAP_Y);
     bool small = samples(&p->from) + samples(&p->to) <= whole_bytes && !job->max_memory;
     p->streamed = can_stream && !small;
-    uint64_t pictures = picture_bytes(job, p);
-    p->bytes = pictures + usual_band_bytes(p);
-    if (!job->max_memory) return SLB_OK;
+    uint64_t bands, pictures = picture_bytes(job, p) + slb_model_bytes(p->model->model);
+    if (!job->max_memory) {
+        SlbStatus s = check_bands(job, p, &bands);
+        p->bytes = pictures + bands;
+        return s;
+    }
     p->other_bytes = pictures + program_bytes;
     p->bytes = job->max_memory;
     if (job->max_memory <= p->other_bytes) return need_more(p, p->other_bytes, !can_stream);
-    return check_bands(job, p);
-}
-
-/* Bytes of the network, which all pictures share, with those of its threads at a picture as wide as
- * this one and what is continued beyond its borders. */
-static uint64_t network_bytes(const UpscaleFiles *job, const Picture *p)
-{
-    const SlbPlan *plan = p->model->plan;
-    if (p->factor <= 1) return slb_plan_bytes(plan, 1);
-    uint64_t width = p->from.width;
-    if (job->tta && p->from.height > width) width = p->from.height; /* lying on its side */
-    width += 2 * 8;                                                 /* infer/upscaler.h */
-    if (slb_plan_scale(plan) == 1) width *= (uint64_t)p->factor;
-    return slb_plan_bytes(plan, (uint32_t)width);
+    return check_bands(job, p, &bands);
 }
 
 uint64_t picture_memory(const UpscaleFiles *job, const Picture *p)
 {
-    return job->max_memory ? job->max_memory : p->bytes + network_bytes(job, p) + program_bytes;
+    return job->max_memory ? job->max_memory : p->bytes + program_bytes;
 }
 
 SlbUpscaleOptions picture_options(const UpscaleFiles *job, const Picture *p)
@@ -276,10 +261,16 @@ static SlbStatus choose_video_memory(const UpscaleFiles *job, Picture *p, int sc
     SlbVideoInfo large = *info;
     large.width = p->to.width;
     large.height = p->to.height;
-    uint64_t frames = 2 * (slb_frame_bytes(info) + slb_frame_bytes(&large)) +
-                      slb_video_upscaler_bytes(info, scale);
-    p->bytes = frames + usual_band_bytes(p);
-    if (!job->max_memory) return SLB_OK;
+    uint64_t bands = 0, frames = 2 * (slb_frame_bytes(info) + slb_frame_bytes(&large)) +
+                                 slb_video_upscaler_bytes(info, scale) +
+                                 slb_model_bytes(p->model->model);
+    if (!job->max_memory) {
+        const SlbImageInfo luma = {info->width, info->height, 1, 16};
+        const SlbUpscaleOptions o = {.out = {p->to.width, p->to.height, 1, 16}};
+        (void)!slb_upscaler_check(p->model->plan, &luma, &o, &bands, NULL);
+        p->bytes = frames + bands;
+        return SLB_OK; /* what fails is told when it is worked on */
+    }
     p->other_bytes = frames + program_bytes;
     p->bytes = job->max_memory;
     if (job->max_memory <= p->other_bytes) return need_more(p, p->other_bytes, false);

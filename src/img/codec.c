@@ -106,7 +106,7 @@ static SlbStatus open_input(const char *path, FILE **file, SlbError *err)
         return slb_fail(err, SLB_E_INPUT,
                         "standard input: is a terminal; send a picture through a pipe");
     int fd = standard ? slb_duplicate(STDIN_FILENO, O_WRONLY) : -1;
-    *file = fd >= 0 ? fdopen(fd, "rb") : standard ? NULL : fopen(path, "rb");
+    *file = fd >= 0 ? fdopen(fd, "rb") : standard ? NULL : fopen(path, "rbe");
     if (!*file) return slb_fail_system(err, SLB_E_INPUT, slb_input_name(path), "cannot be opened");
     if (fstat(fileno(*file), &st) != 0 || !S_ISDIR(st.st_mode)) return SLB_OK;
     fclose(*file);

@@ -173,25 +173,41 @@ static bool is_packed(const Exporter *e, int index)
     return e->packed && node->op == SLB_OP_CONV && node->low;
 }
 
-/* What one-bit codes with a sign are told by: 0 and above is +. Sums of a low convolution are
- * whole, so its values are 0 or at least one unit away from it; where they are computed in floats,
- * 0 may come out a little below, and half a unit keeps it on its side. */
-static float sign_threshold(const Exporter *e, int source)
+/* How far from 0 the values below it of channel o of a packed convolution are. */
+static double unit_of(const SlbConvParams *c, size_t o)
+{
+    if (c->scale[o] == 0.0f) return c->bias[o] < 0.0f ? -(double)c->bias[o] : INFINITY;
+    return fabs((double)c->scale[o]) * (double)c->in_step / (slb_levels(c->bits)->count - 1);
+}
+
+/* What one-bit codes with a sign are told by, for each channel: 0 and above is +. Sums of a low
+ * convolution are whole, so its values are 0 or at least one unit of its channel away from it;
+ * where they are computed in floats, 0 may come out a little below, and half a unit keeps it on its
+ * side. A shuffle makes one channel of several that follow each other: the least of their units
+ * counts. */
+static SlbStatus sign_thresholds(Exporter *e, Name name, int source)
 {
     const SlbGraph *g = e->model->graph;
-    double least = INFINITY;
+    const size_t channels = (size_t)g->nodes[source].channels, shape[] = {channels, 1, 1};
+    float *threshold = slb_calloc(channels, sizeof *threshold);
+    if (!threshold) return slb_fail_memory(e->err, "the ONNX model");
     while (g->nodes[source].op == SLB_OP_SHUFFLE) source = g->nodes[source].source[0];
-    if (!is_packed(e, source)) return 0.0f;
-    const SlbConvParams *c = &e->model->conv[g->nodes[source].conv];
-    for (int o = 0; o < c->out_channels; o++)
-        if (c->scale[o] != 0.0f) least = fmin(least, fabs((double)c->scale[o]));
-    if (isinf(least)) return 0.0f;
-    return (float)(-0.5 * least * (double)c->in_step / (slb_levels(c->bits)->count - 1));
+    const SlbConvParams *c = is_packed(e, source) ? &e->model->conv[g->nodes[source].conv] : NULL;
+    size_t group = c ? (size_t)c->out_channels / channels : 0;
+    for (size_t i = 0; c && i < channels; i++) {
+        double least = INFINITY;
+        for (size_t o = i * group; o < (i + 1) * group; o++) least = fmin(least, unit_of(c, o));
+        if (isfinite(least)) threshold[i] = (float)(-0.5 * least);
+    }
+    slb_onnx_constant(e->onnx, name.text, SLB_ONNX_FLOAT, shape, 3, threshold,
+                      channels * sizeof *threshold);
+    slb_free(threshold);
+    return SLB_OK;
 }
 
 /* Codes of fewer than 8 bits end before a uint8 does: values are brought within their range.
- * Returns the name of what is to be quantized. */
-static Name bounded(Exporter *e, int conv, int source, SlbCodes codes)
+ * Returns the name of what is to be quantized. *status changes on failure alone, SLB_E_MEMORY. */
+static Name bounded(Exporter *e, int conv, int source, SlbCodes codes, SlbStatus *status)
 {
     Name from = node_name(e, source);
     float step = e->model->conv[conv].in_step;
@@ -201,13 +217,13 @@ static Name bounded(Exporter *e, int conv, int source, SlbCodes codes)
     scalar(e, high, (float)(codes.most - codes.zero) * step);
     if (!codes.sign) return part_node(e, conv, "Clip", from.text, low.text, high.text, "clipped");
     Name threshold = part_name(conv, "threshold");
-    scalar(e, threshold, sign_threshold(e, source));
+    *status = sign_thresholds(e, threshold, source);
     Name above = part_node(e, conv, "GreaterOrEqual", from.text, threshold.text, NULL, "is_above");
     return part_node(e, conv, "Where", above.text, high.text, low.text, "sign");
 }
 
 /* The input of a low convolution, through its codes and back. */
-static Name coded_input(Exporter *e, const SlbNode *node)
+static Name coded_input(Exporter *e, const SlbNode *node, SlbStatus *status)
 {
     int conv = node->conv, source = node->source[0];
     SlbCodes codes = slb_codes(e->model->act_bits, e->model->graph->nodes[source].positive);
@@ -215,7 +231,7 @@ static Name coded_input(Exporter *e, const SlbNode *node)
     Name step = part_name(conv, "in_step"), zero = part_name(conv, "in_zero");
     scalar(e, step, e->model->conv[conv].in_step);
     slb_onnx_constant(e->onnx, zero.text, SLB_ONNX_UINT8, NULL, 0, &zero_code, 1);
-    Name in = bounded(e, conv, source, codes);
+    Name in = bounded(e, conv, source, codes, status);
     in = part_node(e, conv, "QuantizeLinear", in.text, step.text, zero.text, "codes");
     return part_node(e, conv, "DequantizeLinear", in.text, step.text, zero.text, "in");
 }
@@ -240,11 +256,11 @@ static SlbStatus packed_conv(Exporter *e, int index)
     per_channel(e, part_name(node->conv, "bias"), SLB_ONNX_INT32, c, q.bias);
     per_channel(e, part_name(node->conv, "bias_scale"), SLB_ONNX_FLOAT, c, q.bias_scale);
     free_integers(&q);
-    Name in = coded_input(e, node),
+    Name in = coded_input(e, node, &s),
          weight = dequantized(e, node->conv, "weight", "weight_scale", "weight_value"),
          bias = dequantized(e, node->conv, "bias", "bias_scale", "bias_value");
     conv_node(e, index, in.text, weight.text, bias.text);
-    return SLB_OK;
+    return s;
 }
 
 /* -- the other layers -- */
@@ -285,9 +301,12 @@ static const char *input_meaning(const SlbGraph *graph)
     if (graph->enlarged)
         return "Y / 255, already enlarged bicubically (MATLAB's imresize) to the size of the "
                "result; Y is BT.601's, 16 to 235 of 255, or the samples of a grey picture";
-    if (graph->nodes[0].channels == 3) return "R, G, B / 255 of the picture as it is";
-    return "Y / 255 of the picture as it is; Y is BT.601's, 16 to 235 of 255, or the samples of a "
-           "grey picture";
+    if (graph->nodes[0].channels == 3)
+        return "R, G, B / 255 of the picture, with 8 pixels of its mirror image around it that are "
+               "cut off the result: at its border the network is less sure";
+    return "Y / 255 of the picture, with 8 pixels of its mirror image around it that are cut off "
+           "the result: at its border the network is less sure; Y is BT.601's, 16 to 235 of 255, "
+           "or the samples of a grey picture";
 }
 
 static const char *output_meaning(const SlbGraph *graph)

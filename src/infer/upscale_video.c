@@ -239,7 +239,8 @@ SlbStatus slb_video_upscaler_limit(SlbVideoUpscaler *up, uint64_t max_bytes, uin
 {
     up->how.max_bytes = max_bytes;
     up->how.other_bytes = other_bytes;
-    return slb_upscaler_create(up->plan, &up->luma.info, &up->how, NULL, err);
+    uint64_t bytes;
+    return slb_upscaler_check(up->plan, &up->luma.info, &up->how, &bytes, err);
 }
 
 const SlbVideoInfo *slb_video_upscaler_info(const SlbVideoUpscaler *up)

@@ -43,7 +43,9 @@ static SlbRows network_reads(const SlbUpscaler *up, SlbRows band)
  * network's reach, and a picture that is lower than that is wanted whole by the first band. */
 static SlbRows window_rows(const SlbUpscaler *up, SlbRows net)
 {
-    uint32_t low = UINT32_MAX, high = 0;
+    uint32_t low = UINT32_MAX, high = 0, margin = up->margin_y;
+    if (!up->held_y && net.first >= margin && net.first + net.count <= margin + up->in.height)
+        return (SlbRows){net.first - margin, net.count}; /* nothing is mirrored */
     for (uint32_t y = net.first; y < net.first + net.count; y++) {
         uint32_t row = slb_upscaler_source_row(up, y);
         if (row < low) low = row;
@@ -125,12 +127,16 @@ static SlbStatus choose_bands(SlbUpscaler *up, Room *room, SlbError *err)
 {
     const SlbUpscaleOptions *o = &up->options;
     uint64_t limit = o->max_bytes;
-    if (!limit) limit = o->other_bytes + SLB_BAND_BYTES + up->plan_bytes;
     uint32_t low = o->band_rows ? o->band_rows : 1, high = o->out.height;
     if (low > high) low = high;
     *room = room_for(up, low);
     SlbStatus s = check_least(up, room, err);
     if (s != SLB_OK) return s;
+    if (!limit) {
+        static const Room nothing = {0};
+        uint64_t least = bytes_for(up, room), rows = 2 * (least - bytes_for(up, &nothing));
+        limit = least + (rows > SLB_BAND_BYTES ? rows : SLB_BAND_BYTES);
+    }
     while (!o->band_rows && low < high) {
         uint32_t middle = low + (high - low + 1) / 2;
         *room = room_for(up, middle);
@@ -169,11 +175,13 @@ static SlbStatus allocate(SlbUpscaler *up, const Room *room, SlbError *err)
 
 /* ---- Making one ---- */
 
-SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
-                              const SlbUpscaleOptions *options, SlbUpscaler **up, SlbError *err)
+/* Everything but memory for rows. */
+static SlbStatus prepare(const SlbPlan *plan, const SlbImageInfo *in,
+                         const SlbUpscaleOptions *options, SlbUpscaler **up, Room *room,
+                         SlbError *err)
 {
-    Room room = {0};
-    if (up) *up = NULL;
+    *room = (Room){0};
+    *up = NULL;
     SlbUpscaler *u = slb_calloc(1, sizeof *u);
     if (!u) return slb_fail_memory(err, "a picture");
     u->options = *options;
@@ -182,11 +190,36 @@ SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
     SlbStatus s = slb_upscaler_lay_out(u, plan, err);
     u->scratch_count = slb_upscaler_scratch(u);
     /* Without bands yet, which come to that; small axes are made to tell all that is needed. */
-    if (s == SLB_OK && u->axis_bytes > SLB_BAND_BYTES / 16) s = check_least(u, &room, err);
+    if (s == SLB_OK && u->axis_bytes > SLB_BAND_BYTES / 16) s = check_least(u, room, err);
     if (s == SLB_OK) s = slb_upscaler_make_axes(u, err);
-    if (s == SLB_OK) s = choose_bands(u, &room, err);
-    if (s == SLB_OK && up) s = allocate(u, &room, err);
-    if (s != SLB_OK || !up) {
+    if (s == SLB_OK) s = choose_bands(u, room, err);
+    if (s == SLB_OK)
+        *up = u;
+    else
+        slb_upscaler_free(u);
+    return s;
+}
+
+SlbStatus slb_upscaler_check(const SlbPlan *plan, const SlbImageInfo *in,
+                             const SlbUpscaleOptions *options, uint64_t *bytes, SlbError *err)
+{
+    Room room;
+    SlbUpscaler *u;
+    SlbStatus s = prepare(plan, in, options, &u, &room, err);
+    if (s == SLB_OK) *bytes = u->bytes;
+    slb_upscaler_free(u);
+    return s;
+}
+
+SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
+                              const SlbUpscaleOptions *options, SlbUpscaler **up, SlbError *err)
+{
+    Room room;
+    SlbUpscaler *u;
+    *up = NULL;
+    SlbStatus s = prepare(plan, in, options, &u, &room, err);
+    if (s == SLB_OK) s = allocate(u, &room, err);
+    if (s != SLB_OK) {
         slb_upscaler_free(u);
         return s;
     }

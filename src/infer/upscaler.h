@@ -13,7 +13,9 @@
 #include "img/image.h"
 #include "infer/plan.h"
 
-enum { SLB_BAND_BYTES = 128 << 20 }; /* of memory for bands, where nothing else is asked for */
+/* Of memory for rows of bands, where nothing else is asked for, beyond what bands of one row take; or
+ * twice that where it is more, as a band reads rows beyond its own. */
+enum { SLB_BAND_BYTES = 128 << 20 };
 
 typedef enum SlbAlpha {
     SLB_ALPHA_RESIZE, /* bicubic */
@@ -34,7 +36,7 @@ typedef struct SlbUpscaleOptions {
     unsigned wrap;         /* SLB_WRAP_* */
     uint8_t background[3]; /* R, G, B to put transparency on where the result has no alpha */
     uint64_t max_bytes;    /* that the upscaler and the plan may take: bands are as high as that
-                              allows; 0: bands of 128 MiB */
+                              allows; 0: see SLB_BAND_BYTES */
     uint64_t other_bytes;  /* of max_bytes, that something else takes */
     uint32_t band_rows;    /* of the result; 0: chosen by max_bytes */
     SlbProgress progress;  /* counts pixels of the result; NULL: none */
@@ -55,11 +57,14 @@ int slb_upscale_factor(const SlbImageInfo *in, const SlbImageInfo *out);
 
 /* `plan` must outlive the upscaler; its threads are used. SLB_E_USAGE for options that do not fit
  * each other or the picture, SLB_E_INPUT for sizes that are too large, SLB_E_MEMORY when memory is
- * out or max_bytes too little: then the message says how much is needed. The caller frees *up.
- * `up` NULL: only checks all that, without memory for rows. */
+ * out or max_bytes too little: then the message says how much is needed. The caller frees *up. */
 SLB_MUST_CHECK SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
                                              const SlbUpscaleOptions *options, SlbUpscaler **up,
                                              SlbError *err);
+/* Fails as that would, but takes no memory for rows. *bytes is what slb_upscaler_bytes would say. */
+SLB_MUST_CHECK SlbStatus slb_upscaler_check(const SlbPlan *plan, const SlbImageInfo *in,
+                                            const SlbUpscaleOptions *options, uint64_t *bytes,
+                                            SlbError *err);
 void slb_upscaler_free(SlbUpscaler *up); /* NULL is allowed */
 
 const SlbImageInfo *slb_upscaler_in(const SlbUpscaler *up);

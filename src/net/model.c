@@ -82,6 +82,17 @@ void slb_model_free(SlbModel *model)
     slb_free(model);
 }
 
+uint64_t slb_model_bytes(const SlbModel *model)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < model->graph->conv_count; i++) {
+        const SlbConvParams *c = &model->conv[i];
+        bytes += slb_conv_weights(c) * (c->weight ? sizeof *c->weight : sizeof *c->level);
+        bytes += (uint64_t)c->out_channels * 2 * sizeof(float);
+    }
+    return bytes;
+}
+
 /* What the tensors of a convolution are called, have for a shape, and how many there are: the same
  * for reading and writing. */
 static int conv_tensors(const SlbConvParams *c, int index, bool steps, SlbTensor t[CONV_TENSORS])

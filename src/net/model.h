@@ -49,6 +49,9 @@ SLB_MUST_CHECK SlbStatus slb_model_save(const SlbModel *model, const char *path,
                                         SlbError *err);
 void slb_model_free(SlbModel *model); /* NULL is allowed */
 
+/* Bytes of memory that its parameters take. */
+uint64_t slb_model_bytes(const SlbModel *model);
+
 /* How many weights a convolution has. */
 static inline size_t slb_conv_weights(const SlbConvParams *conv)
 {

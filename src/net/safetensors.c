@@ -296,7 +296,7 @@ SlbStatus slb_tensors_open(const char *path, SlbTensorFile **file, SlbError *err
 {
     unsigned char *data = NULL;
     size_t bytes = 0;
-    FILE *stream = fopen(path, "rb");
+    FILE *stream = fopen(path, "rbe");
     if (!stream) return slb_fail_system(err, SLB_E_MODEL, path, "cannot be opened");
     struct stat st;
     SlbStatus s = SLB_OK;

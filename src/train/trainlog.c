@@ -70,7 +70,7 @@ SlbStatus slb_trainlog_begin(const char *path, const int *scales, int scale_coun
 
 SlbStatus slb_trainlog_add(const char *path, const SlbTrainReport *report, SlbError *err)
 {
-    FILE *file = fopen(path, "a");
+    FILE *file = fopen(path, "ae");
     if (!file) return slb_fail_system(err, SLB_E_OUTPUT, path, "cannot be opened");
     fprintf(file, "%ld,%.1f,%.9g,%.9g,%.6g,%.6g", report->step, report->seconds, report->loss,
             report->baseline, report->rate, report->sharpness);

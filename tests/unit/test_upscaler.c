@@ -99,6 +99,24 @@ static void test_memory_is_kept_to(void **state)
     slb_plan_free(plan);
 }
 
+/* Bands are more than a row high however wide the picture is and however many threads there are: each
+ * reads the network's reach beyond its own rows. */
+static void test_bands_of_wide_pictures(void **state)
+{
+    (void)state;
+    SlbError err = {0};
+    SlbPlan *plan = make_plan(bicubic_net, 64);
+    SlbImageInfo in = {200000, 3000, 3, 8};
+    SlbUpscaleOptions options = {.out = {400000, 6000, 3, 8}, .band_rows = 1};
+    uint64_t row, usual;
+    assert_ok(slb_upscaler_check(plan, &in, &options, &row, &err), &err);
+    assert_true(row > SLB_BAND_BYTES); /* threads and axes alone */
+    options.band_rows = 0;
+    assert_ok(slb_upscaler_check(plan, &in, &options, &usual, &err), &err);
+    assert_true(usual > row + SLB_BAND_BYTES / 2 && usual <= 3 * row);
+    slb_plan_free(plan);
+}
+
 /* More inputs for an output than an axis is made for are refused before anything is reckoned. */
 static void test_extreme_shrinking_is_refused(void **state)
 {
@@ -110,7 +128,8 @@ static void test_extreme_shrinking_is_refused(void **state)
         SlbImageInfo in = {side, 1, 1, 8};
         SlbUpscaleOptions options = {.out = {1, i % 2 ? 2 : 1, 1, 8},
                                      .max_bytes = i < 2 ? 0 : (uint64_t)1 << 30};
-        assert_int_equal(slb_upscaler_create(plan, &in, &options, NULL, &err), SLB_E_USAGE);
+        uint64_t bytes;
+        assert_int_equal(slb_upscaler_check(plan, &in, &options, &bytes, &err), SLB_E_USAGE);
         assert_non_null(strstr(err.message, "cannot become 1"));
     }
     slb_plan_free(plan);
@@ -123,6 +142,7 @@ int main(void)
         cmocka_unit_test(test_any_band_gives_the_same_bytes_at_any_size),
         cmocka_unit_test(test_bands_of_tiny_pictures),
         cmocka_unit_test(test_memory_is_kept_to),
+        cmocka_unit_test(test_bands_of_wide_pictures),
         cmocka_unit_test(test_extreme_shrinking_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
