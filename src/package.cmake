@@ -52,6 +52,9 @@ files for pkg-config and CMake.")
 
 # DEBFULLNAME and DEBEMAIL are those of whoever calls cpack (package_maintainer.cmake).
 set(SLBSR_MAINTAINER "" CACHE STRING "Who makes the Debian packages: NAME <ADDRESS>; empty: see README.md")
+if(SLBSR_MAINTAINER STREQUAL "slbsr authors <slbsr@localhost>") # as older build folders have kept it
+  set(SLBSR_MAINTAINER "")
+endif()
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "${SLBSR_MAINTAINER}")
 set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_SOURCE_DIR}/src/package_maintainer.cmake)
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/src/package_deb.cmake)

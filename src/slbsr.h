@@ -86,7 +86,8 @@ enum {
 };
 
 /* Told from time to time, by one thread at a time but not always the one that called: `done` of
- * `total` pixels of the result (with tta of all eight). A value other than 0 ends the work with SLBSR_CANCELLED. */
+ * `total` pixels of the result (with tta of all eight). A value other than 0 ends the work with
+ * SLBSR_CANCELLED. */
 typedef int (*SlbsrProgress)(void *user, uint64_t done, uint64_t total);
 
 /* How to work. A field of 0 is its default, so {.struct_bytes = sizeof options} is all defaults.

@@ -157,6 +157,7 @@ bool slb_cpu_detect(SlbCpu *cpu)
         cpu->level = (SlbCpuLevel)l;
         return true;
     }
+    if (!wanted) return false; /* level c always is there */
     for (int l = 0; l < SLB_CPU_LEVELS; l++) {
         if (strcmp(wanted, level_names[l]) != 0 || !slb_cpu_has((SlbCpuLevel)l)) continue;
         cpu->level = (SlbCpuLevel)l;

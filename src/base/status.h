@@ -40,8 +40,8 @@ SlbStatus slb_fail(SlbError *err, SlbStatus status, const char *format, ...)
  * `what` is like "cannot be opened". When the reason is that memory is out, slb_fail_memory. */
 SlbStatus slb_fail_system(SlbError *err, SlbStatus status, const char *path, const char *what);
 
-/* Whether *err tells the system's reason `why` (ENOSPC, ...): all messages that tell one have it
- * last, in the words of strerror. */
+/* Whether *err tells the system's reason `why` (ENOSPC, ...): messages about outputs that tell one
+ * have it last, in the words of strerror (training adds what is kept). */
 bool slb_error_tells(const SlbError *err, int why);
 
 /* slb_fail for an allocation that failed: "out of memory: <what>". */

@@ -117,7 +117,8 @@ static const Option options[] = {
     {0, "checkpoint-minutes", OPTION_REAL, offsetof(Settings, checkpoint_minutes), "F", NULL, 0.001,
      1e6, "5", false, "time between checkpoints"},
     {0, "stop-after", OPTION_TEXT, offsetof(Settings, stop_after), "TIME", NULL, 0, 0, NULL, false,
-     "save a checkpoint and stop after so long (at least ten steps): 90s, 15m, 2h; the same command "
+     "save a checkpoint and stop after so long (at least ten steps): 90s, 15m, 2h; the same "
+     "command "
      "goes on"},
     {0, "seed", OPTION_INT, offsetof(Settings, seed), "N", NULL, 0, 2147483647, "1", false,
      "of everything random"},
@@ -288,8 +289,8 @@ static SlbStatus check_options(const Invocation *invocation, SlbError *err)
         {"restarts", set->tempering == SLB_TEMPER_SGDR, "--tschedule sgdr"},
         {"decay-every", set->schedule == SLB_STEPS, "--schedule step"},
         {"teacher-weight", set->teacher, "--teacher"},
-        {"val-every", set->val, "--val"},
-        {"val-pictures", set->val, "--val"},
+        {"val-every", set->val || set->dry_run, "--val"},
+        {"val-pictures", set->val || set->dry_run, "--val"},
     };
     for (size_t i = 0; i < sizeof rule / sizeof *rule; i++)
         if (!rule[i].fits && cli_given(invocation, rule[i].option))
@@ -374,10 +375,11 @@ const Command cmd_train = {
     .name = "train",
     .operands = "",
     .summary = "Train a network with low-bit weights (SLB) on folders of pictures",
-    .notes = "Small pictures are made on the fly, bicubically; any folder of pictures will do. "
-             "SIGINT and SIGTERM write a checkpoint first; the same command goes on from it and "
-             "ends with the same bytes as a run that was never stopped. A run that was stopped before "
-             "its end, by --stop-after, has exit code 1.",
+    .notes =
+        "Small pictures are made on the fly, bicubically; any folder of pictures will do. "
+        "SIGINT and SIGTERM write a checkpoint first; the same command goes on from it and "
+        "ends with the same bytes as a run that was never stopped. A run that was stopped before "
+        "its end, by --stop-after, has exit code 1.",
     .example = "slbsr train --data DIV2K --bits 32 --out float.safetensors\n"
                "slbsr train --data DIV2K --bits 2 --init float.safetensors --val photos "
                "--out w2.safetensors",

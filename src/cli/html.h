@@ -30,8 +30,9 @@ SLB_MUST_CHECK SlbStatus html_picture(FILE *out, const SlbImage *image, const ch
 /* A table cell with a number, exact to 1e-6 in its data-value and rounded in what is seen. */
 void html_cell(FILE *out, double value, int decimals, const char *classes);
 
-/* Opens the file of a page as slb_output_open does; one that is a page of html_begin for `generator`
- * is replaced without asking. Nothing but an ordinary file is looked into. SLB_E_USAGE for "-". */
+/* Opens the file of a page as slb_output_open does; one that is a page of html_begin for
+ * `generator` is replaced without asking. Nothing but an ordinary file is looked into. SLB_E_USAGE
+ * for "-". */
 SLB_MUST_CHECK SlbStatus html_open(SlbOutput *out, const char *path, bool overwrite,
                                    const char *generator, SlbError *err);
 

@@ -163,7 +163,7 @@ static SlbStatus check_bands(const UpscaleFiles *job, Picture *p, uint64_t *byte
         s = slb_upscaler_check(p->model->plan, &in, &o, &lying, &why);
     }
     if (lying > *bytes) *bytes = lying;
-    if (s == SLB_E_MEMORY) return too_little(p, &why);
+    if (s == SLB_E_MEMORY && job->max_memory) return too_little(p, &why);
     return SLB_OK; /* other errors are told when it is worked on */
 }
 

@@ -300,7 +300,9 @@ static const char *input_meaning(const SlbGraph *graph)
 {
     if (graph->enlarged)
         return "Y / 255, already enlarged bicubically (MATLAB's imresize) to the size of the "
-               "result; Y is BT.601's, 16 to 235 of 255, or the samples of a grey picture";
+               "result, with 8 pixels of the small picture's mirror image around it that are cut "
+               "off the result: at its border the network is less sure; Y is BT.601's, 16 to 235 "
+               "of 255, or the samples of a grey picture";
     if (graph->nodes[0].channels == 3)
         return "R, G, B / 255 of the picture, with 8 pixels of its mirror image around it that are "
                "cut off the result: at its border the network is less sure";

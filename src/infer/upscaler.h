@@ -13,8 +13,8 @@
 #include "img/image.h"
 #include "infer/plan.h"
 
-/* Of memory for rows of bands, where nothing else is asked for, beyond what bands of one row take; or
- * twice that where it is more, as a band reads rows beyond its own. */
+/* Of memory for rows of bands, where nothing else is asked for, beyond what bands of one row take;
+ * or twice that where it is more, as a band reads rows beyond its own. */
 enum { SLB_BAND_BYTES = 128 << 20 };
 
 typedef enum SlbAlpha {
@@ -61,7 +61,8 @@ int slb_upscale_factor(const SlbImageInfo *in, const SlbImageInfo *out);
 SLB_MUST_CHECK SlbStatus slb_upscaler_create(const SlbPlan *plan, const SlbImageInfo *in,
                                              const SlbUpscaleOptions *options, SlbUpscaler **up,
                                              SlbError *err);
-/* Fails as that would, but takes no memory for rows. *bytes is what slb_upscaler_bytes would say. */
+/* Fails as that would, but takes no memory for rows. *bytes is what slb_upscaler_bytes would say.
+ */
 SLB_MUST_CHECK SlbStatus slb_upscaler_check(const SlbPlan *plan, const SlbImageInfo *in,
                                             const SlbUpscaleOptions *options, uint64_t *bytes,
                                             SlbError *err);

@@ -21,7 +21,8 @@ static void test_numpy_gives_the_same_pixels(void **state)
         print_message("skipped: python3 has no onnx (Debian: python3-onnx)\n");
         exit(77);
     }
-    snprintf(program, sizeof program, "%s '%s/tests/onnx/numpy_run.py'", python(), SLBSR_SOURCE_DIR);
+    snprintf(program, sizeof program, "%s '%s/tests/onnx/numpy_run.py'", python(),
+             SLBSR_SOURCE_DIR);
     run_onnx_cases(program);
 }
 

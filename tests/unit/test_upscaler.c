@@ -99,8 +99,8 @@ static void test_memory_is_kept_to(void **state)
     slb_plan_free(plan);
 }
 
-/* Bands are more than a row high however wide the picture is and however many threads there are: each
- * reads the network's reach beyond its own rows. */
+/* Bands are more than a row high however wide the picture is and however many threads there are:
+ * each reads the network's reach beyond its own rows. */
 static void test_bands_of_wide_pictures(void **state)
 {
     (void)state;
