@@ -152,12 +152,11 @@ bool slb_cpu_detect(SlbCpu *cpu)
 {
     *cpu = (SlbCpu){.level = SLB_CPU_C, .bf16 = has_bf16()};
     const char *wanted = getenv("SLBSR_CPU");
-    for (int l = SLB_CPU_LEVELS - 1; l >= 0 && (!wanted || !*wanted); l--) {
-        if (!slb_cpu_has((SlbCpuLevel)l)) continue;
-        cpu->level = (SlbCpuLevel)l;
+    if (!wanted || !*wanted) {
+        cpu->level = (SlbCpuLevel)(SLB_CPU_LEVELS - 1);
+        while (!slb_cpu_has(cpu->level)) cpu->level--; /* level c always is there */
         return true;
     }
-    if (!wanted) return false; /* level c always is there */
     for (int l = 0; l < SLB_CPU_LEVELS; l++) {
         if (strcmp(wanted, level_names[l]) != 0 || !slb_cpu_has((SlbCpuLevel)l)) continue;
         cpu->level = (SlbCpuLevel)l;

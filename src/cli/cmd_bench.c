@@ -92,23 +92,24 @@ static void describe_machine(const BenchOptions *how)
         printf(how->comm ? "\npeak of one process" : "\npeak");
     }
     for (int k = 0; k < SLB_PEAKS; k++) {
-        if (how->json && how->peak[k] > 0)
+        if (how->peak[k] <= 0) continue; /* units that are not there */
+        if (how->json)
             cJSON_AddNumberToObject(all, slb_peak_name((SlbPeak)k), how->peak[k] / 1e9);
-        else if (!how->json && how->peak[k] > 0)
+        else
             printf("%s %s %.0f GOP/s", k ? "," : "", slb_peak_name((SlbPeak)k), how->peak[k] / 1e9);
     }
     if (!how->json) putchar('\n');
 }
 
 /* All that is measured, to standard output: as text line by line, or as JSON at the end. */
-static SlbStatus measure(BenchOptions *how, bool train, const char *what, bool json, SlbError *err)
+static SlbStatus measure(BenchOptions *how, bool train, bool kernels, const char *what, bool json,
+                         SlbError *err)
 {
     if (json) how->json = cJSON_CreateObject();
     if (json && !how->json) return slb_fail_memory(err, "the results");
     if (slb_comm_rank(how->comm) != 0) (void)!freopen("/dev/null", "w", stdout);
     measure_peaks(how);
     describe_machine(how);
-    bool kernels = what && strcmp(what, "kernels") == 0;
     SlbStatus s = train     ? bench_train(how, err)
                   : kernels ? bench_kernels(how, err)
                             : bench_upscale(how, what, err);
@@ -118,7 +119,7 @@ static SlbStatus measure(BenchOptions *how, bool train, const char *what, bool j
 }
 
 /* Options that would mean nothing for what is measured. */
-static SlbStatus check_options(const Invocation *invocation, bool train, bool upscale,
+static SlbStatus check_options(const Invocation *invocation, bool train, bool kernels,
                                SlbError *err)
 {
     static const char *const of_training[] = {"data", "net", "batch", "patch"};
@@ -126,7 +127,7 @@ static SlbStatus check_options(const Invocation *invocation, bool train, bool up
         if (cli_given(invocation, of_training[i]))
             return slb_fail(err, SLB_E_USAGE, "--%s: belongs to 'slbsr bench train'",
                             of_training[i]);
-    if (!upscale && cli_given(invocation, "size"))
+    if ((train || kernels) && cli_given(invocation, "size"))
         return slb_fail(err, SLB_E_USAGE, "--size: is for upscaling, and that is not measured");
     return SLB_OK;
 }
@@ -145,13 +146,13 @@ static SlbStatus run(const Invocation *invocation, SlbError *err)
     if (!slb_cpu_detect(&how.cpu)) return slb_cpu_refuse("SLBSR_CPU", getenv("SLBSR_CPU"), err);
     bool train = what && strcmp(what, "train") == 0;
     bool kernels = what && strcmp(what, "kernels") == 0;
-    SlbStatus s = check_options(invocation, train, !train && !kernels, err);
+    SlbStatus s = check_options(invocation, train, kernels, err);
     if (s != SLB_OK) return s;
     if (train && !set->data)
         return slb_fail(err, SLB_E_USAGE, "bench train: give --data, pictures to train on");
     if (train) s = slb_comm_open(NULL, &how.comm, err);
     if (s != SLB_OK) return s;
-    s = measure(&how, train, what, set->json, err);
+    s = measure(&how, train, kernels, what, set->json, err);
     cli_processes_close(how.comm, s, err);
     return s;
 }

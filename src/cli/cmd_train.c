@@ -275,6 +275,7 @@ static SlbStatus check_options(const Invocation *invocation, SlbError *err)
     const SlbMethod *method = methods[set->method];
     bool low = set->bits != 32 && method != &slb_method_float;
     bool annealed = low && method->annealed;
+    static const char search[] = "the search of low-bit weights (--method slb)";
     const struct {
         const char *option;
         bool fits;
@@ -282,10 +283,10 @@ static SlbStatus check_options(const Invocation *invocation, SlbError *err)
     } rule[] = {
         {"act-bits", low || set->act_bits == 32 || set->bits == 32, "--method slb or dorefa"},
         {"logit-lr", low, "low-bit weights"},
-        {"tmax", annealed, "the search of low-bit weights (--method slb)"},
-        {"tschedule", annealed, "the search of low-bit weights (--method slb)"},
-        {"anneal-from", annealed, "the search of low-bit weights (--method slb)"},
-        {"anneal-to", annealed, "the search of low-bit weights (--method slb)"},
+        {"tmax", annealed, search},
+        {"tschedule", annealed, search},
+        {"anneal-from", annealed, search},
+        {"anneal-to", annealed, search},
         {"restarts", set->tempering == SLB_TEMPER_SGDR, "--tschedule sgdr"},
         {"decay-every", set->schedule == SLB_STEPS, "--schedule step"},
         {"teacher-weight", set->teacher, "--teacher"},

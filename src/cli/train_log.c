@@ -74,16 +74,26 @@ static SlbStatus parse(TrainLog *log, const char *path, const char *text, SlbErr
     return SLB_OK;
 }
 
-static char *run_name(const char *path, bool with_folder)
+/* `length` bytes of `path`, which is not changed. */
+static const char *run_name(const char *path, size_t *length_bytes)
 {
     static const char *const ends[] = {".csv", ".safetensors"};
-    const char *name = with_folder ? path : cli_base_name(path);
+    const char *name = cli_base_name(path);
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         size_t n = strlen(ends[i]);
         if (length > n && strncmp(name + length - n, ends[i], n) == 0) length -= n;
     }
-    return strndup(name, length);
+    *length_bytes = length;
+    return name;
+}
+
+static bool are_of_one_name(const char *a, const char *b)
+{
+    size_t n, m;
+    a = run_name(a, &n);
+    b = run_name(b, &m);
+    return n == m && strncmp(a, b, n) == 0;
 }
 
 SlbStatus train_log_read(const char *path, TrainLog *log, SlbError *err)
@@ -93,7 +103,9 @@ SlbStatus train_log_read(const char *path, TrainLog *log, SlbError *err)
     *log = (TrainLog){0};
     SlbStatus s = slb_read_file(path, MAX_LOG_BYTES, SLB_E_INPUT, &text, &bytes, err);
     if (s != SLB_OK) return s;
-    log->name = run_name(path, false);
+    size_t length;
+    const char *name = run_name(path, &length);
+    log->name = strndup(name, length);
     s = log->name ? parse(log, path, (const char *)text, err) : slb_fail_memory(err, path);
     slb_free(text);
     if (s != SLB_OK) train_log_free(log);
@@ -104,15 +116,12 @@ SlbStatus train_log_tell_apart(TrainLog *logs, char *const *paths, int count, Sl
 {
     for (int i = 0; i < count; i++) {
         bool again = false;
-        char *alone = run_name(paths[i], false);
-        for (int k = 0; alone && k < count; k++) {
-            char *other = k == i ? NULL : run_name(paths[k], false);
-            again = again || (other && strcmp(other, alone) == 0);
-            free(other);
-        }
-        free(alone);
+        for (int k = 0; k < count; k++)
+            again = again || (k != i && are_of_one_name(paths[i], paths[k]));
         if (!again) continue;
-        char *name = run_name(paths[i], true);
+        size_t length;
+        const char *alone = run_name(paths[i], &length);
+        char *name = strndup(paths[i], (size_t)(alone - paths[i]) + length);
         if (!name) return slb_fail_memory(err, paths[i]);
         free(logs[i].name);
         logs[i].name = name;

@@ -185,12 +185,11 @@ static double unit_of(const SlbConvParams *c, size_t o)
  * where they are computed in floats, 0 may come out a little below, and half a unit keeps it on its
  * side. A shuffle makes one channel of several that follow each other: the least of their units
  * counts. */
-static SlbStatus sign_thresholds(Exporter *e, Name name, int source)
+static void sign_thresholds(Exporter *e, Name name, int source)
 {
     const SlbGraph *g = e->model->graph;
     const size_t channels = (size_t)g->nodes[source].channels, shape[] = {channels, 1, 1};
-    float *threshold = slb_calloc(channels, sizeof *threshold);
-    if (!threshold) return slb_fail_memory(e->err, "the ONNX model");
+    float threshold[SLB_MAX_CHANNELS] = {0};
     while (g->nodes[source].op == SLB_OP_SHUFFLE) source = g->nodes[source].source[0];
     const SlbConvParams *c = is_packed(e, source) ? &e->model->conv[g->nodes[source].conv] : NULL;
     size_t group = c ? (size_t)c->out_channels / channels : 0;
@@ -201,13 +200,11 @@ static SlbStatus sign_thresholds(Exporter *e, Name name, int source)
     }
     slb_onnx_constant(e->onnx, name.text, SLB_ONNX_FLOAT, shape, 3, threshold,
                       channels * sizeof *threshold);
-    slb_free(threshold);
-    return SLB_OK;
 }
 
 /* Codes of fewer than 8 bits end before a uint8 does: values are brought within their range.
- * Returns the name of what is to be quantized. *status changes on failure alone, SLB_E_MEMORY. */
-static Name bounded(Exporter *e, int conv, int source, SlbCodes codes, SlbStatus *status)
+ * Returns the name of what is to be quantized. */
+static Name bounded(Exporter *e, int conv, int source, SlbCodes codes)
 {
     Name from = node_name(e, source);
     float step = e->model->conv[conv].in_step;
@@ -217,13 +214,13 @@ static Name bounded(Exporter *e, int conv, int source, SlbCodes codes, SlbStatus
     scalar(e, high, (float)(codes.most - codes.zero) * step);
     if (!codes.sign) return part_node(e, conv, "Clip", from.text, low.text, high.text, "clipped");
     Name threshold = part_name(conv, "threshold");
-    *status = sign_thresholds(e, threshold, source);
+    sign_thresholds(e, threshold, source);
     Name above = part_node(e, conv, "GreaterOrEqual", from.text, threshold.text, NULL, "is_above");
     return part_node(e, conv, "Where", above.text, high.text, low.text, "sign");
 }
 
 /* The input of a low convolution, through its codes and back. */
-static Name coded_input(Exporter *e, const SlbNode *node, SlbStatus *status)
+static Name coded_input(Exporter *e, const SlbNode *node)
 {
     int conv = node->conv, source = node->source[0];
     SlbCodes codes = slb_codes(e->model->act_bits, e->model->graph->nodes[source].positive);
@@ -231,7 +228,7 @@ static Name coded_input(Exporter *e, const SlbNode *node, SlbStatus *status)
     Name step = part_name(conv, "in_step"), zero = part_name(conv, "in_zero");
     scalar(e, step, e->model->conv[conv].in_step);
     slb_onnx_constant(e->onnx, zero.text, SLB_ONNX_UINT8, NULL, 0, &zero_code, 1);
-    Name in = bounded(e, conv, source, codes, status);
+    Name in = bounded(e, conv, source, codes);
     in = part_node(e, conv, "QuantizeLinear", in.text, step.text, zero.text, "codes");
     return part_node(e, conv, "DequantizeLinear", in.text, step.text, zero.text, "in");
 }
@@ -256,11 +253,11 @@ static SlbStatus packed_conv(Exporter *e, int index)
     per_channel(e, part_name(node->conv, "bias"), SLB_ONNX_INT32, c, q.bias);
     per_channel(e, part_name(node->conv, "bias_scale"), SLB_ONNX_FLOAT, c, q.bias_scale);
     free_integers(&q);
-    Name in = coded_input(e, node, &s),
+    Name in = coded_input(e, node),
          weight = dequantized(e, node->conv, "weight", "weight_scale", "weight_value"),
          bias = dequantized(e, node->conv, "bias", "bias_scale", "bias_value");
     conv_node(e, index, in.text, weight.text, bias.text);
-    return s;
+    return SLB_OK;
 }
 
 /* -- the other layers -- */

@@ -3,8 +3,6 @@
 # stands at the top of the tree. Prints every line that breaks a rule.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-list=$(mktemp) || exit 1
-trap 'rm -f "$list"' EXIT
 bad=0
 complain() {
     echo "$1"
@@ -75,14 +73,10 @@ done
 
 # Everything at the top of the tree: what git knows or, where there is no git, all but builds.
 top='.ci .clang-format .git .github .gitignore CHANGELOG.md CMakeLists.txt LICENSE README.md data nets src tests weights'
-if git rev-parse --git-dir >/dev/null 2>&1; then
-    git ls-files | cut -d/ -f1 | sort -u
-else
-    ls -A | grep -v '^build\|^run$'
-fi >"$list"
-while read -r path; do
+for path in $(if git rev-parse --git-dir >/dev/null 2>&1; then git ls-files | cut -d/ -f1 | sort -u
+              else ls -A | grep -v '^build\|^run$'; fi); do
     allowed "$path" "$top" || complain "$path: does not belong at the top of the tree"
-done <"$list"
+done
 for path in $top; do
     [ "$path" = .git ] || [ -e "$path" ] || complain "$path: is missing"
 done

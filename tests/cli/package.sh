@@ -16,7 +16,8 @@ complain() {
 }
 
 # Nothing depends on the umask.
-(cd "$build" && umask 077 && DEBFULLNAME='A Maintainer' DEBEMAIL=a@example.org cpack -G DEB -B "$work") >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+(cd "$build" && umask 077 && DEBFULLNAME='A Maintainer' DEBEMAIL=a@example.org cpack -G DEB -B "$work") >"$work/log" 2>&1 ||
+    { cat "$work/log"; exit 1; }
 depends() { dpkg-deb -f "$work/$1"_*.deb Depends; }
 so=$("$1" --version | sed 's/slbsr \(.*\)\..*/\1/')
 for package in slbsr "libslbsr$so" libslbsr-dev; do

@@ -8,7 +8,8 @@
 . "$(dirname "$0")/setup.inc"
 export OMP_NUM_THREADS=1
 faults=0
-kinds= # that came to pass
+writing="open::ENOSPC write::ENOSPC write::EIO pwrite::ENOSPC pwrite::short fsync::EIO fclose::EIO link::EIO rename::EIO"
+kinds= # of these that came to pass
 next() { # n, all up to
     if [ -n "${SLBSR_ALL_FAULTS-}" ] || [ "$1" -lt "$2" ]; then echo $(($1 + 1)); else echo $(($1 * 2)); fi
 }
@@ -37,8 +38,7 @@ each_fault() {
     unset fault
     "$@" 2>errors || { complain "fails by itself"; return; }
     cp "$out" whole
-    for kind in open::ENOSPC write::ENOSPC write::EIO pwrite::ENOSPC pwrite::short fsync::EIO fclose::EIO link::EIO \
-        rename::EIO; do
+    for kind in $writing; do
         n=1
         while :; do
             fault=${kind%%:*}:$n:${kind##*:}
@@ -143,8 +143,7 @@ else
 fi
 echo "$faults faults"
 [ $faults -gt 50 ] || complain "too few"
-for kind in open::ENOSPC write::ENOSPC write::EIO pwrite::ENOSPC pwrite::short fsync::EIO fclose::EIO link::EIO \
-    rename::EIO; do
+for kind in $writing; do
     case "$kinds " in *" $kind "*) ;; *) complain "$kind never came to pass" ;; esac
 done
 finish
